@@ -1,0 +1,12 @@
+/* All that a reconciler may use: one per worker thread. */
+#pragma once
+
+struct arena;
+struct http_client;
+struct operator_config;
+
+struct context {
+    struct arena *arena; /* of this step; gone when it returns */
+    const struct operator_config *config;
+    struct http_client *http;
+};

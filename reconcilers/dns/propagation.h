@@ -1,0 +1,20 @@
+/* Whether the world can see a record: asked at every address of every authoritative server (RD=0, AA=1), never at a
+ * caching resolver. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "reconcilers/context.h"
+#include "reconcilers/dns/dns.h"
+
+struct error;
+
+struct propagation {
+    bool everywhere;
+    int servers, seen; /* addresses asked, addresses that have it */
+    const char *words; /* "2 of 3 servers have it; 192.0.2.3 answers NXDOMAIN" */
+};
+/* The operator's `nameservers` (zone -> address) replace the delegation; else NS and addresses are asked from the system's
+ * resolver. Fails: UNREACHABLE (no authoritative server found or none answers). */
+bool propagation_check(struct context *ctx, const struct dns_challenge *challenge, struct propagation *out,
+                       struct error *err);

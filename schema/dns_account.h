@@ -1,0 +1,33 @@
+/* DNSAccount: credentials for the zones in which challenge records are made. */
+#pragma once
+
+#include "base/dns.h"
+#include "schema/resource.h"
+
+enum dns_provider { DNS_PROVIDER_RFC2136, DNS_PROVIDER_MANUAL, DNS_PROVIDER_COUNT };
+
+struct rfc2136_zone {
+    const char *name; /* canonical */
+    const char *nameserver; /* NULL: the account's */
+    const char *tsig_key_name;
+    int tsig_algorithm; /* enum dns_tsig_algorithm; -1: the account's */
+    struct secret_ref tsig_secret_ref;
+};
+
+struct dns_account {
+    bool enabled; /* true unless given */
+    struct string_list zones; /* canonical; empty: found by asking */
+    enum dns_provider provider; /* which member of the union was given */
+    struct {
+        const char *nameserver; /* "192.0.2.53:53" */
+        const char *tsig_key_name; /* NULL: unsigned (only with no secret either) */
+        int tsig_algorithm; /* enum dns_tsig_algorithm; HMAC-SHA256 unless given */
+        struct secret_ref tsig_secret_ref;
+        struct rfc2136_zone *zones;
+        size_t zone_count;
+    } rfc2136;
+    struct {
+        int64_t timeout_s;  /* 600 unless given */
+        int64_t interval_s; /* 5 unless given */
+    } propagation;
+};

@@ -1,0 +1,81 @@
+/* The operator's file (kind ControllerConfig): places, endpoints, programs, ceilings. Decoded by a field table like a
+ * manifest; everything has a default. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+struct arena;
+struct problem_list;
+
+enum spending_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_YEAR };
+enum unknown_order_policy { UNKNOWN_ORDER_HOLD };
+
+struct spending {
+    const char *issuer; /* name of the Issuer resource; NULL: every issuer */
+    enum spending_period period;
+    int orders;            /* -1: no ceiling on the number */
+    int64_t amount_cents;  /* -1: no ceiling on the money */
+    const char *currency;  /* "USD" */
+};
+struct deploy_root {
+    const char *name, *path;
+    struct string_list owners, groups; /* that targets may name besides the root's own */
+};
+struct reload_profile {
+    const char *name;
+    struct string_list check, reload; /* argument vectors; check may be empty */
+    const char *user, *directory;     /* NULL: as we are; "/" */
+    int64_t timeout_s;                /* 30 unless given */
+};
+struct endpoint {
+    const char *name, *url, *ca, *proxy;
+    bool sandbox; /* costs no money */
+};
+struct name_pair { /* entries of `resolve` and `nameservers` */
+    const char *name, *value;
+};
+struct namespace_rule {
+    const char *name;
+    struct string_list issuers, dns_accounts, roots, domains;
+};
+
+struct operator_config {
+    const char *path; /* of the file; NULL: none was found */
+    const char *manifests_directory, *state_directory, *sealing_key_file, *secrets_directory, *audit_directory;
+    int64_t settle_ms, rescan_s;
+    struct spending *spending;
+    size_t spending_count;
+    int workers, orders_per_pass, removal_count, removal_percent, requests_per_second, account_concurrency;
+    struct deploy_root *roots;
+    size_t root_count;
+    struct reload_profile *profiles;
+    size_t profile_count;
+    struct endpoint *endpoints;
+    size_t endpoint_count;
+    struct name_pair *resolve; /* "shop.example.test:80" -> "127.0.0.1:8080" */
+    size_t resolve_count;
+    struct name_pair *nameservers; /* zone -> "127.0.0.1:5300" */
+    size_t nameserver_count;
+    struct string_list allow_addresses, trust_roots;
+    struct namespace_rule *namespaces;
+    size_t namespace_count;
+    enum unknown_order_policy on_unknown_order;
+    enum log_format log_format;
+    enum log_level log_level;
+    const char *clock_file;
+};
+
+/* Read the file at `path`; NULL: the first that exists of the default places (root: /etc/certwright/certwright.yaml;
+ * others: $XDG_CONFIG_HOME/certwright/certwright.yaml), and with none of them the defaults. Checks owner and rights
+ * (decisions 13) and that `clock` stands beside no vendor's own endpoint. Relative paths are relative to the file's
+ * folder. Problems are appended; false when there was an error. */
+bool operator_load(const char *path, struct arena *arena, struct operator_config *out, struct problem_list *problems);
+const struct deploy_root *operator_root(const struct operator_config *config, const char *name);
+const struct reload_profile *operator_profile(const struct operator_config *config, const char *name);
+/* Live, EU and Sandbox are always there; NULL: unknown. */
+const struct endpoint *operator_endpoint(const struct operator_config *config, const char *environment);

@@ -1,0 +1,183 @@
+/* What the controller remembers, one struct and one field table per kind of record. Stored as canonical JSON, sealed;
+ * `get -o json` shows the same text. Times are Unix seconds, 0: never. Strings are never NULL after decoding ("" instead
+ * of absent). Records stay under 1,900 bytes where they can: LMDB gives larger ones pages of their own. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "schema/field.h"
+
+/* ---- status of a certificate: one per certificate, also after its manifest went (tombstone keeps the cycle) ---- */
+struct condition_times { /* when each condition last changed; bit i of `state` is condition i */
+    int64_t changed[12];
+    int state;
+};
+struct certificate_record {
+    const char *namespace_, *name;
+    const char *common_name;
+    int cycle;              /* of the current order; only grows */
+    int revision;           /* newest revision; 0: none yet */
+    const char *spec_digest; /* hex, of the manifest last decided upon */
+    bool forgotten;          /* manifest gone */
+    int64_t first_seen, forgotten_at;
+    const char *phase;      /* word of the last decision: "Ordering", "Validating", "Ready", "Blocked", … */
+    const char *reason, *message; /* of that decision */
+    int64_t phase_since;
+    int64_t due;            /* when to look again */
+    int failures;           /* of the present step in a row */
+    int64_t retry_at;       /* not before */
+    const char *error_kind, *error; /* of the last failure; "" after a success */
+    int64_t error_since;
+    const char *error_step; /* the step that failed */
+};
+
+/* ---- order: one subscription at the vendor (reliability.md 4.1) ---- */
+enum order_state { ORDER_PREPARED, ORDER_SUBMITTING, ORDER_UNKNOWN, ORDER_HELD, ORDER_REFUSED, ORDER_PLACED,
+                   ORDER_DEAD /* cancelled or expired at the vendor */ };
+struct order_record {
+    const char *namespace_, *name;
+    int cycle, attempt;
+    const char *custom_order_id;
+    const char *issuer, *environment, *endpoint; /* pinned: sandbox and live never mix */
+    const char *product;
+    int term_months, server_count;
+    const char *common_name;
+    struct string_list names; /* canonical, sorted */
+    const char *key_algorithm;
+    int key_size;
+    const char *key_id;       /* SHA-256 of the SPKI; blob key/<key_id> and csr/<custom_order_id>/<attempt> */
+    bool key_brought;
+    const char *csr_sha256, *csr_md5, *unique_value, *request_sha256;
+    int64_t price_cents;      /* expected; -1: unknown */
+    const char *currency;
+    const char *budget_period; /* "2026-11" */
+    enum order_state state;
+    int64_t prepared_at, submitted_at, submitted_boot_ms, send_deadline_ms;
+    const char *holder;       /* "host pid boot-id" that wrote SUBMITTING */
+    int lookups;              /* well-formed "absent" answers with control, since the grace began */
+    int64_t lookup_at;        /* the last one */
+    int64_t grace_from;       /* wall time the grace runs from; starts anew after a reboot */
+    const char *grace_boot;   /* boot id it was counted in */
+    int64_t grace_boot_ms;
+    struct string_list evidence; /* newest last, at most 6, each at most 120 bytes */
+    const char *held_reason;  /* why a person is needed */
+    const char *vendor_order_id, *partner_order_id, *ca_order_id;
+    const char *major_status, *minor_status; /* the vendor's words, cleaned */
+    int64_t placed_at, subscription_ends_at;
+    int64_t polled_at, poll_at;
+    int polls;
+    const char *refused_text; /* the vendor's words */
+    const char *relevant_digest; /* of what was asked for: a refused order is tried again only when it changes */
+    int64_t resent_at;
+    int resends;
+};
+
+/* ---- challenge: one name, one method ---- */
+enum challenge_state {
+    CHALLENGE_PENDING,    /* known, nothing made */
+    CHALLENGE_PRESENTING, /* intent: about to be made */
+    CHALLENGE_PRESENTED,  /* made (or a person is asked to) */
+    CHALLENGE_SEEN,       /* self-check saw it everywhere */
+    CHALLENGE_REMOVING,   /* intent: about to be removed */
+    CHALLENGE_GONE,       /* removed; nothing of ours is left */
+};
+struct challenge_record {
+    const char *namespace_, *name;
+    int cycle;
+    const char *domain;      /* the ordered name */
+    int method;              /* enum dcv_method */
+    bool manual;
+    enum challenge_state state;
+    const char *record_name, *record_type, *record_value; /* DNS; type "CNAME" or "TXT" */
+    const char *file_name, *file_content; /* HTTP, HTTPS */
+    const char *approver;    /* Email */
+    const char *account, *zone, *server; /* DNS: where it was made */
+    const char *target, *root, *file_path; /* HTTP: where it was made */
+    bool validated;          /* the vendor says so */
+    const char *vendor_status; /* its word */
+    int64_t created_at, presented_at, seen_at, checked_at;
+    int put_back;            /* times it vanished and was made again */
+    const char *last_check;  /* what the self-check saw last, in words */
+    bool shared;             /* the same record or file serves another name of this order; not made twice */
+};
+
+/* ---- revision: one issued certificate with its key; blobs cert/<fingerprint>, chain/<fingerprint>, key/<key_id> ---- */
+struct revision_record {
+    const char *namespace_, *name;
+    int number, cycle;
+    const char *custom_order_id, *vendor_order_id, *partner_order_id;
+    const char *key_id, *fingerprint, *serial, *issuer_cn, *common_name;
+    struct string_list names;
+    int64_t not_before, not_after, issued_at;
+};
+
+/* ---- rollout: one certificate on one target (reliability.md 6.3) ---- */
+enum rollout_state { ROLLOUT_WANTED, ROLLOUT_STAGING, ROLLOUT_STAGED, ROLLOUT_PUBLISHED, ROLLOUT_RELOADED, ROLLOUT_ACTIVE,
+                     ROLLOUT_ROLLING_BACK, ROLLOUT_ROLLED_BACK };
+struct rollout_record {
+    const char *namespace_, *name, *target;
+    int revision;             /* being rolled out */
+    enum rollout_state state;
+    int generation, previous; /* N and P; 0: none */
+    const char *fingerprint, *previous_fingerprint;
+    const char *root, *path;  /* where, resolved */
+    const char *layout;
+    int64_t started_at, published_at, active_at, checked_at;
+    int attempts;
+    int64_t retry_at;
+    const char *error;
+    bool reloaded;            /* the reload of this generation succeeded */
+    const char *settings_digest; /* of what the target said when it became active: mode, owner, layout, path */
+};
+
+/* ---- account at a vendor ---- */
+struct issuer_record {
+    const char *namespace_, *name;
+    const char *endpoint, *partner_code;
+    int64_t checked_at;       /* credentials last accepted */
+    int64_t listed_at;        /* the vendor's orders last listed */
+    int orders_listed;
+    const char *error;        /* of the last check; "" when fine */
+    int64_t error_at;
+    int64_t last_order_seen;  /* date of the newest order in the vendor's list */
+    const char *control_order; /* an order number known to exist, for positive control; "": none */
+};
+/* ---- an order in the vendor's list that is not ours: guards 4.6 3 ---- */
+struct foreign_order {
+    const char *issuer, *namespace_;
+    const char *vendor_order_id, *custom_order_id, *product, *common_name;
+    struct string_list names;
+    const char *major_status;
+    int64_t ends_at;
+};
+/* ---- spending counted from intents: one per account and period ---- */
+struct budget_record {
+    const char *issuer, *period; /* "2026-11" */
+    int orders;
+    int64_t amount_cents;
+    const char *currency;
+};
+/* ---- a hold that waits for `confirm` ---- */
+struct hold_record {
+    const char *digest;  /* 12 hex digits a person types */
+    const char *kind;    /* "MassRemoval", "MassPurchase", "ReconcileOnly" */
+    struct string_list subjects; /* what it names, at most 200 shown */
+    int64_t since;
+    bool confirmed;
+    int64_t confirmed_at;
+    const char *confirmed_by;
+};
+struct event_record {
+    int64_t at, last_at;
+    int count;
+    const char *kind, *namespace_, *name; /* what it is about */
+    const char *type;   /* "Normal", "Warning" */
+    const char *reason, *message;
+};
+
+extern const struct field_table certificate_record_table, order_record_table, challenge_record_table,
+    revision_record_table, rollout_record_table, issuer_record_table, foreign_order_table, budget_record_table,
+    hold_record_table, event_record_table;
+extern const char *const order_state_words[], *const challenge_state_words[], *const rollout_state_words[];
