@@ -69,6 +69,7 @@ char *text_clean(struct arena *arena, const char *text, size_t length, size_t ma
 /* Whether the bytes are UTF-8 without NUL, C0 but tab/LF/CR, C1, bidirectional controls, non-characters.
  * `out_bad` (may be NULL) gets the offset of the first bad byte. */
 bool text_is_plain_utf8(const char *text, size_t length, size_t *out_bad);
+bool text_is_utf8(const char *text, size_t length, size_t *out_bad); /* RFC 3629, whatever the characters */
 
 /* The candidate nearest to `word` if it is near enough to be meant, else NULL ("did you mean"). */
 const char *text_nearest(const char *word, const char *const *candidates, size_t count);

@@ -1,0 +1,63 @@
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/arena.h"
+
+static void give_up(const char *what)
+{
+    fprintf(stderr, "certwright: %s\n", what);
+    abort();
+}
+
+struct hash *hash_begin(void)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+        give_up("no SHA-256");
+    return (struct hash *)ctx;
+}
+
+void hash_add(struct hash *hash, const void *data, size_t length)
+{
+    if (EVP_DigestUpdate((EVP_MD_CTX *)hash, data, length) != 1)
+        give_up("SHA-256 failed");
+}
+
+void hash_end(struct hash *hash, unsigned char out[32])
+{
+    if (EVP_DigestFinal_ex((EVP_MD_CTX *)hash, out, NULL) != 1)
+        give_up("SHA-256 failed");
+    EVP_MD_CTX_free((EVP_MD_CTX *)hash);
+}
+
+void hash_sha256(struct span data, unsigned char out[32])
+{
+    if (EVP_Digest(data.data, data.length, out, NULL, EVP_sha256(), NULL) != 1)
+        give_up("SHA-256 failed");
+}
+
+void random_bytes(void *out, size_t length)
+{
+    if (RAND_bytes(out, (int)length) != 1)
+        give_up("the kernel gives no random bytes");
+}
+
+char *random_token(struct arena *arena, size_t length, const char *alphabet)
+{
+    size_t letters = 0;
+    while (alphabet[letters] != '\0')
+        letters++;
+    char *token = arena_alloc(arena, length + 1);
+    for (size_t i = 0; i < length;) {
+        unsigned char byte;
+        random_bytes(&byte, 1);
+        if (byte < 256 / letters * letters) /* no letter likelier than another */
+            token[i++] = alphabet[byte % letters];
+    }
+    return token;
+}
