@@ -10,10 +10,6 @@
 #include "schema/field.h"
 
 /* ---- status of a certificate: one per certificate, also after its manifest went (tombstone keeps the cycle) ---- */
-struct condition_times { /* when each condition last changed; bit i of `state` is condition i */
-    int64_t changed[12];
-    int state;
-};
 struct certificate_record {
     const char *namespace_, *name;
     const char *common_name;
@@ -21,6 +17,7 @@ struct certificate_record {
     int revision;           /* newest revision; 0: none yet */
     const char *spec_digest; /* hex, of the manifest last decided upon */
     bool forgotten;          /* manifest gone */
+    bool purchase_confirmed; /* `certwright confirm` released it from a mass purchase hold */
     int64_t first_seen, forgotten_at;
     const char *phase;      /* word of the last decision: "Ordering", "Validating", "Ready", "Blocked", … */
     const char *reason, *message; /* of that decision */
@@ -70,8 +67,10 @@ struct order_record {
     int polls;
     const char *refused_text; /* the vendor's words */
     const char *relevant_digest; /* of what was asked for: a refused order is tried again only when it changes */
+    bool looked_up;           /* since it was prepared: every claim after the first is preceded by a look-up */
     int64_t resent_at;
     int resends;
+    bool fetched;             /* its certificate became a revision */
 };
 
 /* ---- challenge: one name, one method ---- */
@@ -100,7 +99,9 @@ struct challenge_record {
     int64_t created_at, presented_at, seen_at, checked_at;
     int put_back;            /* times it vanished and was made again */
     const char *last_check;  /* what the self-check saw last, in words */
-    bool shared;             /* the same record or file serves another name of this order; not made twice */
+    int failures;            /* of the present step in a row */
+    int64_t retry_at;        /* not before */
+    const char *error;       /* of the last failure; "" after a success */
 };
 
 /* ---- revision: one issued certificate with its key; blobs cert/<fingerprint>, chain/<fingerprint>, key/<key_id> ---- */
