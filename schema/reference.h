@@ -13,6 +13,10 @@ struct resource_lookup {
     void *set;
 };
 
+/* Where a field stands, as "spec.dcv.overrides[0].method": the member's key, an item of a list itself; the nearest
+ * field around it that is written when the field is not, and the resource when the store gave it. */
+struct position manifest_position(const struct resource *resource, const char *path);
+
 struct name_validation { /* how one name of a certificate is proven */
     const char *name; /* as in dns_names, wildcard included */
     enum dcv_method method;

@@ -14,6 +14,7 @@ struct deploy_target;
 struct dns_account;
 struct issuer;
 struct organization;
+struct yaml_node;
 
 enum resource_kind {
     KIND_CERTIFICATE,
@@ -55,6 +56,8 @@ struct resource {
     struct label_list labels, annotations;
     struct position position;  /* of the document's `kind:` */
     unsigned char digest[32];  /* of labels and canonical spec: equal for cosmetic edits */
+    const struct yaml_node *spec_node; /* `spec` as it was written, for the places of its fields (manifest_position);
+                                          NULL: the store gave this resource, or it has no spec */
     union {
         const struct certificate *certificate;
         const struct issuer *issuer;
