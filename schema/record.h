@@ -62,6 +62,7 @@ struct order_record {
     const char *held_reason;  /* why a person is needed */
     const char *vendor_order_id, *partner_order_id, *ca_order_id;
     const char *major_status, *minor_status; /* the vendor's words, cleaned */
+    int phase;                /* enum vendor_phase, judged from them */
     int64_t placed_at, subscription_ends_at;
     int64_t polled_at, poll_at;
     int polls;
