@@ -24,5 +24,6 @@ struct process_result {
     bool timed_out;
     const char *output; /* standard output and error, cleaned for showing */
 };
-/* Blocks. Fails: SYSTEM when it could not be started; a bad exit is not a failure. No process of the group is left. */
+/* Blocks. Fails: SYSTEM when it could not be started; a bad exit is not a failure. After a time-out no
+ * process of the group is left; a command that ends well may leave a daemon behind. CONFIG: its path or user is wrong. */
 bool process_run(const struct process *process, struct arena *arena, struct process_result *out, struct error *err);
