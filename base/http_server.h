@@ -32,6 +32,8 @@ const char *http_exchange_path(const struct http_exchange *exchange);  /* withou
 const char *http_exchange_query(const struct http_exchange *exchange, const char *name); /* NULL: absent */
 const char *http_exchange_header(const struct http_exchange *exchange, const char *name);
 const char *http_exchange_body(const struct http_exchange *exchange, size_t *out_length); /* NUL-terminated */
+/* A further header of the answer; before any of the calls below. */
+void http_exchange_set_header(struct http_exchange *exchange, const char *name, const char *value);
 /* Answer now; the exchange is gone afterwards. */
 void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body,
                          size_t length);
@@ -43,3 +45,6 @@ void http_exchange_reply_cut(struct http_exchange *exchange, int status, const c
 /* Answer after a delay in milliseconds (copies the body). */
 void http_exchange_reply_later(struct http_exchange *exchange, int delay_ms, int status, const char *content_type,
                                const void *body, size_t length);
+/* Answer `step` bytes of the body at a time, one step each interval (copies the body). */
+void http_exchange_reply_slowly(struct http_exchange *exchange, size_t step, int interval_ms, int status,
+                                const char *content_type, const void *body, size_t length);
