@@ -24,8 +24,8 @@ struct csr_info {
     int key_size;
 };
 
-/* PEM with LF, in the arena. SANs are `names`. Fails: INTERNAL. */
+/* PEM with LF, in the arena. SANs are `names`. Fails: MANIFEST (a part of the subject is too long), INTERNAL. */
 char *csr_create(const struct key *key, const struct csr_subject *subject, const struct string_list *names,
                  struct arena *arena, struct error *err);
-/* Check the signature and read it. Fails: MANIFEST. */
+/* Check the signature and read it: one request, a key that public issuers sign for, host names only. Fails: MANIFEST. */
 bool csr_parse(const char *pem, struct arena *arena, struct csr_info *out, struct error *err);
