@@ -49,6 +49,18 @@ struct dns_tsig {
     const struct secret *key; /* raw bytes, already base64-decoded */
 };
 
+/* The same to an authoritative server (RD=0), signed where `tsig` is not NULL: views may demand it. An answer that is
+ * not well signed is not used. Fails also: CREDENTIAL (bad key, bad signature, bad time). */
+bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type, const struct dns_tsig *tsig,
+                    int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err);
+/* Read a message from the wire; every foreign byte passes here. Types other than ours are left out. Fails: MALFORMED. */
+bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struct dns_answer *out, struct error *err);
+/* Whether a name may be asked for or written: labels of letters, digits and hyphen, "_" at the front of a label, "*"
+ * as the first label only; a trailing dot is fine. */
+bool dns_name_usable(const char *name);
+/* "NXDOMAIN", "REFUSED", …; lives for ever. */
+const char *dns_rcode_name(int rcode);
+
 enum dns_update_verb {
     DNS_UPDATE_ADD,          /* add to the set */
     DNS_UPDATE_DELETE,       /* delete this exact record */

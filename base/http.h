@@ -31,6 +31,7 @@ struct http_request {
     size_t body_length;
     const char *ca_file;     /* NULL: the system's roots */
     const char *proxy;       /* NULL: none, whatever the environment says */
+    bool trusted_address;    /* an endpoint that the operator configured or the vendor's own: its address is not checked */
     bool insecure_tls;       /* only for looking at a challenge file over HTTPS */
     bool once;               /* fresh connection, closed afterwards: a request that must be sent at most once */
     int64_t send_deadline_ms; /* boot clock; later than this nothing is sent; 0: none */

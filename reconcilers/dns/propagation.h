@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "reconcilers/context.h"
 #include "reconcilers/dns/dns.h"
@@ -18,3 +19,15 @@ struct propagation {
  * resolver. Fails: UNREACHABLE (no authoritative server found or none answers). */
 bool propagation_check(struct context *ctx, const struct dns_challenge *challenge, struct propagation *out,
                        struct error *err);
+
+/* Where questions about the delegation go, and to which port of the servers found. */
+struct propagation_world {
+    const struct dns_address *resolvers;
+    size_t resolver_count;
+    int port;
+};
+/* The same with resolvers of the caller's choosing (tests). */
+bool propagation_check_by(struct context *ctx, const struct propagation_world *world,
+                          const struct dns_challenge *challenge, struct propagation *out, struct error *err);
+/* The `nameserver` lines of a resolv.conf, at most three; 127.0.0.1 when there are none (resolv.conf(5)). */
+size_t propagation_read_resolvers(const char *text, struct dns_address out[3]);

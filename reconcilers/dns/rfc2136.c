@@ -1,0 +1,351 @@
+/* Dynamic update (RFC 2136) with TSIG. BIND and Knot answer NOERROR to a record that they then ignore, because a CNAME
+ * suffers nothing beside it, and every server replaces one CNAME by another without a word (measured, dns-providers.md
+ * 5.6). Hence prerequisites on every addition, and a look at the server itself after every change. */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/arena.h"
+#include "base/dns.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "reconcilers/dns/dns.h"
+#include "schema/operator.h"
+#include "schema/resource.h"
+
+extern const struct dns_provider_ops dns_rfc2136;
+
+enum { TIMEOUT_MS = 10000, TTL_S = 60 };
+
+/* The server and key that serve one name of an account. */
+struct link {
+    struct dns_address server;
+    struct dns_tsig tsig;
+    struct secret *key;
+    bool is_signed;
+};
+static void link_release(struct link *link) { secret_destroy(link->key); }
+static const struct dns_tsig *link_tsig(const struct link *link) { return link->is_signed ? &link->tsig : NULL; }
+
+/* The entry of `rfc2136.zones` with the longest name that holds `name`; NULL: none. */
+static const struct rfc2136_zone *mapped_zone(const struct dns_account *account, const char *name)
+{
+    const struct rfc2136_zone *best = NULL;
+    for (size_t i = 0; i < account->rfc2136.zone_count; i++) {
+        const struct rfc2136_zone *zone = &account->rfc2136.zones[i];
+        if (text_name_within(name, zone->name) && (best == NULL || strlen(zone->name) > strlen(best->name)))
+            best = zone;
+    }
+    return best;
+}
+
+/* Base64 text in a file of the secrets directory to key bytes. */
+static struct secret *read_key(struct context *ctx, const struct resource *account, const struct secret_ref *ref,
+                               struct error *err)
+{
+    AUTO(secret) struct secret *text =
+        file_read_named_secret(ctx->config->secrets_directory, ref->name, ref->key, err);
+    if (text == NULL) {
+        if (err != NULL && err->kind == ERROR_NOT_FOUND)
+            err->kind = ERROR_CREDENTIAL; /* NOT_FOUND would read as "no such zone" */
+        error_prefix(err, "the TSIG secret of DNS account %s", account->name);
+        return NULL;
+    }
+    unsigned char *bytes;
+    size_t length;
+    if (!text_unbase64(ctx->arena, secret_bytes(text), secret_length(text), &bytes, &length) || length == 0) {
+        error_raise(err, ERROR_CREDENTIAL, "the TSIG secret of DNS account %s, {name: %s, key: %s}, is not base64 (its "
+                    "length must be a multiple of 4, \"=\" included)", account->name, ref->name, ref->key);
+        return NULL;
+    }
+    struct secret *key = secret_create(bytes, length);
+    secret_wipe(bytes, length);
+    return key;
+}
+
+/* The operator himself points there by `resolve` or `nameservers`. */
+static bool operator_names(const struct operator_config *config, const struct sockaddr *address)
+{
+    const struct name_pair *lists[] = {config->resolve, config->nameservers};
+    size_t counts[] = {config->resolve_count, config->nameserver_count};
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        for (size_t k = 0; k < counts[i]; k++) {
+            struct dns_address named;
+            struct sockaddr_storage other;
+            if (dns_parse_address(lists[i][k].value, 53, &named, NULL) &&
+                address_from_text(named.host, named.port, &other) &&
+                address_equal(address, (const struct sockaddr *)&other))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool open_link(struct context *ctx, const struct resource *account, const char *name, struct link *out,
+                      struct error *err)
+{
+    const struct dns_account *spec = account->dns_account;
+    const struct rfc2136_zone *mapped = mapped_zone(spec, name);
+    const char *server = mapped != NULL && mapped->nameserver != NULL ? mapped->nameserver : spec->rfc2136.nameserver;
+    bool own_key = mapped != NULL && mapped->tsig_secret_ref.name != NULL;
+    const struct secret_ref *ref = own_key ? &mapped->tsig_secret_ref : &spec->rfc2136.tsig_secret_ref;
+    const char *key_name = mapped != NULL && mapped->tsig_key_name != NULL ? mapped->tsig_key_name
+                                                                            : spec->rfc2136.tsig_key_name;
+    int algorithm = mapped != NULL && mapped->tsig_algorithm >= 0 ? mapped->tsig_algorithm
+                                                                  : spec->rfc2136.tsig_algorithm;
+    struct sockaddr_storage address;
+    if (server == NULL)
+        return error_raise(err, ERROR_MANIFEST, "DNS account %s names no server for %s", account->name, name);
+    if (!dns_parse_address(server, 53, &out->server, err))
+        return error_prefix(err, "DNS account %s", account->name);
+    if (!address_from_text(out->server.host, out->server.port, &address) ||
+        (!operator_names(ctx->config, (const struct sockaddr *)&address) &&
+         !address_check((const struct sockaddr *)&address, &ctx->config->allow_addresses, err)))
+        return error_prefix(err, "DNS account %s", account->name);
+    if ((key_name == NULL) != (ref->name == NULL))
+        return error_raise(err, ERROR_MANIFEST, "DNS account %s gives a TSIG key's name without its secret, or the other "
+                           "way round", account->name);
+    if (key_name == NULL)
+        return true;
+    out->key = read_key(ctx, account, ref, err);
+    if (out->key == NULL)
+        return false;
+    out->tsig = (struct dns_tsig){.key_name = key_name, .algorithm = (enum dns_tsig_algorithm)algorithm, .key = out->key};
+    out->is_signed = true;
+    return true;
+}
+
+/* The values of one type at a name, as the server itself says; and what else was seen. */
+struct seen {
+    struct string_list values;
+    uint32_t ttl;      /* of those; 0: there are none */
+    const char *cname; /* that stands at the name instead; NULL: none */
+    bool authoritative;
+};
+
+static bool look(struct context *ctx, const struct link *link, const char *name, enum dns_type type, struct seen *out,
+                 struct error *err)
+{
+    struct dns_answer answer;
+    *out = (struct seen){0};
+    if (!dns_ask_signed(&link->server, name, type, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+        return false;
+    out->authoritative = answer.authoritative && (answer.rcode == 0 || answer.rcode == 3);
+    for (size_t i = 0; i < answer.answer_count; i++) {
+        const struct dns_record *record = &answer.answers[i];
+        if (strcasecmp(record->name, name) != 0)
+            continue;
+        if (record->type == DNS_CNAME)
+            out->cname = record->value;
+        if (record->type == type) {
+            string_list_push(ctx->arena, &out->values, record->value);
+            out->ttl = record->ttl;
+        }
+    }
+    return true;
+}
+
+static enum dns_type challenge_type(const struct dns_challenge *challenge)
+{
+    return strcmp(challenge->type, "CNAME") == 0 ? DNS_CNAME : DNS_TXT;
+}
+
+static const char *without_dot(struct arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    return length > 0 && name[length - 1] == '.' ? arena_strndup(arena, name, length - 1) : name;
+}
+
+/* Our value as the server spells it (a CNAME's target may differ in case); NULL: it is not there. */
+static const char *find_value(struct context *ctx, const struct seen *seen, const struct dns_challenge *challenge)
+{
+    bool cname = challenge_type(challenge) == DNS_CNAME;
+    const char *value = cname ? without_dot(ctx->arena, challenge->value) : challenge->value;
+    for (size_t i = 0; i < seen->values.count; i++) {
+        if (cname ? strcasecmp(seen->values.items[i], value) == 0 : strcmp(seen->values.items[i], value) == 0)
+            return seen->values.items[i];
+    }
+    return NULL;
+}
+
+static bool conflict(struct context *ctx, const struct seen *seen, const struct dns_challenge *challenge,
+                     struct error *err)
+{
+    if (seen->cname != NULL)
+        return error_raise(err, ERROR_CONFLICT, "at %s stands a CNAME to %s, which is not ours to remove: the %s for the "
+                           "validation cannot be placed", challenge->name,
+                           text_clean(ctx->arena, seen->cname, strlen(seen->cname), 120), challenge->type);
+    return error_raise(err, ERROR_CONFLICT, "at %s stand other records, which are not ours to remove: the %s for the "
+                       "validation cannot be placed beside them", challenge->name, challenge->type);
+}
+
+static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                    struct error *err)
+{
+    enum dns_type type = challenge_type(challenge);
+    AUTO(link) struct link link = {0};
+    struct seen seen;
+    if (!open_link(ctx, account, challenge->zone, &link, err) ||
+        !look(ctx, &link, challenge->name, type, &seen, err))
+        return false;
+    if (find_value(ctx, &seen, challenge) != NULL)
+        return true;
+    /* A CNAME wants the name to itself, a TXT only that no CNAME is there. A wildcard's CNAME, which the look cannot tell
+     * from a real one, does not fail the prerequisite (RFC 2136, section 2.4.4): so the server decides. The TTL belongs to
+     * the set, so that of values already there is kept. */
+    const char *value = type == DNS_CNAME ? without_dot(ctx->arena, challenge->value) : challenge->value;
+    uint32_t ttl = type == DNS_TXT && seen.values.count > 0 ? seen.ttl : TTL_S;
+    struct dns_change changes[] = {
+        {type == DNS_CNAME ? DNS_REQUIRE_NAME_ABSENT : DNS_REQUIRE_ABSENT, {challenge->name, DNS_CNAME, 0, ""}},
+        {DNS_UPDATE_ADD, {challenge->name, type, ttl, value}},
+    };
+    struct error failure = {0};
+    bool done = dns_update(&link.server, challenge->zone, changes, COUNT_OF(changes), link_tsig(&link), TIMEOUT_MS, NULL,
+                           &failure);
+    if (!done && failure.kind != ERROR_CONFLICT) {
+        if (err != NULL)
+            *err = failure;
+        return false;
+    }
+    if (!look(ctx, &link, challenge->name, type, &seen, err))
+        return false;
+    if (find_value(ctx, &seen, challenge) != NULL)
+        return true; /* placed; or by somebody at the same time */
+    if (done && !seen.authoritative)
+        return error_raise(err, ERROR_REFUSED, "the server took the %s at %s, but does not serve it: the name lies below "
+                           "a delegation, or questions are refused", challenge->type, challenge->name);
+    return conflict(ctx, &seen, challenge, err);
+}
+
+static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                   struct error *err)
+{
+    enum dns_type type = challenge_type(challenge);
+    AUTO(link) struct link link = {0};
+    struct seen seen;
+    if (!open_link(ctx, account, challenge->zone, &link, err) ||
+        !look(ctx, &link, challenge->name, type, &seen, err))
+        return false;
+    const char *value = find_value(ctx, &seen, challenge);
+    if (value == NULL && seen.authoritative)
+        return true;
+    /* As it is spelled there: PowerDNS compares the target with its case. */
+    if (value == NULL)
+        value = type == DNS_CNAME ? without_dot(ctx->arena, challenge->value) : challenge->value;
+    struct dns_change change = {DNS_UPDATE_DELETE, {challenge->name, type, 0, value}};
+    if (!dns_update(&link.server, challenge->zone, &change, 1, link_tsig(&link), TIMEOUT_MS, NULL, err) ||
+        !look(ctx, &link, challenge->name, type, &seen, err))
+        return false;
+    /* What a wildcard makes up at the name cannot be told from our record, and would outlive it: with a CNAME, gone is
+     * when the server says so. A TXT of ours has a value of its own. */
+    if (type == DNS_TXT && find_value(ctx, &seen, challenge) != NULL)
+        return error_raise(err, ERROR_REFUSED, "the server took the removal of the TXT at %s, but still serves it",
+                           challenge->name);
+    return true;
+}
+
+static bool list(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                 struct string_list *out, struct error *err)
+{
+    AUTO(link) struct link link = {0};
+    struct seen seen;
+    if (!open_link(ctx, account, challenge->zone, &link, err) ||
+        !look(ctx, &link, challenge->name, challenge_type(challenge), &seen, err))
+        return false;
+    if (!seen.authoritative)
+        return error_raise(err, ERROR_REFUSED, "the server %s does not answer for %s itself", link.server.host,
+                           challenge->name);
+    *out = seen.values;
+    return true;
+}
+
+/* The zone by the SOA that the server gives for the name (dns-providers.md 5.2). A CNAME at the name would give the SOA
+ * of its target, so its parent is asked instead: a name with a CNAME is no apex. */
+static bool zone_by_soa(struct context *ctx, const struct link *link, const char *name, const char **out_zone,
+                        struct error *err)
+{
+    for (const char *at = name; at != NULL && *at != '\0'; at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
+        struct dns_answer answer;
+        bool alias = false;
+        if (!dns_ask_signed(&link->server, at, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+            return false;
+        if (!answer.authoritative || (answer.rcode != 0 && answer.rcode != 3))
+            break;
+        for (size_t i = 0; i < answer.answer_count; i++)
+            alias = alias || answer.answers[i].type == DNS_CNAME;
+        if (alias)
+            continue;
+        const struct dns_record *sections[] = {answer.answers, answer.authority};
+        size_t counts[] = {answer.answer_count, answer.authority_count};
+        for (size_t s = 0; s < COUNT_OF(sections); s++) {
+            for (size_t i = 0; i < counts[s]; i++) {
+                if (sections[s][i].type == DNS_SOA && text_name_within(name, sections[s][i].name)) {
+                    *out_zone = sections[s][i].name;
+                    return true;
+                }
+            }
+        }
+        break;
+    }
+    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s", link->server.host, name);
+}
+
+/* A name below a delegation is taken by the server and never seen: refused beforehand. */
+static bool check_not_delegated(struct context *ctx, const struct link *link, const char *zone, const char *name,
+                                struct error *err)
+{
+    struct dns_answer answer;
+    if (!dns_ask_signed(&link->server, name, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+        return false;
+    for (size_t i = 0; i < answer.authority_count && !answer.authoritative && answer.rcode == 0; i++) {
+        const struct dns_record *record = &answer.authority[i];
+        if (record->type == DNS_NS && text_name_within(name, record->name) && text_name_within(record->name, zone) &&
+            strlen(record->name) > strlen(zone))
+            return error_raise(err, ERROR_NOT_FOUND, "zone %s hands %s to other servers: %s cannot be written there", zone,
+                               record->name, name);
+    }
+    return true;
+}
+
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
+                    struct error *err)
+{
+    const struct dns_account *spec = account->dns_account;
+    const struct rfc2136_zone *mapped = mapped_zone(spec, name);
+    const char *zone = mapped != NULL ? mapped->name : NULL;
+    for (size_t i = 0; i < spec->zones.count; i++) {
+        if (text_name_within(name, spec->zones.items[i]) &&
+            (zone == NULL || strlen(spec->zones.items[i]) > strlen(zone)))
+            zone = spec->zones.items[i];
+    }
+    if (zone == NULL && spec->zones.count > 0)
+        return error_raise(err, ERROR_NOT_FOUND, "DNS account %s has no zone that holds %s", account->name, name);
+    AUTO(link) struct link link = {0};
+    if (!open_link(ctx, account, zone != NULL ? zone : name, &link, err))
+        return false;
+    if (zone == NULL)
+        return zone_by_soa(ctx, &link, name, out_zone, err);
+    if (!check_not_delegated(ctx, &link, zone, name, err))
+        return false;
+    *out_zone = zone;
+    return true;
+}
+
+/* An update without changes: key, right and zone are judged, nothing is written. */
+static bool check(struct context *ctx, const struct resource *account, const char *zone, struct error *err)
+{
+    AUTO(link) struct link link = {0};
+    return open_link(ctx, account, zone, &link, err) &&
+           dns_update(&link.server, zone, NULL, 0, link_tsig(&link), TIMEOUT_MS, NULL, err);
+}
+
+const struct dns_provider_ops dns_rfc2136 = {
+    .name = "rfc2136",
+    .zone_of = zone_of,
+    .present = present,
+    .absent = absent,
+    .list = list,
+    .check = check,
+};
