@@ -52,6 +52,7 @@ struct field {
     bool required;
     bool set;             /* list whose order and repeats carry no meaning */
     bool secret_text;     /* never shown */
+    bool lines;           /* a string that may hold line breaks */
     int64_t absent;       /* numbers and enums: what stands in the struct when nothing was given (0 unless set) */
     int64_t min, max;     /* numbers, durations, list lengths, string lengths; both 0: none */
     const char *pattern;  /* POSIX extended regular expression, also valid in JSON Schema; NULL: none. Of maps: of keys */
@@ -96,6 +97,8 @@ struct field_table {
 #define ONE_OF_AT(struct_type, member) .one_of_at = offsetof(struct struct_type, member) + 1
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NOT_WITH(...) .not_with = WORDS(__VA_ARGS__)
+/* Names of resources, and of secrets, keys and other things that become names of files: for .pattern. */
+extern const char field_name_pattern[], field_key_pattern[];
 #define FIELDS(array) .fields = (array), .count = COUNT_OF(array)
 
 /* Decode a mapping into `out` (table->size bytes, zeroed first, defaults filled in). Every problem is appended with

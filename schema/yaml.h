@@ -37,6 +37,7 @@ struct yaml_node {
     /* Children of mappings only. */
     const char *key;
     uint32_t key_length, key_hash;
+    bool key_plain;       /* without quotes: "<<" then merges */
     int key_line, key_column;
 };
 
