@@ -90,6 +90,7 @@ static const struct field order_record_fields[] = {
     TEXT("caOrderId", ca_order_id),
     TEXT("majorStatus", major_status),
     TEXT("minorStatus", minor_status),
+    NUMBER("phase", phase),
     LONG("placedAt", placed_at),
     LONG("subscriptionEndsAt", subscription_ends_at),
     LONG("polledAt", polled_at),

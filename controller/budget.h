@@ -1,0 +1,26 @@
+/* Ceilings for orders and money per account and period, counted from intents (promise I12). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controller/state.h"
+#include "schema/operator.h"
+#include "schema/resource.h"
+
+struct budget {
+    bool open;          /* some `spending` row is about this issuer, or it costs no money */
+    bool within;        /* one more order of `cents` fits in every row and in the issuer's own limit */
+    const char *words;  /* when it does not fit: "40 of 40 orders in 2026-11" */
+    const char *period; /* of the first row: "2026-11"; "" none */
+};
+/* `cents` -1: price unknown, which never fits a row with an amount. */
+bool budget_check(struct state *state, const struct operator_config *config, const struct resource *issuer, bool sandbox,
+                  int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
+                  struct error *err);
+/* Count one order in every period. Part of the transaction that prepares it. */
+bool budget_reserve(struct state *state, struct state_batch *batch, const struct operator_config *config,
+                    const struct resource *issuer, int64_t cents, const char *currency, int64_t now, struct arena *arena,
+                    struct error *err);
+/* "2026-11-22", "2026-W47", "2026-11", "2026-Q4", "2026" of a time, in UTC. */
+char *budget_period(struct arena *arena, enum spending_period period, int64_t at);

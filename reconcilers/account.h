@@ -1,0 +1,23 @@
+/* An issuer's account, looked at: credentials, price list, the orders it holds. Reading only, so it may be repeated; what
+ * comes home is kept in memory by the controller, and the plan asks the same way. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "reconcilers/issuer/issuer.h"
+
+struct account_facts {
+    struct arena *arena; /* owns everything below */
+    const char *url;     /* of the endpoint that was asked */
+    struct price_list prices;
+    struct vendor_order *orders; /* all the vendor lists; not read unless asked for */
+    size_t order_count;
+    bool listed;
+    int64_t at; /* clock_now() */
+};
+
+/* Ask. `ctx->arena` is used as well. On success `out` owns an arena; account_facts_finish frees it.
+ * Fails: CREDENTIAL, CONFIG, UNREACHABLE, THROTTLED, MALFORMED. */
+bool account_observe(struct context *ctx, const struct resource *issuer, bool list_orders, struct account_facts *out,
+                     struct error *err);
+void account_facts_finish(struct account_facts *facts);

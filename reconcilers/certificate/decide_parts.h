@@ -1,0 +1,18 @@
+/* The parts of the decision, one file each; ACTION_COUNT as the action means "nothing here, go on". */
+#pragma once
+
+#include "reconcilers/certificate/view.h"
+
+struct step decide_validation(const struct certificate_view *view, struct arena *arena); /* validation.c */
+struct step decide_removal(const struct certificate_view *view, struct arena *arena);    /* validation.c */
+struct step decide_rollouts(const struct certificate_view *view, struct arena *arena);   /* rollout.c */
+
+struct step step_blocked(const char *code, const char *reason, const char *human, const char *command);
+struct step step_wait(const char *code, const char *reason, int64_t due);
+struct step step_do(enum action action, enum verb verb, const char *code, const char *subject, const char *detail,
+                    const char *reason);
+
+/* Of what the target says that shapes files, reload and probe; a change means a new rollout. */
+const char *rollout_settings_digest(const struct certificate_view *view, size_t index, struct arena *arena);
+/* Whether a target serves what it should: ACTIVE, this revision, these settings. */
+bool rollout_settled(const struct certificate_view *view, size_t index, struct arena *arena);

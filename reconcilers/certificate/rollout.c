@@ -1,0 +1,434 @@
+/* Bringing one revision to one target (reliability.md 6.3, 6.4), target after target:
+ *
+ *   WANTED → STAGING → STAGED → PUBLISHED → RELOADED → ACTIVE
+ *                                   └──────────┴──▶ ROLLING_BACK (link, reload, look) → ROLLED_BACK → (backoff) STAGING
+ *
+ * A failed deployment never causes another order: nothing here knows how to order. Without a former generation a failed
+ * reload leaves the new one published and is tried again (decisions 21). */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/secret.h"
+#include "reconcilers/certificate/actions.h"
+#include "reconcilers/certificate/decide_parts.h"
+#include "reconcilers/deploy/deploy.h"
+
+static const struct deploy_target *target_of(const struct certificate_view *view, size_t index)
+{
+    return view->refs.targets[index]->deploy_target;
+}
+
+const char *rollout_settings_digest(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct deploy_target *t = target_of(view, index);
+    const char *text = arena_printf(arena, "%s|%s|%d|%s|%s|%o|%s|%s|%s|%s", t->local.root, t->path != NULL ? t->path : "",
+                                    (int)t->layout, t->owner != NULL ? t->owner : "", t->group != NULL ? t->group : "",
+                                    (unsigned)t->mode, t->reload.profile != NULL ? t->reload.profile : "",
+                                    t->probe.address != NULL ? t->probe.address : "",
+                                    t->probe.server_name != NULL ? t->probe.server_name : "",
+                                    view->order != NULL ? view->order->common_name : "");
+    unsigned char digest[32];
+    hash_sha256(span_of(text, strlen(text)), digest);
+    return text_hex(arena, digest, 8);
+}
+
+bool rollout_settled(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct rollout_record *r = &view->rollouts[index];
+    return r->state == ROLLOUT_ACTIVE && r->revision == view->revision->number &&
+           text_equal(r->settings_digest, rollout_settings_digest(view, index, arena));
+}
+
+static struct step rollout_step(const struct certificate_view *view, size_t index, enum action action, enum verb verb,
+                                const char *code, const char *reason, struct arena *arena)
+{
+    const struct deploy_target *t = target_of(view, index);
+    const char *detail = "";
+    if (verb == VERB_DEPLOY)
+        detail = arena_printf(arena, "%s in root %s, %s", t->path, t->local.root,
+                              t->layout == LAYOUT_COMBINED ? "one file" : "generation folder");
+    else if (verb == VERB_RELOAD)
+        detail = t->reload.profile != NULL ? arena_printf(arena, "profile %s", t->reload.profile) : "";
+    else if (t->probe.address != NULL)
+        detail = arena_printf(arena, "TLS at %s", t->probe.address);
+    struct step step = step_do(action, verb, code, view->refs.targets[index]->name, detail, reason);
+    step.index = (int)index;
+    step.due = view->rollouts[index].retry_at;
+    return step;
+}
+
+static struct step rollout_next(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct rollout_record *r = &view->rollouts[index];
+    const struct deploy_target *t = target_of(view, index);
+    bool current = r->revision == view->revision->number;
+    switch (r->state) {
+    case ROLLOUT_STAGED:
+        if (current)
+            return rollout_step(view, index, ACTION_PUBLISH, VERB_DEPLOY, "Deploying", "staged and checked", arena);
+        break;
+    case ROLLOUT_PUBLISHED:
+        if (current && t->reload.profile == NULL && t->probe.address == NULL)
+            return rollout_step(view, index, ACTION_PROBE, VERB_WAIT, "Deploying", "published", arena);
+        if (current)
+            return rollout_step(view, index, ACTION_RELOAD, VERB_RELOAD, "Reloading",
+                                r->error[0] != '\0' ? r->error : "published", arena);
+        break;
+    case ROLLOUT_RELOADED:
+        if (current)
+            return rollout_step(view, index, ACTION_PROBE, VERB_WAIT, "Verifying",
+                                r->error[0] != '\0' ? r->error : "reloaded; what is served is looked at", arena);
+        break;
+    case ROLLOUT_ROLLING_BACK:
+        if (r->published_at > 0)
+            return rollout_step(view, index, ACTION_ROLL_BACK, VERB_DEPLOY, "RollingBack", r->error, arena);
+        return rollout_step(view, index, r->reloaded ? ACTION_PROBE_BACK : ACTION_RELOAD_BACK,
+                            r->reloaded ? VERB_WAIT : VERB_RELOAD, "RollingBack", r->error, arena);
+    default: break;
+    }
+    struct step step = rollout_step(view, index, ACTION_STAGE, VERB_DEPLOY, "Deploying", "", arena);
+    step.reason = r->state == ROLLOUT_ROLLED_BACK && current ? r->error
+                  : r->state == ROLLOUT_ACTIVE && current    ? "the target's settings changed"
+                  : r->error[0] != '\0'                      ? r->error
+                                                             : "this revision is not there yet";
+    if (r->state == ROLLOUT_ROLLED_BACK && !current)
+        step.due = 0; /* another revision: not the one that failed */
+    return step;
+}
+
+struct step decide_rollouts(const struct certificate_view *view, struct arena *arena)
+{
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        if (target_of(view, i)->deploy == DEPLOY_MANUAL && view->rollouts[i].state == ROLLOUT_WANTED)
+            continue;
+        if (!rollout_settled(view, i, arena))
+            return rollout_next(view, i, arena); /* the first must serve before the next is touched */
+    }
+    return (struct step){.action = ACTION_COUNT};
+}
+
+/* ---- performing ---- */
+
+static struct deployment deployment_of(const struct certificate_view *view, const struct step *step)
+{
+    const struct rollout_record *r = &view->rollouts[step->index];
+    return (struct deployment){
+        .target = view->refs.targets[step->index], .namespace_ = view->namespace_, .name = view->name,
+        .common_name = view->order->common_name, .names = view->order->names, .generation = r->generation,
+        .previous = r->previous, .fingerprint = view->revision->fingerprint,
+        .previous_fingerprint = r->previous_fingerprint, .key = view->material.key, .leaf = view->material.leaf,
+        .chain = view->material.chain};
+}
+
+static struct rollout_record *rollout_copy(const struct certificate_view *view, const struct step *step,
+                                           struct arena *arena, struct changes *out)
+{
+    struct rollout_record *copy = arena_memdup(arena, &view->rollouts[step->index], sizeof *copy);
+    out->rollout = copy;
+    return copy;
+}
+
+static void failed(struct rollout_record *r, const struct outcome *outcome, const char *what, struct arena *arena,
+                   struct changes *out)
+{
+    r->attempts++;
+    r->error = outcome->err.message;
+    r->retry_at = outcome->at + backoff_s(outcome->err.kind, r->attempts, (uint64_t)outcome->at);
+    out->event_type = "Warning";
+    out->event_reason = what;
+    out->event_message = arena_printf(arena, "%s: %s", r->target, r->error);
+}
+
+static void succeeded(struct rollout_record *r)
+{
+    r->error = "";
+    r->retry_at = 0;
+}
+
+static bool prepare_stage(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                          struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    bool again = r->state == ROLLOUT_STAGING && r->revision == view->revision->number;
+    if (!again) {
+        r->previous = r->state == ROLLOUT_ACTIVE ? r->generation : r->previous;
+        r->previous_fingerprint = r->state == ROLLOUT_ACTIVE ? r->fingerprint : r->previous_fingerprint;
+        r->generation = 0; /* chosen when the target was looked at */
+        r->started_at = view->now;
+        if (r->revision != view->revision->number)
+            r->attempts = 0;
+    }
+    r->revision = view->revision->number;
+    r->fingerprint = view->revision->fingerprint;
+    r->state = ROLLOUT_STAGING;
+    r->retry_at = 0;
+    out->audit = "deploy.stage";
+    out->audit_detail = arena_printf(arena, "revision %d to %s", r->revision, r->target);
+    return true;
+}
+
+static bool act_stage(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                      struct outcome *out, struct error *err)
+{
+    struct deployment d = deployment_of(view, step);
+    struct deploy_observation seen = {0};
+    if (!deploy_place(ctx->config, d.target, d.namespace_, d.name, d.common_name, ctx->arena, &out->path, err) ||
+        !deploy_local.observe(ctx, &d, &seen, err))
+        return false;
+    if (d.generation == 0) /* above everything that exists, so that a number is never used twice */
+        d.generation = (seen.highest > d.previous ? seen.highest : d.previous) + 1;
+    out->generation = d.generation;
+    out->previous = seen.current > 0 && seen.current != d.generation ? seen.current : d.previous;
+    out->previous_fingerprint = seen.current > 0 && seen.current != d.generation ? seen.fingerprint : d.previous_fingerprint;
+    d.previous = out->previous;
+    return deploy_local.stage(ctx, &d, err);
+}
+
+static void record_stage(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                         struct arena *arena, struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    r->generation = outcome->generation > 0 ? outcome->generation : r->generation;
+    if (!outcome->ok) {
+        failed(r, outcome, "DeployFailed", arena, out);
+        return;
+    }
+    succeeded(r);
+    r->previous = outcome->previous;
+    r->previous_fingerprint = outcome->previous_fingerprint != NULL ? outcome->previous_fingerprint : "";
+    r->path = outcome->path;
+    r->root = target_of(view, (size_t)step->index)->local.root;
+    r->layout = target_of(view, (size_t)step->index)->layout == LAYOUT_COMBINED ? "Combined" : "Generation";
+    r->state = ROLLOUT_STAGED;
+}
+
+static bool prepare_publish(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                            struct changes *out)
+{
+    (void)view;
+    out->audit = "deploy.publish";
+    out->audit_detail = arena_printf(arena, "generation %d on %s", view->rollouts[step->index].generation, step->subject);
+    return true;
+}
+
+static bool act_publish(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                        struct outcome *out, struct error *err)
+{
+    struct deployment d = deployment_of(view, step);
+    (void)out;
+    return deploy_local.publish(ctx, &d, err);
+}
+
+static void record_publish(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                           struct arena *arena, struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    if (!outcome->ok) {
+        r->state = ROLLOUT_STAGING; /* the staged folder is looked at again */
+        failed(r, outcome, "DeployFailed", arena, out);
+        return;
+    }
+    succeeded(r);
+    r->state = ROLLOUT_PUBLISHED;
+    r->published_at = outcome->at;
+    r->reloaded = false;
+    out->event_type = "Normal";
+    out->event_reason = "Published";
+    out->event_message = arena_printf(arena, "%s: generation %d", r->target, r->generation);
+}
+
+/* A new generation that does not serve goes back, if there is one to go back to. */
+static bool goes_back(const struct certificate_view *view, const struct step *step, const struct rollout_record *r)
+{
+    return target_of(view, (size_t)step->index)->rollback == ROLLBACK_AUTO && r->previous > 0;
+}
+
+static bool prepare_reload(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                           struct changes *out)
+{
+    (void)arena;
+    if (target_of(view, (size_t)step->index)->reload.profile != NULL) {
+        out->audit = "deploy.reload";
+        out->audit_detail = step->subject;
+    }
+    return true;
+}
+
+static bool act_reload(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                       struct outcome *out, struct error *err)
+{
+    struct deployment d = deployment_of(view, step);
+    (void)out;
+    return deploy_local.reload(ctx, &d, err);
+}
+
+static void record_reload(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                          struct arena *arena, struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    if (!outcome->ok) {
+        failed(r, outcome, "ReloadFailed", arena, out);
+        if (goes_back(view, step, r)) {
+            r->state = ROLLOUT_ROLLING_BACK;
+            r->retry_at = 0;
+        }
+        return;
+    }
+    r->error = "";
+    r->retry_at = 0;
+    r->reloaded = true;
+    r->state = ROLLOUT_RELOADED;
+    r->checked_at = outcome->at; /* the probe's patience counts from here */
+}
+
+static bool act_probe(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                      struct outcome *out, struct error *err)
+{
+    struct deployment d = deployment_of(view, step);
+    (void)out;
+    return deploy_local.probe(ctx, &d, err) && deploy_local.clean(ctx, &d, err);
+}
+
+static void record_probe(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                         struct arena *arena, struct changes *out)
+{
+    static const int wait_s[] = {1, 2, 4, 8};
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    const struct deploy_target *t = target_of(view, (size_t)step->index);
+    if (outcome->ok) {
+        succeeded(r);
+        r->state = ROLLOUT_ACTIVE;
+        r->active_at = r->checked_at = outcome->at;
+        r->attempts = 0;
+        r->settings_digest = rollout_settings_digest(view, (size_t)step->index, arena);
+        out->event_type = "Normal";
+        out->event_reason = "Served";
+        out->event_message = t->probe.address != NULL
+                                 ? arena_printf(arena, "%s: %s serves revision %d", r->target, t->probe.address, r->revision)
+                                 : arena_printf(arena, "%s: generation %d is in place", r->target, r->generation);
+        out->audit = "deploy.active";
+        out->audit_detail = arena_printf(arena, "revision %d on %s", r->revision, r->target);
+        return;
+    }
+    int64_t since = outcome->at - (r->checked_at > 0 ? r->checked_at : r->published_at);
+    r->error = outcome->err.message;
+    if (since < t->probe.timeout_s) {
+        int look = 0;
+        for (int64_t spent = 1; look < 3 && spent < since; look++)
+            spent += wait_s[look + 1];
+        r->retry_at = outcome->at + wait_s[look];
+        return;
+    }
+    failed(r, outcome, "NotServed", arena, out);
+    if (goes_back(view, step, r)) {
+        r->state = ROLLOUT_ROLLING_BACK;
+        r->retry_at = 0;
+    } else {
+        r->state = ROLLOUT_PUBLISHED; /* reload and look again after the backoff */
+    }
+}
+
+/* ---- the way back ---- */
+
+static struct deployment former_of(const struct certificate_view *view, const struct step *step)
+{
+    struct deployment d = deployment_of(view, step);
+    const struct rollout_record *r = &view->rollouts[step->index];
+    d.generation = r->previous;
+    d.fingerprint = r->previous_fingerprint;
+    d.key = NULL;
+    d.leaf = d.chain = NULL;
+    return d;
+}
+
+static bool prepare_roll_back(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                              struct changes *out)
+{
+    out->audit = "deploy.rollback";
+    out->audit_detail = arena_printf(arena, "generation %d on %s", view->rollouts[step->index].previous, step->subject);
+    return true;
+}
+
+static bool act_roll_back(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                          struct outcome *out, struct error *err)
+{
+    struct deployment d = deployment_of(view, step);
+    (void)out;
+    return deploy_local.rollback(ctx, &d, err);
+}
+
+static void record_roll_back(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                             struct arena *arena, struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    if (!outcome->ok) {
+        failed(r, outcome, "RollbackFailed", arena, out);
+        return;
+    }
+    r->published_at = 0; /* the link is back; reload and look follow */
+    r->reloaded = false;
+    r->retry_at = 0;
+}
+
+static bool act_reload_back(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                            struct outcome *out, struct error *err)
+{
+    struct deployment d = former_of(view, step);
+    (void)out;
+    return deploy_local.reload(ctx, &d, err);
+}
+
+static void record_reload_back(const struct certificate_view *view, const struct step *step,
+                               const struct outcome *outcome, struct arena *arena, struct changes *out)
+{
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    const char *cause = r->error;
+    if (!outcome->ok) {
+        failed(r, outcome, "RollbackReloadFailed", arena, out);
+        return;
+    }
+    r->reloaded = true;
+    r->checked_at = outcome->at;
+    r->retry_at = 0;
+    r->error = cause;
+}
+
+static bool act_probe_back(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                           struct outcome *out, struct error *err)
+{
+    struct deployment d = former_of(view, step);
+    (void)out;
+    return deploy_local.probe(ctx, &d, err);
+}
+
+static void record_probe_back(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                              struct arena *arena, struct changes *out)
+{
+    static const int64_t wait_s[] = {900, 3600, 6 * 3600, 86400};
+    struct rollout_record *r = rollout_copy(view, step, arena, out);
+    const char *cause = r->error;
+    if (!outcome->ok && outcome->at - r->checked_at < target_of(view, (size_t)step->index)->probe.timeout_s) {
+        r->retry_at = outcome->at + 2;
+        return;
+    }
+    r->state = ROLLOUT_ROLLED_BACK;
+    r->retry_at = outcome->at + wait_s[r->attempts - 1 < 3 ? (r->attempts > 0 ? r->attempts - 1 : 0) : 3];
+    r->error = cause;
+    out->event_type = "Warning";
+    out->event_reason = outcome->ok ? "RolledBack" : "RolledBackNotServed";
+    out->event_message = outcome->ok ? arena_printf(arena, "%s: generation %d serves again: %s", r->target, r->previous, cause)
+                                     : arena_printf(arena, "%s: back on generation %d, which is not seen served: %s",
+                                                    r->target, r->previous, outcome->err.message);
+    out->audit = "deploy.rolled-back";
+    out->audit_detail = out->event_message;
+}
+
+const struct action_row action_stage = {"stage", NEEDS_KEY | NEEDS_CERT, false, false, true, prepare_stage, act_stage, record_stage};
+const struct action_row action_publish = {"publish", 0, false, false, true, prepare_publish, act_publish, record_publish};
+const struct action_row action_reload = {"reload", 0, false, false, true, prepare_reload, act_reload, record_reload};
+const struct action_row action_probe = {"probe", NEEDS_CERT, false, false, false, NULL, act_probe, record_probe};
+const struct action_row action_roll_back = {"roll back", 0, false, false, true, prepare_roll_back, act_roll_back, record_roll_back};
+const struct action_row action_reload_back = {"reload back", 0, false, false, true, prepare_reload, act_reload_back, record_reload_back};
+const struct action_row action_probe_back = {"probe back", 0, false, false, false, NULL, act_probe_back, record_probe_back};

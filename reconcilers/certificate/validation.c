@@ -1,0 +1,400 @@
+/* Proving the names: which challenge is next, making it, seeing it, and taking it away again.
+ *
+ * PENDING → PRESENTING (intent) → PRESENTED → SEEN, and after the certificate is there REMOVING (intent) → GONE. Making and
+ * removing are worded as a state afterwards, so each may be asked for twice. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/names.h"
+#include "reconcilers/certificate/actions.h"
+#include "reconcilers/certificate/decide_parts.h"
+#include "reconcilers/deploy/deploy.h"
+#include "reconcilers/dns/dns.h"
+#include "reconcilers/dns/propagation.h"
+#include "reconcilers/http_check.h"
+
+enum { PUT_BACK_MOST = 5, POLL_WHILE_UNSEEN_S = 300 };
+
+static bool is_file(const struct challenge_record *c) { return c->method == DCV_HTTP || c->method == DCV_HTTPS; }
+
+static const struct name_validation *validation_of(const struct certificate_view *view, const char *domain)
+{
+    for (size_t i = 0; i < view->refs.validation_count; i++)
+        if (text_equal(view->refs.validations[i].name, domain))
+            return &view->refs.validations[i];
+    return NULL;
+}
+
+/* Where the file belongs, as a person would type it. */
+static const char *file_url(const struct challenge_record *c, struct arena *arena)
+{
+    return arena_printf(arena, "%s://%s/.well-known/pki-validation/%s", c->method == DCV_HTTPS ? "https" : "http",
+                        name_without_wildcard(c->domain), c->file_name[0] != '\0' ? c->file_name : "<file>");
+}
+
+static const char *how(const struct certificate_view *view, const struct challenge_record *c, struct arena *arena)
+{
+    const struct name_validation *v = validation_of(view, c->domain);
+    if (c->method == DCV_EMAIL)
+        return arena_printf(arena, "by e-mail to %s", c->approver);
+    if (is_file(c)) {
+        const char *through = c->manual ? "placed by hand"
+                              : v != NULL && v->http_target != NULL
+                                  ? arena_printf(arena, "through DeployTarget %s", v->http_target->name)
+                                  : "";
+        return arena_printf(arena, "file %s %s", file_url(c, arena), through);
+    }
+    const char *record = c->record_name[0] != '\0' ? arena_printf(arena, "%s %s", c->record_type, c->record_name)
+                                                   : arena_printf(arena, "%s record for %s", view->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT",
+                                                                  name_without_wildcard(c->domain));
+    return c->manual ? arena_printf(arena, "%s, made by hand", record)
+           : v != NULL && v->dns_account != NULL
+               ? arena_printf(arena, "%s by DNSAccount %s", record, v->dns_account->name)
+               : record;
+}
+
+/* What a person has to place by hand. */
+static const char *by_hand(const struct challenge_record *c, struct arena *arena)
+{
+    if (is_file(c))
+        return arena_printf(arena, "place a file at %s with exactly this content: %s", file_url(c, arena), c->file_content);
+    return arena_printf(arena, "make this record: %s. %s %s", c->record_name, c->record_type, c->record_value);
+}
+
+static bool known(const struct challenge_record *c)
+{
+    return c->method == DCV_EMAIL || (is_file(c) ? c->file_name[0] != '\0' : c->record_name[0] != '\0');
+}
+
+/* ---- deciding ---- */
+
+static struct step challenge_step(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct challenge_record *c = &view->challenges[index];
+    struct step step = {.action = ACTION_COUNT};
+    if (c->validated || c->method == DCV_EMAIL || !known(c))
+        return step;
+    switch (c->state) {
+    case CHALLENGE_PENDING:
+    case CHALLENGE_PRESENTING:
+        step = step_do(ACTION_PRESENT, VERB_VALIDATE, "Validating", c->domain, how(view, c, arena),
+                       c->put_back > 0 ? "it vanished and is put back" : "the vendor wants proof of control");
+        step.due = c->retry_at;
+        step.human = c->manual ? by_hand(c, arena) : NULL;
+        break;
+    case CHALLENGE_PRESENTED: {
+        const struct name_validation *v = validation_of(view, c->domain);
+        int64_t interval = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.interval_s : 5;
+        step = step_do(ACTION_CHECK, VERB_WAIT, c->manual ? "AwaitingManual" : "Propagating", c->domain, how(view, c, arena),
+                       c->last_check[0] != '\0' ? c->last_check : "not seen from here yet");
+        step.due = c->checked_at > 0 ? c->checked_at + interval : 0;
+        step.human = c->manual ? by_hand(c, arena) : NULL;
+        step.patient = c->manual;
+        break;
+    }
+    default: return step;
+    }
+    step.index = (int)index;
+    return step;
+}
+
+static struct step waiting_step(const struct certificate_view *view, int64_t due, struct arena *arena)
+{
+    const struct order_record *order = view->order;
+    struct string_list mails = {0};
+    for (size_t i = 0; i < view->challenge_count; i++)
+        if (view->challenges[i].method == DCV_EMAIL && !view->challenges[i].validated)
+            string_list_push(arena, &mails, view->challenges[i].approver);
+    struct step step;
+    if (mails.count > 0) {
+        struct string_list to = string_list_sorted(arena, &mails);
+        step = step_wait("AwaitingApproval",
+                         arena_printf(arena, "the approval mail for order %s is unanswered since %s", order->vendor_order_id,
+                                      clock_rfc3339(arena, order->placed_at)), due);
+        step.human = arena_printf(arena, "follow the link in the mail to %s", string_list_join(arena, &to, ", "));
+        step.command = arena_printf(arena, "certwright resend %s", view->id);
+        step.patient = true;
+        return step;
+    }
+    if (view->challenge_count == 0 || order->phase == VENDOR_INITIAL)
+        return step_wait("AwaitingVendor", arena_printf(arena, "order %s is with the vendor (%s)", order->vendor_order_id,
+                                                        order->major_status), due);
+    bool validated = true;
+    for (size_t i = 0; i < view->challenge_count; i++)
+        validated = validated && view->challenges[i].validated;
+    if (validated && order->phase != VENDOR_ACTIVE) {
+        step = step_wait("Vetting", arena_printf(arena, "every name is proven; the vendor is at work%s%s",
+                                                 order->minor_status[0] != '\0' ? ": " : "", order->minor_status), due);
+        step.patient = view->product->level != LEVEL_DV;
+        return step;
+    }
+    step = step_wait("AwaitingVendor", "the proof is in place; the vendor has not looked yet", due);
+    step.patient = false;
+    return step;
+}
+
+struct step decide_validation(const struct certificate_view *view, struct arena *arena)
+{
+    const struct order_record *order = view->order;
+    struct step later = {.action = ACTION_COUNT};
+    bool in_place = view->challenge_count > 0;
+    for (size_t i = 0; i < view->challenge_count && order->phase != VENDOR_ACTIVE; i++) {
+        struct step step = challenge_step(view, i, arena);
+        if (!known(&view->challenges[i]) && !view->challenges[i].validated)
+            in_place = false; /* the vendor has not said what it wants to see */
+        if (step.action == ACTION_COUNT)
+            continue;
+        in_place = false;
+        if (step.due <= view->now)
+            return step;
+        if (later.action == ACTION_COUNT || step.due < later.due)
+            later = step;
+    }
+    if (order->phase == VENDOR_ACTIVE && order->poll_at <= view->now)
+        return step_do(ACTION_FETCH, VERB_ISSUE, "Issuing", order->common_name,
+                       arena_printf(arena, "order %s", order->vendor_order_id), "the vendor has issued it");
+    /* Once the proof is in place the vendor is asked on its own schedule; before, only now and then, in case it sees what
+     * we do not. An order whose challenges are not known yet is asked soon. */
+    bool unknown_challenges = false;
+    for (size_t i = 0; i < view->challenge_count; i++)
+        unknown_challenges = unknown_challenges || (!known(&view->challenges[i]) && !view->challenges[i].validated);
+    int64_t poll = order->poll_at;
+    if (!in_place && view->challenge_count > 0 && !unknown_challenges && order->polled_at + POLL_WHILE_UNSEEN_S > poll)
+        poll = order->polled_at + POLL_WHILE_UNSEEN_S;
+    struct step waiting = waiting_step(view, poll, arena);
+    if (later.action != ACTION_COUNT && later.due < poll)
+        return later;
+    struct step step = step_do(ACTION_POLL, VERB_WAIT, waiting.code, order->vendor_order_id, "", waiting.reason);
+    step.due = poll;
+    step.human = later.action != ACTION_COUNT && later.human != NULL ? later.human : waiting.human;
+    step.command = waiting.command;
+    step.patient = waiting.patient || later.patient;
+    if (later.action != ACTION_COUNT && !text_equal(waiting.code, "AwaitingApproval")) {
+        step.code = later.code;
+        step.reason = later.reason;
+    }
+    return step;
+}
+
+struct step decide_removal(const struct certificate_view *view, struct arena *arena)
+{
+    struct step later = {.action = ACTION_COUNT};
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *c = &view->challenges[i];
+        bool ours = c->method != DCV_EMAIL && c->state >= CHALLENGE_PRESENTING && c->state < CHALLENGE_GONE;
+        if (!ours)
+            continue;
+        struct step step = step_do(ACTION_REMOVE, VERB_VALIDATE, "CleaningUp", c->domain,
+                                   arena_printf(arena, "remove %s", how(view, c, arena)), "the proof is no longer needed");
+        step.index = (int)i;
+        step.due = c->retry_at;
+        if (step.due <= view->now)
+            return step;
+        if (later.action == ACTION_COUNT || step.due < later.due)
+            later = step;
+    }
+    return later;
+}
+
+/* ---- performing ---- */
+
+static struct challenge_record *challenge_copy(const struct certificate_view *view, const struct step *step,
+                                               struct arena *arena, struct changes *out)
+{
+    struct challenge_record *copy = arena_memdup(arena, &view->challenges[step->index], sizeof *copy);
+    out->challenges = copy;
+    out->challenge_count = 1;
+    return copy;
+}
+
+static void record_failure(struct challenge_record *c, const struct outcome *outcome)
+{
+    c->failures++;
+    c->error = outcome->err.message;
+    c->retry_at = outcome->err.retry_at > 0 ? outcome->err.retry_at
+                                            : outcome->at + backoff_s(outcome->err.kind, c->failures, (uint64_t)outcome->at);
+}
+
+static void record_success(struct challenge_record *c)
+{
+    c->failures = 0;
+    c->retry_at = 0;
+    c->error = "";
+}
+
+static struct dns_challenge dns_of(const struct challenge_record *c)
+{
+    return (struct dns_challenge){.zone = c->zone, .name = c->record_name, .type = c->record_type, .value = c->record_value};
+}
+
+static bool prepare_present(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                            struct changes *out)
+{
+    struct challenge_record *c = challenge_copy(view, step, arena, out);
+    const struct name_validation *v = validation_of(view, c->domain);
+    c->state = CHALLENGE_PRESENTING;
+    c->account = v != NULL && v->dns_account != NULL ? v->dns_account->name : "";
+    c->target = v != NULL && v->http_target != NULL ? v->http_target->name : "";
+    out->audit = "challenge.present";
+    out->audit_detail = step->detail;
+    return true;
+}
+
+static bool act_present(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                        struct outcome *out, struct error *err)
+{
+    const struct challenge_record *c = &view->challenges[step->index];
+    const struct name_validation *v = validation_of(view, c->domain);
+    out->zone = c->zone;
+    if (c->manual)
+        return true;
+    if (v == NULL)
+        return error_raise(err, ERROR_MANIFEST, "the manifest no longer says how %s is proven", c->domain);
+    if (is_file(c)) {
+        if (v->http_target == NULL)
+            return error_raise(err, ERROR_MANIFEST, "no DeployTarget takes challenge files for %s", c->domain);
+        return deploy_local.challenge_present(ctx, v->http_target, c->file_name, c->file_content, err);
+    }
+    const struct dns_provider_ops *ops = v->dns_account != NULL ? dns_provider_ops(v->dns_account->dns_account->provider) : NULL;
+    if (ops == NULL)
+        return error_raise(err, ERROR_MANIFEST, "no DNSAccount is responsible for %s", c->domain);
+    struct dns_challenge challenge = dns_of(c);
+    if (!dns_challenge_confined(&challenge, &view->order->names, err) ||
+        !ops->zone_of(ctx, v->dns_account, c->record_name, &challenge.zone, err))
+        return false;
+    out->zone = challenge.zone;
+    return ops->present(ctx, v->dns_account, &challenge, err);
+}
+
+static void record_present(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                           struct arena *arena, struct changes *out)
+{
+    struct challenge_record *c = challenge_copy(view, step, arena, out);
+    if (!outcome->ok) {
+        record_failure(c, outcome);
+        out->event_type = "Warning";
+        out->event_reason = "PresentFailed";
+        out->event_message = arena_printf(arena, "%s: %s", c->domain, c->error);
+        return;
+    }
+    record_success(c);
+    c->state = CHALLENGE_PRESENTED;
+    c->zone = outcome->zone != NULL ? outcome->zone : "";
+    c->presented_at = outcome->at;
+    c->checked_at = 0;
+    c->last_check = "";
+    out->event_type = "Normal";
+    out->event_reason = c->manual ? "AwaitingManual" : "Presented";
+    out->event_message = arena_printf(arena, "%s: %s", c->domain, how(view, c, arena));
+}
+
+static bool act_check(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                      struct outcome *out, struct error *err)
+{
+    const struct challenge_record *c = &view->challenges[step->index];
+    if (is_file(c)) {
+        struct error seen_err = {0};
+        out->seen = http_challenge_check(ctx, name_without_wildcard(c->domain), c->method == DCV_HTTPS, c->file_name,
+                                         c->file_content, &seen_err);
+        out->words = out->seen ? "served as it should be" : arena_strdup(ctx->arena, seen_err.message);
+        return true;
+    }
+    struct dns_challenge challenge = dns_of(c);
+    struct propagation propagation;
+    struct error seen_err = {0};
+    if (!propagation_check(ctx, &challenge, &propagation, &seen_err)) {
+        out->words = arena_strdup(ctx->arena, seen_err.message);
+        return true;
+    }
+    out->seen = propagation.everywhere;
+    out->words = propagation.words;
+    (void)err;
+    return true;
+}
+
+static void record_check(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                         struct arena *arena, struct changes *out)
+{
+    struct challenge_record *c = challenge_copy(view, step, arena, out);
+    const struct name_validation *v = validation_of(view, c->domain);
+    c->checked_at = outcome->at;
+    c->last_check = outcome->words != NULL ? outcome->words : "";
+    if (outcome->seen) {
+        c->state = CHALLENGE_SEEN;
+        c->seen_at = outcome->at;
+        out->event_type = "Normal";
+        out->event_reason = "Seen";
+        out->event_message = arena_printf(arena, "%s: %s", c->domain, c->last_check);
+        return;
+    }
+    int64_t patience = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.timeout_s : 600;
+    if (!c->manual && outcome->at - c->presented_at > patience && c->put_back < PUT_BACK_MOST) {
+        c->state = CHALLENGE_PENDING; /* perhaps it vanished: made again, which changes nothing if it is there */
+        c->put_back++;
+        out->event_type = "Warning";
+        out->event_reason = "NotSeen";
+        out->event_message = arena_printf(arena, "%s: not seen after %s: %s", c->domain,
+                                          text_duration_words(arena, patience), c->last_check);
+    }
+}
+
+static bool prepare_remove(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                           struct changes *out)
+{
+    challenge_copy(view, step, arena, out)->state = CHALLENGE_REMOVING;
+    out->audit = "challenge.remove";
+    out->audit_detail = step->detail;
+    return true;
+}
+
+static bool act_remove(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                       struct outcome *out, struct error *err)
+{
+    const struct challenge_record *c = &view->challenges[step->index];
+    (void)out;
+    if (c->manual)
+        return true; /* whoever made it takes it away */
+    const struct name_validation *v = validation_of(view, c->domain);
+    if (is_file(c)) {
+        const struct resource *target = v != NULL ? v->http_target : NULL;
+        if (target == NULL || !text_equal(target->name, c->target))
+            return error_raise(err, ERROR_MANIFEST, "DeployTarget %s, where the file for %s was put, is not in the manifests",
+                               c->target, c->domain);
+        return deploy_local.challenge_absent(ctx, target, c->file_name, c->file_content, err);
+    }
+    const struct resource *account = v != NULL ? v->dns_account : NULL;
+    if (account == NULL || !text_equal(account->name, c->account))
+        return error_raise(err, ERROR_MANIFEST, "DNSAccount %s, by which the record for %s was made, is not in the manifests",
+                           c->account, c->domain);
+    const struct dns_provider_ops *ops = dns_provider_ops(account->dns_account->provider);
+    struct dns_challenge challenge = dns_of(c);
+    /* A crash between making the record and recording its zone leaves the zone unknown. */
+    if (challenge.zone[0] == '\0' && !ops->zone_of(ctx, account, c->record_name, &challenge.zone, err))
+        return false;
+    return ops->absent(ctx, account, &challenge, err);
+}
+
+static void record_remove(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                          struct arena *arena, struct changes *out)
+{
+    struct challenge_record *c = challenge_copy(view, step, arena, out);
+    if (!outcome->ok) {
+        record_failure(c, outcome);
+        out->event_type = "Warning";
+        out->event_reason = "RemoveFailed";
+        out->event_message = arena_printf(arena, "%s: %s", c->domain, c->error);
+        return;
+    }
+    record_success(c);
+    c->state = CHALLENGE_GONE;
+    out->event_type = "Normal";
+    out->event_reason = c->manual ? "RemoveByHand" : "Removed";
+    out->event_message = c->manual ? arena_printf(arena, "%s: the record or file made by hand may be taken away", c->domain)
+                                   : arena_printf(arena, "%s: the proof was taken away", c->domain);
+}
+
+const struct action_row action_present = {"present", 0, false, false, true, prepare_present, act_present, record_present};
+const struct action_row action_check = {"check", 0, false, false, false, NULL, act_check, record_check};
+const struct action_row action_remove = {"remove", 0, false, false, true, prepare_remove, act_remove, record_remove};
