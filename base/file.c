@@ -133,8 +133,10 @@ static bool read_all(int fd, const char *shown, size_t limit, struct buffer *out
             error_raise(err, ERROR_SYSTEM, "cannot read %s: %m", shown);
             break;
         }
-        if (got == 0)
+        if (got == 0) {
+            secret_wipe(chunk, sizeof chunk); /* it may have been a key */
             return true;
+        }
         if ((size_t)got > limit - (out->length - before)) {
             error_raise(err, ERROR_SYSTEM, "%s is larger than %zu bytes", shown, limit);
             break;
@@ -145,6 +147,7 @@ static bool read_all(int fd, const char *shown, size_t limit, struct buffer *out
             break;
         }
     }
+    secret_wipe(chunk, sizeof chunk);
     out->length = before;
     if (out->data != NULL)
         out->data[before] = '\0';

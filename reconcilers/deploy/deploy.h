@@ -60,8 +60,9 @@ struct deploy_ops {
 };
 extern const struct deploy_ops deploy_local;
 
-/* "<root>/<path>" of a target for a certificate, placeholders filled in; for records, plans and the check that two
- * certificates do not claim one place. Fails: CONFIG (unknown root), MANIFEST (path escapes). */
+/* "<root>/<path>" of a target for a certificate, placeholders filled in, and ".pem" at the end for the layout Combined;
+ * for records, plans and the check that two certificates do not claim one place. "*" in a common name becomes "_".
+ * Fails: CONFIG (unknown root), MANIFEST (path escapes, unknown placeholder, a name certwright keeps for itself). */
 bool deploy_place(const struct operator_config *config, const struct resource *target, const char *namespace_,
                   const char *name, const char *common_name, struct arena *arena, const char **out_path,
                   struct error *err);
