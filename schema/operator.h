@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 struct arena;
+struct field_table;
 struct problem_list;
 
 enum spending_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_YEAR };
@@ -79,3 +80,7 @@ const struct deploy_root *operator_root(const struct operator_config *config, co
 const struct reload_profile *operator_profile(const struct operator_config *config, const char *name);
 /* Live, EU and Sandbox are always there; NULL: unknown. */
 const struct endpoint *operator_endpoint(const struct operator_config *config, const char *environment);
+/* Whether this is one of the vendor's own three (decisions 17). */
+bool operator_endpoint_is_vendors(const struct endpoint *endpoint);
+/* For `explain operator` and the documentation. */
+extern const struct field_table operator_table;
