@@ -77,6 +77,11 @@ void state_batch_join(struct state_batch *batch, struct state_batch *from);
  * was closed and opened again (R6): nothing may be assumed. Fails: CONFLICT (nothing was written), STATE (disk full, I/O). */
 bool state_commit(struct state *state, struct state_batch *batch, bool paid, struct error *err);
 
+/* The revision that every record written by the last commit got; it only grows. 0: nothing was ever written. */
+int64_t state_revision(const struct state *state);
+/* How many paid transactions were committed (reliability.md 4.7). */
+int64_t state_paid_count(const struct state *state);
+
 /* Audit: append-only lines with sequence and the hash of the line before, synced with the commit they belong to. Written
  * before a mutation; if it cannot be written the mutation is not made. Fails: STATE. */
 bool state_audit(struct state *state, const char *actor, const char *subject, const char *action, const char *detail,

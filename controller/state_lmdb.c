@@ -1,0 +1,203 @@
+/* The raw store on LMDB 0.9.24 (reference/libraries.md 4.11).
+ *
+ * One unnamed tree: no sorted duplicates, no nested transactions, nothing that old release is known to get wrong.
+ * Synced commits and a read-only map always: a wild pointer of ours cannot reach the file. */
+#include "controller/state_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lmdb.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+struct store {
+    MDB_env *env;
+    MDB_dbi dbi;
+    bool write;
+};
+
+#define DEFAULT_MAP ((size_t)1 << 30)
+
+static char *data_path(struct arena *arena, const char *directory)
+{
+    return arena_printf(arena, "%s/data.mdb", directory);
+}
+
+bool store_exists(const char *directory)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct stat st;
+    return stat(data_path(arena, directory), &st) == 0 && st.st_size > 0;
+}
+
+static bool fail(struct error *err, const char *what, int code)
+{
+    switch (code) {
+    case MDB_MAP_FULL:
+        return error_raise(err, ERROR_STATE, "%s: the store has reached its largest size", what);
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return error_raise(err, ERROR_STATE, "%s: no space left for the store: %s", what, strerror(code));
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_PANIC:
+    case MDB_VERSION_MISMATCH:
+        return error_raise(err, ERROR_STATE, "%s: the store is damaged or no store at all (%s); restore it from a backup",
+                           what, mdb_strerror(code));
+    default:
+        return error_raise(err, ERROR_STATE, "%s: %s", what, mdb_strerror(code));
+    }
+}
+
+/* Keep the ceiling at four times what is used, so that a start with a grown store has room (reliability.md 7.6). */
+static int grow_map(MDB_env *env, size_t map_size)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    int rc = mdb_env_info(env, &info);
+    if (rc == 0)
+        rc = mdb_env_stat(env, &stat);
+    if (rc != 0)
+        return rc;
+    size_t wanted = (info.me_last_pgno + 1) * stat.ms_psize * 4;
+    return wanted > map_size && wanted > info.me_mapsize ? mdb_env_set_mapsize(env, wanted) : 0;
+}
+
+static int open_tree(struct store *store)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, store->write ? 0 : MDB_RDONLY, &txn);
+    if (rc != 0)
+        return rc;
+    rc = mdb_dbi_open(txn, NULL, 0, &store->dbi);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn); /* writes nothing: the unnamed tree is always there */
+}
+
+struct store *store_open(const char *directory, bool write, size_t map_size, struct error *err)
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL)
+        abort();
+    store->write = write;
+    if (map_size == 0)
+        map_size = DEFAULT_MAP;
+    int rc = mdb_env_create(&store->env);
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(store->env, map_size);
+    if (rc == 0)
+        rc = mdb_env_open(store->env, directory, MDB_NOTLS | (write ? 0 : MDB_RDONLY), 0600);
+    if (rc == 0 && write)
+        rc = grow_map(store->env, map_size);
+    if (rc == 0)
+        rc = open_tree(store);
+    if (rc != 0) {
+        store_close(store);
+        if (rc == ENOENT && !write)
+            error_raise(err, ERROR_NOT_FOUND, "no store in %s", directory);
+        else {
+            fail(err, "opening the store", rc);
+            error_prefix(err, "%s", directory);
+        }
+        return NULL;
+    }
+    int dead;
+    mdb_reader_check(store->env, &dead); /* slots of killed readers would keep old pages alive */
+    return store;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->env != NULL)
+        mdb_env_close(store->env);
+    free(store);
+}
+
+bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct error *err)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+    if (rc == MDB_MAP_RESIZED) { /* the writer has a larger map: take over its size */
+        rc = mdb_env_set_mapsize(store->env, 0);
+        if (rc == 0)
+            rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+    }
+    if (rc != 0)
+        return fail(err, "beginning a transaction", rc);
+    *out = txn;
+    return true;
+}
+
+bool store_commit(struct MDB_txn **txn, struct error *err)
+{
+    int rc = mdb_txn_commit(*txn);
+    *txn = NULL;
+    return rc == 0 || fail(err, "committing", rc);
+}
+
+void store_abort(struct MDB_txn *txn)
+{
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+}
+
+static MDB_val to_val(struct span span)
+{
+    return (MDB_val){.mv_size = span.length, .mv_data = (void *)span.data};
+}
+
+bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out, struct error *err)
+{
+    MDB_val k = to_val(key), v;
+    int rc = mdb_get(txn, store->dbi, &k, &v);
+    if (rc == MDB_NOTFOUND)
+        return error_raise(err, ERROR_NOT_FOUND, "no such record");
+    if (rc != 0)
+        return fail(err, "reading", rc);
+    *out = span_of(v.mv_data, v.mv_size);
+    return true;
+}
+
+bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct span value, struct error *err)
+{
+    MDB_val k = to_val(key), v = to_val(value);
+    int rc = mdb_put(txn, store->dbi, &k, &v, 0);
+    return rc == 0 || fail(err, "writing", rc);
+}
+
+bool store_delete(struct store *store, struct MDB_txn *txn, struct span key, struct error *err)
+{
+    MDB_val k = to_val(key);
+    int rc = mdb_del(txn, store->dbi, &k, NULL);
+    return rc == 0 || rc == MDB_NOTFOUND || fail(err, "deleting", rc);
+}
+
+bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
+                bool (*visit)(struct span key, struct span value, void *arg), void *arg, struct error *err)
+{
+    MDB_cursor *cursor;
+    int rc = mdb_cursor_open(txn, store->dbi, &cursor);
+    if (rc != 0)
+        return fail(err, "reading", rc);
+    MDB_val key = to_val(prefix), value;
+    rc = mdb_cursor_get(cursor, &key, &value, prefix.length == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    while (rc == 0 && key.mv_size >= prefix.length && memcmp(key.mv_data, prefix.data, prefix.length) == 0) {
+        if (!visit(span_of(key.mv_data, key.mv_size), span_of(value.mv_data, value.mv_size), arg))
+            break;
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND || fail(err, "reading", rc);
+}
