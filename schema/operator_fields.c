@@ -182,7 +182,7 @@ static void finish_root(void *out, const struct field_scope *scope)
 {
     struct deploy_root *root = out;
     if (root->path != NULL && root->path[strspn(root->path, "/.")] == '\0' && root->path[0] == '/')
-        field_problem(scope, "path", SEVERITY_ERROR, "root-too-wide", "the whole file system cannot be a root");
+        field_problem(scope, "path", SEVERITY_ERROR, "root-too-wide", "is the whole file system; name a directory of its own");
 }
 static const struct field_table root_table = {
     .name = "root", .doc = "A directory beneath which targets may write.", .size = sizeof(struct deploy_root),
@@ -205,7 +205,7 @@ static void check_program(const struct field_scope *scope, const char *field, co
 {
     if (vector->count > 0 && vector->items[0][0] != '/')
         field_problem(scope, field, SEVERITY_ERROR, "relative-program",
-                      "the program \"%s\" must be given by its absolute path", vector->items[0]);
+                      "begins with \"%s\"; a program is given by its absolute path", vector->items[0]);
 }
 static void finish_profile(void *out, const struct field_scope *scope)
 {
@@ -246,7 +246,7 @@ static void finish_endpoint(void *out, const struct field_scope *scope)
     if (endpoint->sandbox && endpoint->url != NULL && operator_endpoint_is_vendors(endpoint) &&
         strstr(endpoint->url, "://sandbox-") == NULL)
         field_problem(scope, "sandbox", SEVERITY_ERROR, "sandbox-live",
-                      "%s is the vendor's own and costs money: it is no sandbox", endpoint->url);
+                      "is set for %s, which is the vendor's own and costs money", endpoint->url);
 }
 static const struct field_table endpoint_table = {
     .name = "endpoint", .doc = "An address of the vendor's API.", .size = sizeof(struct endpoint),
@@ -330,11 +330,17 @@ static const struct field operator_fields[] = {
 
 static void check_pairs(const struct field_scope *scope, const char *field, const struct name_pair *pairs, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!is_address_with_port(scope->arena, pairs[i].value))
-            field_problem(scope, field, SEVERITY_ERROR, "bad-address",
-                          "\"%s\" (for %s) must be an address and a port, as 127.0.0.1:8080 or [::1]:8080",
-                          pairs[i].value, pairs[i].name);
+    const struct yaml_node *map = scope->node != NULL ? yaml_member(scope->node, field) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (is_address_with_port(scope->arena, pairs[i].value))
+            continue;
+        struct problem *problem =
+            field_problem(scope, field, SEVERITY_ERROR, "bad-address", "has \"%s\" for %s; an address and a port is due, as "
+                          "127.0.0.1:8080 or [::1]:8080", pairs[i].value, pairs[i].name);
+        for (const struct yaml_node *child = map != NULL ? map->first : NULL; child != NULL; child = child->next)
+            if (child->kind == YAML_SCALAR && strcmp(child->text, pairs[i].value) == 0)
+                problem->position = yaml_position(child);
+    }
 }
 
 static void check_spending(const struct field_scope *scope, const struct operator_config *config)
@@ -344,7 +350,7 @@ static void check_spending(const struct field_scope *scope, const struct operato
             if (text_equal(config->spending[i].issuer, config->spending[k].issuer) &&
                 config->spending[i].period == config->spending[k].period)
                 field_problem(scope, arena_printf(scope->arena, "spending[%zu]", i), SEVERITY_ERROR, "spending-twice",
-                              "there is a ceiling already for this issuer and period");
+                              "repeats a ceiling for the same issuer and period");
 }
 
 static void check_endpoints(const struct field_scope *scope, const struct operator_config *config)
@@ -352,8 +358,8 @@ static void check_endpoints(const struct field_scope *scope, const struct operat
     static const struct operator_config builtin_only;
     for (size_t i = 0; i < config->endpoint_count; i++)
         if (operator_endpoint(&builtin_only, config->endpoints[i].name) != NULL)
-            field_problem(scope, "endpoints", SEVERITY_ERROR, "reserved-name",
-                          "\"%s\" is an endpoint of the vendor's own; give another name", config->endpoints[i].name);
+            field_problem(scope, arena_printf(scope->arena, "endpoints.%s", config->endpoints[i].name), SEVERITY_ERROR,
+                          "reserved-name", "is one of the vendor's own endpoints; give it another name");
 }
 
 /* Decisions 17: turned time and real money never meet. */
@@ -364,13 +370,13 @@ static void check_clock(const struct field_scope *scope, const struct operator_c
     struct problem *problem = NULL;
     if (config->spending_count > 0)
         problem = field_problem(scope, "clock", SEVERITY_ERROR, "clock-with-spending",
-                                "a turned clock is for tests only and is refused beside `spending`");
+                                "is for tests only and is refused beside `spending`");
     for (size_t i = 0; problem == NULL && i < config->endpoint_count; i++)
         if (!config->endpoints[i].sandbox || operator_endpoint_is_vendors(&config->endpoints[i]))
             problem = field_problem(scope, "clock", SEVERITY_ERROR, "clock-with-vendor",
-                                    "a turned clock is for tests only and is refused beside the endpoint \"%s\", which "
-                                    "is %s", config->endpoints[i].name, config->endpoints[i].sandbox
-                                        ? "the vendor's own" : "not marked `sandbox: true`");
+                                    "is for tests only and is refused beside the endpoint \"%s\", which is %s",
+                                    config->endpoints[i].name,
+                                    config->endpoints[i].sandbox ? "the vendor's own" : "not marked `sandbox: true`");
     if (problem != NULL)
         problem->hint = "remove `clock`, or keep the tests in an operator's file of their own";
 }
