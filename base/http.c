@@ -47,6 +47,7 @@ struct transfer {
     int header_count;
     int64_t date;
     bool passed_gate;
+    bool head_whole;              /* the empty line after the last head was seen */
     const char *stopped;          /* why a callback of ours ended it; NULL: none did */
     int addresses_tried;
     struct error address_refused; /* kind NONE: none was */
@@ -134,7 +135,7 @@ static int on_gate(void *arg, char *peer, char *local, int peer_port, int local_
 {
     struct transfer *transfer = arg;
     (void)peer, (void)local, (void)peer_port, (void)local_port;
-    if (transfer->request->once && transfer->passed_gate) {
+    if (transfer->request->once && transfer->request->follow_redirects == 0 && transfer->passed_gate) {
         transfer->stopped = "it would have been sent a second time";
         return CURL_PREREQFUNC_ABORT;
     }
@@ -143,6 +144,8 @@ static int on_gate(void *arg, char *peer, char *local, int peer_port, int local_
         return CURL_PREREQFUNC_ABORT;
     }
     transfer->passed_gate = true;
+    transfer->addresses_tried = 0; /* a redirect's are counted anew */
+    transfer->address_refused.kind = ERROR_NONE;
     return CURL_PREREQFUNC_OK;
 }
 
@@ -150,8 +153,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 {
     struct transfer *transfer = arg;
     size_t length = size * count;
-    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0)
-        transfer->date = 0; /* a new head: a redirect's, or a proxy's before it */
+    if (length == 0)
+        return 0;
+    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new head: a redirect's, or a proxy's before it */
+        transfer->date = 0;
+        transfer->head_whole = false;
+    }
+    transfer->head_whole = transfer->head_whole || data[0] == '\r' || data[0] == '\n';
     transfer->header_bytes += length;
     if (transfer->header_bytes > HEADER_BYTES || ++transfer->header_count > HEADER_COUNT) {
         transfer->stopped = "the answer's head is too large";
@@ -357,10 +365,10 @@ static enum error_kind kind_of(CURLcode code)
 {
     switch (code) {
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return ERROR_CONFIG;
     case CURLE_PARTIAL_FILE:
+    case CURLE_URL_MALFORMAT: /* ours was checked: a redirect's */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the same, or no HTTP at all */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_TOO_MANY_REDIRECTS:
@@ -411,6 +419,10 @@ bool http_perform(struct http_client *client, const struct http_request *request
     if (request->send_deadline_ms != 0 && clock_boot_ms() > request->send_deadline_ms)
         return error_raise(err, ERROR_UNREACHABLE, "%s: it is too late to send the request", place);
     CURLcode code = curl_easy_perform(easy);
+    if (code == CURLE_OK && !transfer.head_whole) { /* libcurl takes a head that ends with the connection for whole */
+        transfer.stopped = "the answer was cut in its head";
+        code = CURLE_WRITE_ERROR;
+    }
     read_response(easy, code, &transfer, arena, out);
     buffer_wipe(&transfer.body);
     curl_easy_reset(easy); /* nothing of this call's memory is referred to any more */
