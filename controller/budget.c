@@ -28,18 +28,35 @@ static bool concerns(const struct spending *row, const struct resource *issuer)
     return text_empty(row->issuer) || text_equal(row->issuer, issuer->name);
 }
 
-static bool load(struct state *state, const struct resource *issuer, const char *period, struct arena *arena,
-                 struct budget_record *out, struct error *err)
+struct budget_entry {
+    const char *namespace_;
+    struct budget_record record;
+};
+
+/* The entry of the book, read from the store the first time. NULL: the store failed. */
+static struct budget_record *load(struct budget_book *book, const struct resource *issuer, const char *period,
+                                  struct error *err)
 {
+    for (size_t i = 0; i < book->count; i++) {
+        struct budget_entry *entry = &book->entries[i];
+        if (text_equal(entry->namespace_, issuer->namespace_) && text_equal(entry->record.issuer, issuer->name) &&
+            text_equal(entry->record.period, period))
+            return &entry->record;
+    }
+    struct arena *arena = book->arena;
+    struct budget_record record = {.issuer = arena_strdup(arena, issuer->name), .period = arena_strdup(arena, period),
+                                   .currency = ""};
     struct error missing = {0};
-    if (record_load(state, TABLE_BUDGET, record_key_sub(arena, issuer->namespace_, issuer->name, period),
-                    &budget_record_table, arena, out, NULL, &missing))
-        return true;
-    *out = (struct budget_record){.issuer = issuer->name, .period = period, .currency = ""};
-    if (missing.kind == ERROR_NOT_FOUND)
-        return true;
-    *err = missing;
-    return false;
+    if (!record_load(book->state, TABLE_BUDGET, record_key_sub(arena, issuer->namespace_, issuer->name, period),
+                     &budget_record_table, arena, &record, NULL, &missing) && missing.kind != ERROR_NOT_FOUND) {
+        *err = missing;
+        return NULL;
+    }
+    record.issuer = arena_strdup(arena, issuer->name);
+    record.period = arena_strdup(arena, period);
+    struct budget_entry *entry = arena_push(arena, &book->entries, book->count);
+    *entry = (struct budget_entry){arena_strdup(arena, issuer->namespace_), record};
+    return &entry->record;
 }
 
 static const char *money(struct arena *arena, int64_t cents, const char *currency)
@@ -66,12 +83,11 @@ static const char *too_much(const struct spending *row, const struct budget_reco
     return NULL;
 }
 
-bool budget_check(struct state *state, const struct operator_config *config, const struct resource *issuer, bool sandbox,
-                  int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
+bool budget_check(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
+                  bool sandbox, int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
                   struct error *err)
 {
     *out = (struct budget){.open = sandbox, .within = true, .words = "", .period = ""};
-    struct budget_record spent;
     for (size_t i = 0; i < config->spending_count; i++) {
         const struct spending *row = &config->spending[i];
         if (!concerns(row, issuer))
@@ -80,9 +96,10 @@ bool budget_check(struct state *state, const struct operator_config *config, con
         const char *period = budget_period(arena, row->period, now);
         if (out->period[0] == '\0')
             out->period = period;
-        if (!load(state, issuer, period, arena, &spent, err))
+        const struct budget_record *spent = load(book, issuer, period, err);
+        if (spent == NULL)
             return false;
-        const char *words = too_much(row, &spent, cents, currency, arena);
+        const char *words = too_much(row, spent, cents, currency, arena);
         if (words != NULL && out->within) {
             out->within = false;
             out->words = words;
@@ -91,9 +108,10 @@ bool budget_check(struct state *state, const struct operator_config *config, con
     int per_day = issuer->issuer->limits.orders_per_day;
     if (per_day > 0 && out->within) {
         struct spending row = {.orders = per_day, .amount_cents = -1};
-        if (!load(state, issuer, budget_period(arena, PERIOD_DAY, now), arena, &spent, err))
+        const struct budget_record *spent = load(book, issuer, budget_period(arena, PERIOD_DAY, now), err);
+        if (spent == NULL)
             return false;
-        const char *words = too_much(&row, &spent, cents, currency, arena);
+        const char *words = too_much(&row, spent, cents, currency, arena);
         if (words != NULL) {
             out->within = false;
             out->words = arena_printf(arena, "%s (limits.ordersPerDay)", words);
@@ -102,26 +120,34 @@ bool budget_check(struct state *state, const struct operator_config *config, con
     return true;
 }
 
-bool budget_reserve(struct state *state, struct state_batch *batch, const struct operator_config *config,
-                    const struct resource *issuer, int64_t cents, const char *currency, int64_t now, struct arena *arena,
-                    struct error *err)
+bool budget_reserve(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
+                    int64_t cents, const char *currency, int64_t now, int sign, struct error *err)
 {
     bool wanted[PERIOD_YEAR + 1] = {[PERIOD_DAY] = true, [PERIOD_MONTH] = true};
     for (size_t i = 0; i < config->spending_count; i++)
         if (concerns(&config->spending[i], issuer))
             wanted[config->spending[i].period] = true;
     for (int period = PERIOD_DAY; period <= PERIOD_YEAR; period++) {
-        struct budget_record spent;
         if (!wanted[period])
             continue;
-        const char *word = budget_period(arena, (enum spending_period)period, now);
-        if (!load(state, issuer, word, arena, &spent, err))
+        struct budget_record *spent = load(book, issuer, budget_period(book->arena, (enum spending_period)period, now), err);
+        if (spent == NULL)
             return false;
-        spent.orders++;
-        spent.amount_cents += cents > 0 ? cents : 0;
-        spent.currency = currency != NULL ? currency : "";
-        record_put(batch, TABLE_BUDGET, record_key_sub(arena, issuer->namespace_, issuer->name, word),
-                   &budget_record_table, &spent, STATE_ANY);
+        spent->orders += sign;
+        spent->amount_cents += sign * (cents > 0 ? cents : 0);
+        if (currency != NULL)
+            spent->currency = arena_strdup(book->arena, currency);
     }
     return true;
+}
+
+void budget_store(struct budget_book *book, const struct resource *issuer, struct state_batch *batch)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        const struct budget_entry *entry = &book->entries[i];
+        if (text_equal(entry->namespace_, issuer->namespace_) && text_equal(entry->record.issuer, issuer->name))
+            record_put(batch, TABLE_BUDGET,
+                       record_key_sub(book->arena, issuer->namespace_, issuer->name, entry->record.period),
+                       &budget_record_table, &entry->record, STATE_ANY);
+    }
 }

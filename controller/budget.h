@@ -14,13 +14,22 @@ struct budget {
     const char *words;  /* when it does not fit: "40 of 40 orders in 2026-11" */
     const char *period; /* of the first row: "2026-11"; "" none */
 };
-/* `cents` -1: price unknown, which never fits a row with an amount. */
-bool budget_check(struct state *state, const struct operator_config *config, const struct resource *issuer, bool sandbox,
-                  int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
+/* What is spent, as the one loop thread knows it: the stored counts plus what was reserved since and is not stored yet.
+ * Two orders decided in one turn of the loop must both be counted. */
+struct budget_book {
+    struct state *state;
+    struct arena *arena;
+    struct budget_entry *entries;
+    size_t count;
+};
+/* `cents` -1: price unknown, which never fits a row with an amount. Fails: STATE. */
+bool budget_check(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
+                  bool sandbox, int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
                   struct error *err);
-/* Count one order in every period. Part of the transaction that prepares it. */
-bool budget_reserve(struct state *state, struct state_batch *batch, const struct operator_config *config,
-                    const struct resource *issuer, int64_t cents, const char *currency, int64_t now, struct arena *arena,
-                    struct error *err);
+/* Count one order in every period, in memory (`sign` 1), or take that back (-1). */
+bool budget_reserve(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
+                    int64_t cents, const char *currency, int64_t now, int sign, struct error *err);
+/* Write the counts of an issuer: part of the transaction that prepares an order. */
+void budget_store(struct budget_book *book, const struct resource *issuer, struct state_batch *batch);
 /* "2026-11-22", "2026-W47", "2026-11", "2026-Q4", "2026" of a time, in UTC. */
 char *budget_period(struct arena *arena, enum spending_period period, int64_t at);

@@ -1,0 +1,541 @@
+#include "controller/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/secret.h"
+#include "controller/records.h"
+#include "schema/dns_account.h"
+#include "reconcilers/deploy/deploy.h"
+#include "schema/problem.h"
+#include "schema/rules.h"
+
+enum {
+    ACCOUNT_FRESH_S = 900,      /* the vendor's orders are compared once per batch before buying */
+    CLOCK_BACK_MOST_S = 300,    /* reliability.md R10 */
+};
+
+struct claimed_need {
+    const char *key;           /* need_key */
+    const char *namespace_, *name; /* who */
+};
+
+void model_init(struct model *model, const struct operator_config *config, struct state *state)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    *model = (struct model){.arena = arena_create(), .config = config, .state = state};
+    model->budget = (struct budget_book){.state = state, .arena = model->arena};
+    model->holder = arena_printf(model->arena, "%s %d %s", host, (int)getpid(), clock_boot_id());
+    model->installation = arena_strdup(model->arena, state != NULL ? state_installation(state) : "");
+}
+
+void model_finish(struct model *model)
+{
+    for (size_t i = 0; i < model->account_count; i++)
+        account_facts_finish(&model->accounts[i]->facts);
+    arena_destroy(model->arena);
+    *model = (struct model){0};
+}
+
+/* ---- accounts ---- */
+
+struct account *model_account(struct model *model, const char *namespace_, const char *name)
+{
+    for (size_t i = 0; i < model->account_count; i++)
+        if (text_equal(model->accounts[i]->namespace_, namespace_) && text_equal(model->accounts[i]->name, name))
+            return model->accounts[i];
+    struct account *account = arena_alloc(model->arena, sizeof *account);
+    account->namespace_ = arena_strdup(model->arena, namespace_);
+    account->name = arena_strdup(model->arena, name);
+    account->tokens = 1;
+    account->tokens_at_ms = clock_now_ms();
+    if (model->state != NULL)
+        account->has_record = record_load(model->state, TABLE_ISSUER, record_key(model->arena, namespace_, name),
+                                          &issuer_record_table, model->arena, &account->record, NULL, NULL);
+    *arena_push(model->arena, &model->accounts, model->account_count) = account;
+    return account;
+}
+
+static void view_account(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    const struct resource *issuer = view->refs.issuer;
+    struct account_view *out = &view->account;
+    if (issuer == NULL)
+        return;
+    out->endpoint = operator_endpoint(model->config, issuer->issuer->sslstore.environment);
+    struct account *account = model_account(model, issuer->namespace_, issuer->name);
+    bool known = account->facts.arena != NULL && out->endpoint != NULL && text_equal(account->facts.url, out->endpoint->url);
+    out->record = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
+    out->prices = known ? &account->facts.prices : NULL;
+    out->checked = known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
+                   view->now >= account->facts.at - 60;
+}
+
+static bool view_budget(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    const char *currency = NULL;
+    if (view->refs.issuer == NULL || view->want == NULL || view->product == NULL)
+        return true;
+    struct budget budget;
+    bool sandbox = view->account.endpoint != NULL && view->account.endpoint->sandbox;
+    int64_t price = certificate_price(view, &currency);
+    if (!budget_check(&model->budget, model->config, view->refs.issuer, sandbox, price, currency, view->now, arena, &budget,
+                      err))
+        return false;
+    view->account.spending_open = budget.open;
+    view->account.within_budget = budget.within;
+    view->account.budget_words = budget.words;
+    view->account.budget_period = budget.period;
+    return true;
+}
+
+/* ---- records of one certificate ---- */
+
+struct collect {
+    struct arena *arena;
+    const struct certificate_references *refs;
+    struct challenge_record *challenges;
+    size_t count;
+};
+
+static bool collect_challenge(const char *key, const void *record, void *arg)
+{
+    struct collect *collect = arg;
+    (void)key;
+    *arena_push(collect->arena, &collect->challenges, collect->count) = *(const struct challenge_record *)record;
+    return true;
+}
+
+static size_t rank_of(const struct string_list *names, const char *domain)
+{
+    for (size_t i = 0; names != NULL && i < names->count; i++)
+        if (text_equal(names->items[i], domain))
+            return i;
+    return SIZE_MAX;
+}
+
+static void sort_challenges(struct collect *collect, const struct string_list *names)
+{
+    for (size_t i = 1; i < collect->count; i++) /* a handful, and nearly sorted */
+        for (size_t j = i; j > 0 && rank_of(names, collect->challenges[j].domain) <
+                                        rank_of(names, collect->challenges[j - 1].domain); j--) {
+            struct challenge_record kept = collect->challenges[j];
+            collect->challenges[j] = collect->challenges[j - 1];
+            collect->challenges[j - 1] = kept;
+        }
+}
+
+static bool load_order(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    struct order_record *order = arena_alloc(arena, sizeof *order);
+    struct error missing = {0};
+    if (view->record.cycle == 0)
+        return true;
+    if (record_load(model->state, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, view->record.cycle),
+                    &order_record_table, arena, order, &view->order_revision, &missing))
+        view->order = order;
+    else if (missing.kind != ERROR_NOT_FOUND) {
+        *err = missing;
+        return false;
+    }
+    struct collect collect = {.arena = arena};
+    if (!record_scan(model->state, TABLE_CHALLENGE,
+                     arena_printf(arena, "%s/%s/%06d/", view->namespace_, view->name, view->record.cycle),
+                     &challenge_record_table, arena, collect_challenge, &collect, err))
+        return false;
+    sort_challenges(&collect, view->want != NULL ? &view->want->certificate->dns_names : NULL);
+    view->challenges = collect.challenges;
+    view->challenge_count = collect.count;
+    return true;
+}
+
+static bool load_revision(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    struct revision_record *revision = arena_alloc(arena, sizeof *revision);
+    if (view->record.revision == 0)
+        return true;
+    if (!record_load(model->state, TABLE_REVISION,
+                     record_key_number(arena, view->namespace_, view->name, view->record.revision), &revision_record_table,
+                     arena, revision, NULL, err))
+        return false;
+    view->revision = revision;
+    return true;
+}
+
+static bool load_rollouts(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    view->rollout_count = view->invalid ? 0 : view->refs.target_count;
+    view->rollouts = arena_array(arena, view->rollout_count, sizeof *view->rollouts);
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        struct error missing = {0};
+        struct rollout_record *r = &view->rollouts[i];
+        const char *target = view->refs.targets[i]->name;
+        if (model->state != NULL && view->record.first_seen > 0 &&
+            record_load(model->state, TABLE_ROLLOUT, record_key_sub(arena, view->namespace_, view->name, target),
+                        &rollout_record_table, arena, r, NULL, &missing))
+            continue;
+        if (missing.kind != ERROR_NONE && missing.kind != ERROR_NOT_FOUND) {
+            *err = missing;
+            return false;
+        }
+        *r = (struct rollout_record){.namespace_ = view->namespace_, .name = view->name, .target = target,
+            .state = ROLLOUT_WANTED, .fingerprint = "", .previous_fingerprint = "", .root = "", .path = "", .layout = "",
+            .error = "", .settings_digest = ""};
+    }
+    return true;
+}
+
+/* A manifest that is gone or does not resolve still has an account to ask and challenges to take away: they are found by
+ * what was recorded. */
+static void refs_from_records(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    if (view->order == NULL || model->desired == NULL)
+        return;
+    struct resource_lookup lookup = desired_lookup(model->desired);
+    if (view->refs.issuer == NULL)
+        view->refs.issuer = lookup.find(lookup.set, KIND_ISSUER, view->namespace_, view->order->issuer);
+    if (view->want != NULL && !view->invalid)
+        return;
+    view->refs.validation_count = view->challenge_count;
+    view->refs.validations = arena_array(arena, view->challenge_count, sizeof *view->refs.validations);
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *c = &view->challenges[i];
+        view->refs.validations[i] = (struct name_validation){
+            .name = c->domain, .method = (enum dcv_method)c->method, .manual = c->manual, .approver = c->approver,
+            .dns_account = c->account[0] != '\0' ? lookup.find(lookup.set, KIND_DNS_ACCOUNT, view->namespace_, c->account) : NULL,
+            .http_target = c->target[0] != '\0' ? lookup.find(lookup.set, KIND_DEPLOY_TARGET, view->namespace_, c->target) : NULL};
+    }
+    if (view->product == NULL)
+        view->product = product_find(view->order->product, NULL);
+}
+
+static void resolve(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    struct problem_list problems = {.arena = arena};
+    struct resource_lookup lookup = desired_lookup(model->desired);
+    view->product = product_find(view->want->certificate->order.product, NULL);
+    bool ok = certificate_resolve(view->want, &lookup, model->config, view->now, arena, &view->refs, &problems);
+    for (size_t i = 0; ok && i < view->refs.target_count; i++) {
+        struct error err = {0};
+        const char *path;
+        if (!deploy_place(model->config, view->refs.targets[i], view->namespace_, view->name,
+                          certificate_main_name(view->want->certificate), arena, &path, &err)) {
+            ok = false;
+            view->invalid_words = arena_strdup(arena, err.message);
+        }
+    }
+    if (ok && view->product != NULL)
+        return;
+    view->invalid = true;
+    for (size_t i = 0; i < problems.count && view->invalid_words == NULL; i++)
+        if (problems.items[i].severity == SEVERITY_ERROR)
+            view->invalid_words = problems.items[i].message;
+    if (view->invalid_words == NULL)
+        view->invalid_words = "the manifest does not resolve";
+}
+
+/* ---- guards that need more than one certificate ---- */
+
+static void find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    if (view->invalid || view->want == NULL)
+        return;
+    char *key = need_key(arena, view->namespace_, view->refs.issuer->name, view->product->code,
+                         &view->want->certificate->dns_names);
+    for (size_t i = 0; i < model->claim_count; i++)
+        if (text_equal(model->claims[i].key, key) && (!text_equal(model->claims[i].name, view->name) ||
+                                                      !text_equal(model->claims[i].namespace_, view->namespace_)))
+            view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, model->claims[i].namespace_, model->claims[i].name);
+    const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL; /* "<ns>/<name>/<cycle>" */
+    if (owner == NULL || view->duplicate_of != NULL)
+        return;
+    struct string_list parts = text_split(arena, owner, '/');
+    if (parts.count != 3 || (text_equal(parts.items[0], view->namespace_) && text_equal(parts.items[1], view->name)))
+        return;
+    struct order_record other;
+    if (!record_load(model->state, TABLE_ORDER,
+                     record_key_number(arena, parts.items[0], parts.items[1], atoi(parts.items[2])), &order_record_table,
+                     arena, &other, NULL, NULL))
+        return;
+    bool over = other.state == ORDER_DEAD || other.state == ORDER_REFUSED || other.state == ORDER_PREPARED ||
+                (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
+    if (!over)
+        view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
+}
+
+static bool take_foreign(const char *key, const void *record, void *arg)
+{
+    (void)key;
+    struct certificate_view *view = arg;
+    view->foreign = record;
+    return false;
+}
+
+static bool find_foreign(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    if (view->invalid || view->want == NULL || model->state == NULL)
+        return true;
+    return record_scan(model->state, TABLE_FOREIGN,
+                       foreign_prefix(arena, view->namespace_, view->refs.issuer->name,
+                                      &view->want->certificate->dns_names),
+                       &foreign_order_table, arena, take_foreign, view, err);
+}
+
+static const char *judge_clock(struct model *model, int64_t now, struct arena *arena)
+{
+    const char *newest = model->state != NULL ? meta_text(model->state, "newest-time", arena) : NULL;
+    int64_t stored = newest != NULL ? atoll(newest) : 0;
+    int64_t made = 0;
+    if (clock_parse_rfc3339(rules_version(), &made) && now < made)
+        return arena_printf(arena, "the clock says %s, which is before this program was made", clock_rfc3339(arena, now));
+    if (now < stored - CLOCK_BACK_MOST_S)
+        return arena_printf(arena, "the clock says %s, but the store has seen %s", clock_rfc3339(arena, now),
+                            clock_rfc3339(arena, stored));
+    return NULL;
+}
+
+/* ---- the view ---- */
+
+bool model_view(struct model *model, const char *namespace_, const char *name, struct arena *arena,
+                struct certificate_view *out, struct error *err)
+{
+    struct certificate_view *view = out;
+    *view = (struct certificate_view){.config = model->config, .now = clock_now(), .boot_ms = clock_boot_ms(),
+        .boot_id = clock_boot_id(), .holder = model->holder, .installation = model->installation,
+        .namespace_ = arena_strdup(arena, namespace_), .name = arena_strdup(arena, name),
+        .id = resource_id(arena, KIND_CERTIFICATE, namespace_, name)};
+    struct error missing = {0};
+    if (model->state == NULL || !record_load(model->state, TABLE_CERTIFICATE, record_key(arena, namespace_, name),
+                                             &certificate_record_table, arena, &view->record, NULL, &missing)) {
+        if (missing.kind != ERROR_NONE && missing.kind != ERROR_NOT_FOUND) {
+            *err = missing;
+            return false;
+        }
+        view->record = (struct certificate_record){.namespace_ = view->namespace_, .name = view->name, .common_name = "",
+            .spec_digest = "", .phase = "", .reason = "", .message = "", .error_kind = "", .error = "", .error_step = ""};
+    }
+    const struct desired_entry *entry = model->desired != NULL
+                                            ? desired_find(model->desired, KIND_CERTIFICATE, namespace_, name)
+                                            : NULL;
+    view->want = entry != NULL ? desired_resource(model->desired, entry) : NULL;
+    if (view->want != NULL)
+        resolve(model, view, arena);
+    if (model->state != NULL && (!load_order(model, view, arena, err) || !load_revision(model, view, arena, err)))
+        return false;
+    refs_from_records(model, view, arena);
+    if (!load_rollouts(model, view, arena, err))
+        return false;
+    view_account(model, view, arena);
+    view->clock_words = judge_clock(model, view->now, arena);
+    if (view->want == NULL || view->invalid)
+        return true;
+    bool buys = view->order == NULL || view->order->state == ORDER_PREPARED || view->order->state == ORDER_REFUSED;
+    if (!buys)
+        return true;
+    find_duplicate(model, view, arena);
+    if (model->purchase_hold != NULL && view->order == NULL && !view->record.purchase_confirmed)
+        view->purchase_hold = model->purchase_hold;
+    return find_foreign(model, view, arena, err) && view_budget(model, view, arena, err);
+}
+
+bool model_load_material(struct model *model, struct certificate_view *view, const struct step *step, struct arena *arena,
+                         struct error *err)
+{
+    unsigned needs = certificate_action(step->action)->needs;
+    if (needs & NEEDS_REQUEST) {
+        view->material.request = blob_text(model->state, arena_printf(arena, "request/%s", view->order->custom_order_id),
+                                           arena, err);
+        if (view->material.request == NULL)
+            return error_prefix(err, "the prepared request");
+    }
+    if (needs & NEEDS_CERT) {
+        const char *fingerprint = view->revision->fingerprint;
+        view->material.leaf = blob_text(model->state, arena_printf(arena, "cert/%s", fingerprint), arena, err);
+        view->material.chain = blob_text(model->state, arena_printf(arena, "chain/%s", fingerprint), arena, err);
+        if (view->material.leaf == NULL || view->material.chain == NULL)
+            return error_prefix(err, "the certificate");
+    }
+    if (needs & NEEDS_KEY) {
+        struct error missing = {0};
+        view->material.key = blob_secret(model->state, arena_printf(arena, "key/%s", view->revision->key_id), &missing);
+        if (view->material.key == NULL && !(view->order->key_brought && missing.kind == ERROR_NOT_FOUND)) {
+            *err = missing;
+            return error_prefix(err, "the private key");
+        }
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+void model_claim(struct model *model, const struct certificate_view *view)
+{
+    struct claimed_need *claim = arena_push(model->arena, &model->claims, model->claim_count);
+    *claim = (struct claimed_need){
+        .key = need_key(model->arena, view->namespace_, view->refs.issuer->name, view->product->code,
+                        &view->want->certificate->dns_names),
+        .namespace_ = arena_strdup(model->arena, view->namespace_), .name = arena_strdup(model->arena, view->name)};
+}
+
+void model_unclaim(struct model *model, const char *namespace_, const char *name)
+{
+    for (size_t i = 0; i < model->claim_count; i++)
+        if (text_equal(model->claims[i].namespace_, namespace_) && text_equal(model->claims[i].name, name)) {
+            model->claims[i] = model->claims[model->claim_count - 1];
+            model->claims[model->claim_count - 1] = (struct claimed_need){.key = "", .namespace_ = "", .name = ""};
+        }
+}
+
+void model_event(struct model *model, struct state_batch *batch, const char *kind, const char *namespace_,
+                 const char *name, const char *type, const char *reason, const char *message, struct arena *arena)
+{
+    /* One row per object and reason: the newest message, with a count. */
+    int64_t now = clock_now();
+    const char *key = arena_printf(arena, "%s/%s/%s/%s", kind, namespace_, name, reason);
+    struct event_record event;
+    if (!record_load(model->state, TABLE_EVENT, key, &event_record_table, arena, &event, NULL, NULL))
+        event = (struct event_record){.at = now, .kind = kind, .namespace_ = namespace_, .name = name, .type = type,
+                                      .reason = reason};
+    event.count++;
+    event.last_at = now;
+    event.type = type;
+    event.message = text_clean(arena, message, strlen(message), 480);
+    record_put(batch, TABLE_EVENT, key, &event_record_table, &event, STATE_ANY);
+}
+
+bool model_write(struct model *model, const struct certificate_view *view, const struct changes *changes,
+                 struct state_batch *batch, struct arena *arena, struct error *err)
+{
+    const char *key = record_key(arena, view->namespace_, view->name);
+    if (changes->certificate != NULL)
+        record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, changes->certificate, STATE_ANY);
+    if (changes->order != NULL)
+        record_put(batch, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, changes->order->cycle),
+                   &order_record_table, changes->order, changes->order_claim ? view->order_revision : STATE_ANY);
+    for (size_t i = 0; i < changes->challenge_count; i++)
+        record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &changes->challenges[i]), &challenge_record_table,
+                   &changes->challenges[i], STATE_ANY);
+    if (changes->revision != NULL)
+        record_put(batch, TABLE_REVISION,
+                   record_key_number(arena, view->namespace_, view->name, changes->revision->number),
+                   &revision_record_table, changes->revision, STATE_ANY);
+    if (changes->rollout != NULL)
+        record_put(batch, TABLE_ROLLOUT, record_key_sub(arena, view->namespace_, view->name, changes->rollout->target),
+                   &rollout_record_table, changes->rollout, STATE_ANY);
+    for (size_t i = 0; i < changes->blob_count; i++) {
+        const struct blob *blob = &changes->blobs[i];
+        struct span value = blob->secret != NULL ? span_of(secret_bytes(blob->secret), secret_length(blob->secret))
+                                                 : span_of(blob->text, strlen(blob->text));
+        state_put(batch, TABLE_BLOB, blob->key, value, STATE_ANY);
+    }
+    if (changes->reserve_budget && view->refs.issuer != NULL)
+        budget_store(&model->budget, view->refs.issuer, batch);
+    if (changes->register_need)
+        meta_put(batch, arena_printf(arena, "id/%s", changes->order->custom_order_id), key);
+    if (changes->register_need)
+        meta_put(batch, need_key(arena, view->namespace_, changes->order->issuer, changes->order->product,
+                                 &changes->order->names),
+                 arena_printf(arena, "%s/%s/%d", view->namespace_, view->name, changes->order->cycle));
+    if (changes->event_reason != NULL)
+        model_event(model, batch, "Certificate", view->namespace_, view->name, changes->event_type, changes->event_reason,
+                    changes->event_message != NULL ? changes->event_message : "", arena);
+    if (changes->paid)
+        meta_put(batch, "newest-time", arena_printf(arena, "%lld", (long long)clock_now()));
+    (void)err;
+    return true;
+}
+
+/* ---- what was seen of an account ---- */
+
+struct known_orders {
+    struct arena *arena;
+    struct string_list stale; /* keys of foreign rows from the last listing */
+};
+
+static bool note_stale(const char *key, const void *record, void *arg)
+{
+    struct known_orders *known = arg;
+    (void)record;
+    string_list_push(known->arena, &known->stale, arena_strdup(known->arena, key));
+    return true;
+}
+
+static bool is_live(const struct vendor_order *order, int64_t now)
+{
+    if (order->phase == VENDOR_CANCELLED || order->phase == VENDOR_EXPIRED || order->phase == VENDOR_INITIAL)
+        return false;
+    if (order->subscription_ends_at > 0)
+        return order->subscription_ends_at > now;
+    if (order->certificate_ends_at > 0)
+        return order->certificate_ends_at > now;
+    return true;
+}
+
+/* Ours are orders whose id this store has given out. */
+static bool is_ours(struct model *model, const struct vendor_order *order, struct arena *arena)
+{
+    return !text_empty(order->custom_order_id) &&
+           meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
+}
+
+static bool write_foreign(struct model *model, struct account *account, const struct account_facts *facts,
+                          struct state_batch *batch, struct arena *arena, struct error *err)
+{
+    struct known_orders known = {.arena = arena};
+    if (!record_scan(model->state, TABLE_FOREIGN, arena_printf(arena, "%s/%s/", account->namespace_, account->name),
+                     &foreign_order_table, arena, note_stale, &known, err))
+        return false;
+    for (size_t i = 0; i < known.stale.count; i++)
+        state_delete(batch, TABLE_FOREIGN, known.stale.items[i], STATE_ANY);
+    for (size_t i = 0; i < facts->order_count; i++) {
+        const struct vendor_order *order = &facts->orders[i];
+        if (!is_live(order, facts->at) || order->names.count == 0 || is_ours(model, order, arena))
+            continue;
+        struct foreign_order foreign = {.issuer = account->name, .namespace_ = account->namespace_,
+            .vendor_order_id = order->vendor_order_id, .custom_order_id = order->custom_order_id != NULL ? order->custom_order_id : "",
+            .product = order->product != NULL ? order->product : "", .common_name = order->common_name != NULL ? order->common_name : "",
+            .names = order->names, .major_status = order->major_status != NULL ? order->major_status : "",
+            .ends_at = order->subscription_ends_at};
+        record_put(batch, TABLE_FOREIGN,
+                   arena_printf(arena, "%s%s", foreign_prefix(arena, account->namespace_, account->name, &order->names),
+                                order->vendor_order_id),
+                   &foreign_order_table, &foreign, STATE_ANY);
+    }
+    return true;
+}
+
+bool model_write_account(struct model *model, struct account *account, const struct account_facts *facts,
+                         const struct error *failure, struct state_batch *batch, struct arena *arena, struct error *err)
+{
+    struct issuer_record *record = &account->record;
+    if (!account->has_record)
+        *record = (struct issuer_record){.namespace_ = account->namespace_, .name = account->name, .endpoint = "",
+                                         .partner_code = "", .error = "", .control_order = ""};
+    account->has_record = true;
+    if (failure != NULL) {
+        record->error = arena_strdup(model->arena, failure->message);
+        record->error_at = clock_now();
+    } else {
+        record->error = "";
+        record->endpoint = arena_strdup(model->arena, facts->url);
+        record->checked_at = facts->at;
+        record->listed_at = facts->listed ? facts->at : record->listed_at;
+        record->orders_listed = facts->listed ? (int)facts->order_count : record->orders_listed;
+        for (size_t i = 0; i < facts->order_count; i++)
+            if (facts->orders[i].purchased_at >= record->last_order_seen) {
+                record->last_order_seen = facts->orders[i].purchased_at;
+                record->control_order = arena_strdup(model->arena, facts->orders[i].vendor_order_id);
+            }
+        if (facts->listed && !write_foreign(model, account, facts, batch, arena, err))
+            return false;
+    }
+    record_put(batch, TABLE_ISSUER, record_key(arena, account->namespace_, account->name), &issuer_record_table, record,
+               STATE_ANY);
+    return true;
+}

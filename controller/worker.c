@@ -1,0 +1,163 @@
+#include "controller/worker.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/http.h"
+
+enum { HEAVY_THREADS = 2, HEAVY_NICE = 10 };
+
+struct queue {
+    struct job *first, **last;
+    pthread_cond_t ready;
+};
+struct worker_pool {
+    const struct operator_config *config;
+    const struct http_network *network;
+    pthread_mutex_t lock;
+    struct queue light, heavy;
+    struct job *results, **results_end;
+    int result_fd;
+    bool ending;
+    pthread_t *threads;
+    int thread_count;
+};
+struct thread_start {
+    struct worker_pool *pool;
+    bool heavy;
+};
+
+static void append(struct job ***last, struct job *job)
+{
+    job->next = NULL;
+    **last = job;
+    *last = &job->next;
+}
+
+static struct job *take(struct worker_pool *pool, struct queue *queue)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (queue->first == NULL && !pool->ending)
+        pthread_cond_wait(&queue->ready, &pool->lock);
+    struct job *job = queue->first;
+    if (job != NULL) {
+        queue->first = job->next;
+        if (queue->first == NULL)
+            queue->last = &queue->first;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return job;
+}
+
+static void give_back(struct worker_pool *pool, struct job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    append(&pool->results_end, job);
+    pthread_mutex_unlock(&pool->lock);
+    uint64_t one = 1;
+    ssize_t ignored = write(pool->result_fd, &one, sizeof one);
+    (void)ignored;
+}
+
+static void *work(void *arg)
+{
+    struct thread_start start = *(struct thread_start *)arg;
+    free(arg);
+    struct worker_pool *pool = start.pool;
+    if (start.heavy) /* making RSA keys must not make the loop late */
+        setpriority(PRIO_PROCESS, (id_t)gettid(), HEAVY_NICE);
+    struct context ctx = {.config = pool->config, .http = http_client_create(pool->network)};
+    for (struct job *job; (job = take(pool, start.heavy ? &pool->heavy : &pool->light)) != NULL;) {
+        ctx.arena = job->arena;
+        job->run(job, &ctx);
+        give_back(pool, job);
+    }
+    http_client_destroy(ctx.http);
+    return NULL;
+}
+
+struct worker_pool *worker_pool_create(const struct operator_config *config, const struct http_network *network,
+                                       int workers)
+{
+    struct worker_pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL)
+        abort();
+    pool->config = config;
+    pool->network = network;
+    pthread_mutex_init(&pool->lock, NULL);
+    struct queue *queues[] = {&pool->light, &pool->heavy};
+    for (int i = 0; i < 2; i++) {
+        pthread_cond_init(&queues[i]->ready, NULL);
+        queues[i]->last = &queues[i]->first;
+    }
+    pool->results_end = &pool->results;
+    pool->result_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pool->thread_count = workers + HEAVY_THREADS;
+    pool->threads = calloc((size_t)pool->thread_count, sizeof *pool->threads);
+    if (pool->result_fd < 0 || pool->threads == NULL)
+        abort();
+    sigset_t all, before; /* signals are the loop's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (int i = 0; i < pool->thread_count; i++) {
+        struct thread_start *start = malloc(sizeof *start);
+        if (start == NULL)
+            abort();
+        *start = (struct thread_start){pool, i >= workers};
+        if (pthread_create(&pool->threads[i], NULL, work, start) != 0) {
+            fputs("certwright: cannot start a thread\n", stderr);
+            abort();
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pool;
+}
+
+void worker_pool_destroy(struct worker_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    pthread_cond_broadcast(&pool->light.ready);
+    pthread_cond_broadcast(&pool->heavy.ready);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
+    close(pool->result_fd);
+    pthread_cond_destroy(&pool->light.ready);
+    pthread_cond_destroy(&pool->heavy.ready);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    free(pool);
+}
+
+void worker_pool_submit(struct worker_pool *pool, struct job *job)
+{
+    struct queue *queue = job->heavy ? &pool->heavy : &pool->light;
+    pthread_mutex_lock(&pool->lock);
+    append(&queue->last, job);
+    pthread_cond_signal(&queue->ready);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int worker_pool_fd(const struct worker_pool *pool) { return pool->result_fd; }
+
+struct job *worker_pool_results(struct worker_pool *pool)
+{
+    uint64_t count;
+    ssize_t ignored = read(pool->result_fd, &count, sizeof count);
+    (void)ignored;
+    pthread_mutex_lock(&pool->lock);
+    struct job *results = pool->results;
+    pool->results = NULL;
+    pool->results_end = &pool->results;
+    pthread_mutex_unlock(&pool->lock);
+    return results;
+}
