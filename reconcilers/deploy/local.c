@@ -99,10 +99,11 @@ static bool observe(struct context *ctx, const struct deployment *d, struct depl
     if (!place_init(ctx, d, &place, err))
         return false;
     if (!place_walk(ctx, &place, PLACE_LOOK, &why)) {
-        if (why.kind != ERROR_NOT_FOUND) {
-            seen.current = -1;
-            seen.words = arena_strdup(ctx->arena, why.message);
-        }
+        bool missing = why.kind == ERROR_NOT_FOUND; /* as before the first deployment */
+        seen.current = missing ? 0 : -1;
+        seen.words = !missing              ? arena_strdup(ctx->arena, why.message)
+                     : place.words != NULL ? place.words
+                                           : "";
         *out = seen;
         return true;
     }

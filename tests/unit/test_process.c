@@ -113,6 +113,7 @@ static void runs_as_another_user_only_for_root(void)
         CHECK_OK(process_run(&process, arena, &result, &err), err);
         CHECK_TEXT(result.output, "nobody\nnogroup\n");
     } else {
+        process.user = "root";
         CHECK(!process_run(&process, arena, &result, &err));
         CHECK_INT(err.kind, ERROR_CONFIG);
     }
