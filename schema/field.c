@@ -526,7 +526,7 @@ bool field_decode_object(const struct decoder *d, const struct field_table *tabl
         ok = check_unions(d, table, node, frame, out) && ok;
     if (table->finish != NULL && !d->stored) {
         size_t errors = d->problems->errors;
-        const struct field_scope scope = {node, d->arena, d->problems, frame};
+        const struct field_scope scope = {node, d->arena, d->problems, frame, !ok};
         table->finish(out, &scope);
         ok = ok && d->problems->errors == errors;
     }

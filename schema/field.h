@@ -72,6 +72,7 @@ struct field_scope {
     struct arena *arena;
     struct problem_list *problems;
     const struct field_frame *frame; /* of field.c */
+    bool failed; /* a member had an error */
 };
 struct field_table {
     const char *name; /* "Certificate", "order" */

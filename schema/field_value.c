@@ -256,7 +256,8 @@ static bool judge_text(const struct decoder *d, const struct field *field, const
     if (text[0] == '\0')
         return (field->fallback != NULL && field->fallback[0] == '\0') ||
                field_refuse(d, frame, node, "empty-value", "give a value, or leave the line out", "is empty");
-    if (!field->lines && strpbrk(text, "\r\n") != NULL)
+    if ((!field->lines && strpbrk(text, "\r\n") != NULL) || strstr(text, "\xE2\x80\xA8") != NULL ||
+        strstr(text, "\xE2\x80\xA9") != NULL)
         return field_refuse_deeper(d, frame, node, "line-break", "write |- or >- instead of | or >, or use quotes",
                                    "holds a line break");
     if (field->type == FIELD_STRING && (field->min != 0 || field->max != 0)) {

@@ -469,14 +469,14 @@ static void begin_document(struct reader *r, size_t offset)
     r->broken = false;
 }
 
-static void end_document(struct reader *r, struct yaml_document_list *out)
+static void end_document(struct reader *r, bool partial, struct yaml_document_list *out)
 {
     if (!r->broken && r->document_expansion > YAML_MAX_FACTOR * r->document_nodes)
         fail(r, "alias-budget", yaml_position(r->root), "write the values out",
              "aliases make the document more than %d times as large as it is written", YAML_MAX_FACTOR);
     bool empty = r->root == NULL || yaml_scalar_type(r->root) == YAML_NULL;
     if (r->broken || !empty)
-        *arena_push(r->arena, &out->items, out->count) = (struct yaml_document){r->root, r->broken};
+        *arena_push(r->arena, &out->items, out->count) = (struct yaml_document){r->root, r->broken, partial};
     begin_document(r, r->began);
 }
 
@@ -499,7 +499,7 @@ static bool read_piece(struct reader *r, struct yaml_document_list *out)
                           "the file holds more than %d documents", YAML_MAX_DOCUMENTS);
             }
         } else if (type == YAML_DOCUMENT_END_EVENT) {
-            end_document(r, out);
+            end_document(r, false, out);
         } else {
             ok = read_event(r, &event);
         }
@@ -532,7 +532,7 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
         yaml_parser_delete(&r->parser);
         if (done)
             return;
-        end_document(r, out);
+        end_document(r, true, out);
         size_t next = r->hopeless ? r->length : next_document(r);
         r->piece_line = place_of_offset(r, next).line - 1;
         r->piece = next;

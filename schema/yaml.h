@@ -43,7 +43,8 @@ struct yaml_node {
 
 struct yaml_document {
     const struct yaml_node *root; /* NULL: nothing could be read */
-    bool broken; /* an error was reported; root holds what was read before it */
+    bool broken;  /* an error was reported */
+    bool partial; /* it was given up there: root holds what was read before */
 };
 struct yaml_document_list {
     struct yaml_document *items;

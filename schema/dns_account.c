@@ -1,0 +1,139 @@
+#include "schema/dns_account.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/names.h"
+#include "schema/kinds.h"
+
+static const char *const algorithm_words[] = {
+    [TSIG_HMAC_MD5] = "HMACMD5",       [TSIG_HMAC_SHA1] = "HMACSHA1",     [TSIG_HMAC_SHA224] = "HMACSHA224",
+    [TSIG_HMAC_SHA256] = "HMACSHA256", [TSIG_HMAC_SHA384] = "HMACSHA384", [TSIG_HMAC_SHA512] = "HMACSHA512",
+    NULL,
+};
+
+/* Key names are compared as domain names (RFC 8945, section 4.2), but people put other signs into them. */
+static const char *key_name(struct arena *arena, const char *text, const char **out_reason)
+{
+    size_t length = strlen(text);
+    if (length > 1 && text[length - 1] == '.')
+        length--;
+    char *name = text_lower(arena, arena_strndup(arena, text, length));
+    if (length > 253 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != length || name[0] == '.' ||
+        strstr(name, "..") != NULL) {
+        *out_reason = "a key name has letters, digits, hyphens, underscores and dots";
+        return NULL;
+    }
+    return name;
+}
+
+/* "192.0.2.53", "192.0.2.53:53", "[2001:db8::1]:53", "2001:db8::1", "ns.example.com" */
+static const char *server(struct arena *arena, const char *text, const char **out_reason)
+{
+    const char *ignored = NULL, *name;
+    const char *colon = strchr(text, ':');
+    if (text[0] == '[' || (colon != NULL && strrchr(text, ':') == colon))
+        name = kind_host_port(arena, text, &ignored);
+    else if (colon != NULL)
+        name = strspn(text, "0123456789abcdefABCDEF:.") == strlen(text) ? text : NULL;
+    else
+        name = zone_canonical(arena, text, &ignored);
+    if (name == NULL)
+        *out_reason = "a DNS server is due, such as 192.0.2.53:53, [2001:db8::1]:53 or ns1.example.com";
+    return name;
+}
+
+#define TSIG_KEY_NAME(member_at) \
+    {.name = "tsigKeyName", .type = FIELD_STRING, member_at, .canonical = key_name, .example = "certwright.", \
+     .doc = "Name of the TSIG key, as the server knows it."}
+#define TSIG_SECRET(member_at) \
+    {.name = "tsigSecretSecretRef", .type = FIELD_SECRET, member_at, \
+     .doc = "Where the TSIG key lies, in base64 as named.conf has it."}
+
+static const struct field zone_fields[] = {
+    {.name = "name", .type = FIELD_STRING, AT(rfc2136_zone, name), .required = true, .canonical = zone_canonical,
+     .example = "example.org", .doc = "The zone these settings are for."},
+    {.name = "nameserver", .type = FIELD_STRING, AT(rfc2136_zone, nameserver), .canonical = server,
+     .example = "192.0.2.54:53", .doc = "The server for this zone; the account's unless given."},
+    TSIG_KEY_NAME(AT(rfc2136_zone, tsig_key_name)),
+    {.name = "tsigAlgorithm", .type = FIELD_ENUM, AT(rfc2136_zone, tsig_algorithm), .words = algorithm_words,
+     .absent = -1, .doc = "The algorithm of that key; the account's unless given."},
+    TSIG_SECRET(AT(rfc2136_zone, tsig_secret_ref)),
+};
+
+static void check_tsig(const char *name, const struct secret_ref *secret, const struct field_scope *scope)
+{
+    if ((name != NULL) != (secret->name != NULL) && !scope->failed)
+        field_problem(scope, name != NULL ? "tsigKeyName" : "tsigSecretSecretRef", SEVERITY_ERROR, "not-alone",
+                      "needs %s beside it", name != NULL ? "tsigSecretSecretRef" : "tsigKeyName");
+}
+static void finish_zone(void *out, const struct field_scope *scope)
+{
+    struct rfc2136_zone *zone = out;
+    check_tsig(zone->tsig_key_name, &zone->tsig_secret_ref, scope);
+}
+static const struct field_table zone_table = {
+    .name = "zone", .doc = "Settings for one zone, where those of the account do not fit.",
+    .size = sizeof(struct rfc2136_zone), FIELDS(zone_fields), .finish = finish_zone};
+
+static const struct field rfc2136_fields[] = {
+    {.name = "nameserver", .type = FIELD_STRING, AT(dns_account, rfc2136.nameserver), .required = true,
+     .canonical = server, .example = "192.0.2.53:53", .doc = "The server that takes updates; port 53 unless given."},
+    TSIG_KEY_NAME(AT(dns_account, rfc2136.tsig_key_name)),
+    {.name = "tsigAlgorithm", .type = FIELD_ENUM, AT(dns_account, rfc2136.tsig_algorithm), .words = algorithm_words,
+     .fallback = "HMACSHA256", .doc = "The algorithm of the key, as the server has it."},
+    TSIG_SECRET(AT(dns_account, rfc2136.tsig_secret_ref)),
+    {.name = "zones", .type = FIELD_OBJECTS, AT_LIST(dns_account, rfc2136.zones, rfc2136.zone_count), .set = true,
+     .max = 250, .table = &zone_table, .doc = "Zones that have a server or a key of their own."},
+};
+static void finish_rfc2136(void *out, const struct field_scope *scope)
+{
+    struct dns_account *account = out;
+    check_tsig(account->rfc2136.tsig_key_name, &account->rfc2136.tsig_secret_ref, scope);
+    for (size_t i = 0; i < account->rfc2136.zone_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (text_equal(account->rfc2136.zones[i].name, account->rfc2136.zones[k].name))
+                field_problem(scope, "zones", SEVERITY_ERROR, "twice", "names \"%s\" twice",
+                              account->rfc2136.zones[i].name);
+}
+static const struct field_table rfc2136_table = {
+    .name = "rfc2136", .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG: BIND, Knot, PowerDNS.",
+    FIELDS(rfc2136_fields), .finish = finish_rfc2136};
+
+static const struct field_table manual_table = {
+    .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
+
+static const struct field propagation_fields[] = {
+    {.name = "timeout", .type = FIELD_DURATION_S, AT(dns_account, propagation.timeout_s), .fallback = "10m", .min = 1,
+     .max = 7 * 86400, .doc = "How long a new record may take to be seen on all of the zone's servers."},
+    {.name = "interval", .type = FIELD_DURATION_S, AT(dns_account, propagation.interval_s), .fallback = "5s", .min = 1,
+     .max = 3600, .doc = "Time between two looks."},
+};
+static const struct field_table propagation_table = {
+    .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields)};
+
+static const struct field dns_account_fields[] = {
+    {.name = "enabled", .type = FIELD_BOOL, AT(dns_account, enabled), .fallback = "true",
+     .doc = "false: no records are made through this account."},
+    {.name = "zones", .type = FIELD_STRING_LIST, AT(dns_account, zones), .set = true, .max = 1000,
+     .canonical = zone_canonical, .example = "example.com", .doc = "The zones it may change; found by asking unless given."},
+    {.name = "rfc2136", .type = FIELD_OBJECT, .table = &rfc2136_table,
+     .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG."},
+    {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
+     .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
+    {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
+     .doc = "Waiting for a record to be seen."},
+};
+static const char *const providers[] = {
+    [DNS_PROVIDER_RFC2136] = "rfc2136", [DNS_PROVIDER_MANUAL] = "manual", [DNS_PROVIDER_COUNT] = NULL};
+static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");
+
+const struct field_table dns_account_table = {
+    .name = "DNSAccount",
+    .doc = "Where challenge records are made: a DNS service and what opens it.",
+    .size = sizeof(struct dns_account),
+    FIELDS(dns_account_fields),
+    .one_of = providers,
+    ONE_OF_AT(dns_account, provider),
+};
