@@ -31,9 +31,10 @@ void fd_release(int *fd)
     *fd = -1;
 }
 
-/* --- opening -------------------------------------------------------------------------------------------- */
+/* --- opening --------------------------------------------------------------------------------- */
 
-int file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, bool follow_links, struct error *err)
+int file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, bool follow_links,
+                      struct error *err)
 {
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC),
@@ -57,7 +58,8 @@ int file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, boo
         error_raise(err, ERROR_SYSTEM, "%s leads out of the folder it must stay beneath", path);
         break;
     case ELOOP:
-        error_raise(err, ERROR_SYSTEM, "%s: a symbolic link stands on the way, and none is followed here", path);
+        error_raise(err, ERROR_SYSTEM, "%s: a symbolic link stands on the way, and none is followed here",
+                    path);
         break;
     default:
         error_raise(err, ERROR_SYSTEM, "cannot open %s: %m", path);
@@ -70,7 +72,8 @@ int file_open_directory(const char *path, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "cannot open the folder %s: %m", path);
+        error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "cannot open the folder %s: %m",
+                    path);
     return fd;
 }
 
@@ -84,7 +87,8 @@ bool file_make_directories(const char *path, mode_t mode, struct error *err)
     for (const char *rest = path; *(rest += strspn(rest, "/")) != '\0';) {
         size_t length = strcspn(rest, "/");
         if (length > NAME_MAX)
-            return error_raise(err, ERROR_SYSTEM, "cannot make %s: a part of it is longer than %d bytes", path, NAME_MAX);
+            return error_raise(err, ERROR_SYSTEM, "cannot make %s: a part of it is longer than %d bytes",
+                               path, NAME_MAX);
         memcpy(part, rest, length);
         part[length] = '\0';
         rest += length;
@@ -104,7 +108,7 @@ bool file_make_directories(const char *path, mode_t mode, struct error *err)
     return true;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* Whether the descriptor is a regular file: a pipe would hold us up, a device would never end. */
 static bool is_regular(int fd, const char *shown, struct stat *status, struct error *err)
@@ -167,7 +171,7 @@ bool file_read_path(const char *path, size_t limit, struct buffer *out, struct e
     return read_all(fd, path, limit, out, err);
 }
 
-/* --- writing -------------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 bool file_write_all(int fd, const void *data, size_t length, struct error *err)
 {
@@ -185,7 +189,8 @@ bool file_write_all(int fd, const void *data, size_t length, struct error *err)
     return true;
 }
 
-bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode, struct error *err)
+bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode,
+                  struct error *err)
 {
     unsigned char random[8];
     char beside[NAME_MAX + 1];
@@ -193,12 +198,13 @@ bool file_replace(int directory_fd, const char *name, const void *data, size_t l
     if (*name == '\0' || strchr(name, '/') != NULL)
         return error_raise(err, ERROR_INTERNAL, "%s is not the name of a file", name);
     random_bytes(random, sizeof random);
-    int written = snprintf(beside, sizeof beside, ".%.200s.%02x%02x%02x%02x%02x%02x%02x%02x", name, random[0], random[1],
-                           random[2], random[3], random[4], random[5], random[6], random[7]);
+    int written = snprintf(beside, sizeof beside, ".%.200s.%02x%02x%02x%02x%02x%02x%02x%02x", name, random[0],
+                           random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
     if (written < 0 || (size_t)written >= sizeof beside)
         return error_raise(err, ERROR_INTERNAL, "the name %s is too long", name);
 
-    AUTO(fd) int fd = openat(directory_fd, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    AUTO(fd)
+    int fd = openat(directory_fd, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_raise(err, ERROR_SYSTEM, "cannot write beside %s: %m", name);
     if (fchmod(fd, mode) != 0)
@@ -217,26 +223,28 @@ bool file_replace(int directory_fd, const char *name, const void *data, size_t l
     return false;
 }
 
-/* --- secrets -------------------------------------------------------------------------------------------- */
+/* --- secrets --------------------------------------------------------------------------------- */
 
 /* Checked on the descriptor, so that what is read is what was checked. */
-static bool secret_rights(const struct stat *status, const char *shown, bool group_may_read, struct error *err)
+static bool secret_rights(const struct stat *status, const char *shown, bool group_may_read,
+                          struct error *err)
 {
     mode_t forbidden = group_may_read ? 027 : 077;
 
     if (status->st_uid != 0 && status->st_uid != geteuid())
-        return error_raise(err, ERROR_CONFIG, "%s belongs to user %u, not to root or to us (user %u): chown %u '%s'", shown,
+        return error_raise(err, ERROR_CONFIG,
+                           "%s belongs to user %u, not to root or to us (user %u): chown %u '%s'", shown,
                            (unsigned)status->st_uid, (unsigned)geteuid(), (unsigned)geteuid(), shown);
     if ((status->st_mode & forbidden) != 0)
         return error_raise(err, ERROR_CONFIG, "%s is open to %s (mode %04o): chmod %s '%s'", shown,
-                           (status->st_mode & 007) != 0 ? "everybody" : "its group", (unsigned)status->st_mode & 07777,
-                           group_may_read ? "o=,g-wx" : "go=", shown);
+                           (status->st_mode & 007) != 0 ? "everybody" : "its group",
+                           (unsigned)status->st_mode & 07777, group_may_read ? "o=,g-wx" : "go=", shown);
     return true;
 }
 
 /* Read without growing buffers, which would leave copies behind. */
-static struct secret *read_secret(int fd, const char *shown, size_t limit, bool group_may_read, bool trim_newline,
-                                  struct error *err)
+static struct secret *read_secret(int fd, const char *shown, size_t limit, bool group_may_read,
+                                  bool trim_newline, struct error *err)
 {
     struct stat status;
     if (!is_regular(fd, shown, &status, err)) {
@@ -264,7 +272,8 @@ static struct secret *read_secret(int fd, const char *shown, size_t limit, bool 
     if (got < 0) {
         error_raise(err, ERROR_CONFIG, "cannot read %s: %m", shown);
     } else if (length > limit) {
-        error_raise(err, ERROR_CONFIG, "%s is larger than %zu bytes: it cannot be what is meant", shown, limit);
+        error_raise(err, ERROR_CONFIG, "%s is larger than %zu bytes: it cannot be what is meant", shown,
+                    limit);
     } else {
         size_t kept = length;
         if (trim_newline && kept > 0 && data[kept - 1] == '\n')
@@ -295,35 +304,40 @@ static bool is_secret_word(const char *word)
     return word != NULL && *word != '\0' && *word != '.' && strchr(word, '/') == NULL && strlen(word) <= 253;
 }
 
-/* A folder in which anybody may rename files hands out anybody's secrets; with the sticky bit (as Kubernetes mounts
- * secrets) they may not. */
+/* A folder in which anybody may rename files hands out anybody's secrets; with the sticky bit (as Kubernetes
+ * mounts secrets) they may not. */
 static bool secrets_directory_is_safe(int fd, const char *directory, struct error *err)
 {
     struct stat status;
     if (fstat(fd, &status) != 0)
         return error_raise(err, ERROR_CONFIG, "cannot look at the secrets directory %s: %m", directory);
     if (status.st_uid != 0 && status.st_uid != geteuid())
-        return error_raise(err, ERROR_CONFIG, "the secrets directory %s belongs to user %u, not to root or to us: chown %u '%s'",
+        return error_raise(err, ERROR_CONFIG,
+                           "the secrets directory %s belongs to user %u, not to root or to us: chown %u '%s'",
                            directory, (unsigned)status.st_uid, (unsigned)geteuid(), directory);
     if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
-        return error_raise(err, ERROR_CONFIG, "everybody may write in the secrets directory %s: chmod o-w '%s'", directory,
+        return error_raise(err, ERROR_CONFIG,
+                           "everybody may write in the secrets directory %s: chmod o-w '%s'", directory,
                            directory);
     return true;
 }
 
-struct secret *file_read_named_secret(const char *directory, const char *name, const char *key, struct error *err)
+struct secret *file_read_named_secret(const char *directory, const char *name, const char *key,
+                                      struct error *err)
 {
     char beneath[520], shown[PATH_MAX + 600];
     struct error why = {0};
 
     if (!is_secret_word(name) || !is_secret_word(key)) {
-        error_raise(err, ERROR_MANIFEST, "a secret's name and key are single words without '/' and no leading dot");
+        error_raise(err, ERROR_MANIFEST,
+                    "a secret's name and key are single words without '/' and no leading dot");
         return NULL;
     }
     AUTO(fd) int root = file_open_directory(directory, &why);
     if (root < 0) {
         if (why.kind == ERROR_NOT_FOUND)
-            error_raise(err, ERROR_NOT_FOUND, "no secret %s/%s: the secrets directory %s does not exist", name, key, directory);
+            error_raise(err, ERROR_NOT_FOUND, "no secret %s/%s: the secrets directory %s does not exist",
+                        name, key, directory);
         else
             error_raise(err, ERROR_CONFIG, "secret %s/%s: %s", name, key, why.message);
         return NULL;
@@ -341,7 +355,7 @@ struct secret *file_read_named_secret(const char *directory, const char *name, c
         error_raise(err, ERROR_CONFIG, "secret %s/%s in %s: %s", name, key, directory, why.message);
         return NULL;
     }
-    error_raise(err, ERROR_NOT_FOUND, "no secret %s/%s: neither %s/%s/%s nor %s/%s_%s exists", name, key, directory, name, key,
-                directory, name, key);
+    error_raise(err, ERROR_NOT_FOUND, "no secret %s/%s: neither %s/%s/%s nor %s/%s_%s exists", name, key,
+                directory, name, key, directory, name, key);
     return NULL;
 }

@@ -3,9 +3,9 @@
  * The child is forked by hand: posix_spawn cannot change the user. Everything it needs is prepared before the
  * fork, and between fork and exec it makes system calls only, since other threads may have held any lock.
  *
- * A reload command may rightly leave a daemon behind (`nginx` does), and that daemon may keep our pipe open. So the
- * end of the direct child is what counts (a pidfd tells it), and its group is killed only when time ran out. The time limit
- * is real time: the program does not live by a turned clock. */
+ * A reload command may rightly leave a daemon behind (`nginx` does), and that daemon may keep our pipe open.
+ * So the end of the direct child is what counts (a pidfd tells it), and its group is killed only when time
+ * ran out. The time limit is real time: the program does not live by a turned clock. */
 #include "base/process.h"
 
 #include <errno.h>
@@ -58,7 +58,7 @@ static const char *const launch_steps[] = {
     [STEP_EXEC] = "starting it",
 };
 
-/* --- the child: system calls only -------------------------------------------------------------------------- */
+/* --- the child: system calls only ------------------------------------------------------------ */
 
 static void child_fail(int status_fd, int step)
 {
@@ -80,10 +80,9 @@ static void child_run(const struct launch *launch)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(022);
-    if (launch->change_user &&
-        (syscall(SYS_setgroups, launch->group_count, launch->groups) != 0 ||
-         syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid) != 0 ||
-         syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid) != 0))
+    if (launch->change_user && (syscall(SYS_setgroups, launch->group_count, launch->groups) != 0 ||
+                                syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid) != 0 ||
+                                syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid) != 0))
         child_fail(launch->status_fd, STEP_USER);
     if (chdir(launch->directory) != 0)
         child_fail(launch->status_fd, STEP_DIRECTORY);
@@ -94,7 +93,7 @@ static void child_run(const struct launch *launch)
     child_fail(3, STEP_EXEC);
 }
 
-/* --- preparing ------------------------------------------------------------------------------------------ */
+/* --- preparing ------------------------------------------------------------------------------- */
 
 /* The user's numbers, unless it is who we are already. */
 static bool find_user(const char *name, struct arena *arena, struct launch *out, struct error *err)
@@ -110,9 +109,11 @@ static bool find_user(const char *name, struct arena *arena, struct launch *out,
     if (found->pw_uid == geteuid())
         return true;
     if (geteuid() != 0)
-        return error_raise(err, ERROR_CONFIG,
-                           "only root can run a program as user %s, and we run as user %u: leave `user` out of the "
-                           "profile, or let the command itself change its user", name, (unsigned)geteuid());
+        return error_raise(
+            err, ERROR_CONFIG,
+            "only root can run a program as user %s, and we run as user %u: leave `user` out of the "
+            "profile, or let the command itself change its user",
+            name, (unsigned)geteuid());
     int count = 64;
     gid_t *groups = arena_array(arena, (size_t)count, sizeof *groups);
     if (getgrouplist(name, found->pw_gid, groups, &count) < 0) { /* now `count` says how many */
@@ -163,7 +164,8 @@ static bool prepare(const struct process *process, struct arena *arena, struct l
     if (process->argv == NULL || process->argv[0] == NULL)
         return error_raise(err, ERROR_CONFIG, "the program to run is missing");
     if (process->argv[0][0] != '/')
-        return error_raise(err, ERROR_CONFIG, "%s: a program is named by its whole path, as in /usr/sbin/nginx",
+        return error_raise(err, ERROR_CONFIG,
+                           "%s: a program is named by its whole path, as in /usr/sbin/nginx",
                            process->argv[0]);
     out->argv = copy_vector(process->argv, arena);
     out->environment = make_environment(process->environment, arena);
@@ -184,7 +186,7 @@ static bool make_pipe(int *out_read, int *out_write)
     return *out_read >= 0 && *out_write >= 0;
 }
 
-/* --- starting ------------------------------------------------------------------------------------------- */
+/* --- starting -------------------------------------------------------------------------------- */
 
 /* Fork and wait until the program runs, or has said why it does not. */
 static pid_t start(const struct launch *launch, int status_read, int *status_write, struct error *err)
@@ -220,11 +222,12 @@ static pid_t start(const struct launch *launch, int status_read, int *status_wri
         return -1;
     }
     errno = failure.code;
-    error_raise(err, ERROR_SYSTEM, "cannot run %s: %s failed: %m", launch->argv[0], launch_steps[failure.step]);
+    error_raise(err, ERROR_SYSTEM, "cannot run %s: %s failed: %m", launch->argv[0],
+                launch_steps[failure.step]);
     return -1;
 }
 
-/* --- watching ------------------------------------------------------------------------------------------- */
+/* --- watching -------------------------------------------------------------------------------- */
 
 /* The last `limit` bytes of what came. */
 struct tail {
@@ -273,8 +276,8 @@ static bool take_output(int fd, struct tail *tail)
     return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-/* Until the direct child has ended; gives whether time ran out. The child is not reaped yet, so its group's number
- * cannot have gone to somebody else when it is killed. */
+/* Until the direct child has ended; gives whether time ran out. The child is not reaped yet, so its group's
+ * number cannot have gone to somebody else when it is killed. */
 static bool watch(pid_t pid, int pid_fd, int output_fd, int timeout_ms, struct tail *tail)
 {
     struct pollfd wait_for[] = {{.fd = pid_fd, .events = POLLIN}, {.fd = output_fd, .events = POLLIN}};
@@ -324,7 +327,8 @@ static const char *clean_output(const struct tail *tail, struct arena *arena)
     return arena_strdup(arena, buffer_text(&text));
 }
 
-bool process_run(const struct process *process, struct arena *arena, struct process_result *out, struct error *err)
+bool process_run(const struct process *process, struct arena *arena, struct process_result *out,
+                 struct error *err)
 {
     AUTO(fd) int status_read = -1;
     AUTO(fd) int status_write = -1;
@@ -359,14 +363,16 @@ bool process_run(const struct process *process, struct arena *arena, struct proc
         errno = code;
         return error_raise(err, ERROR_SYSTEM, "cannot watch %s: %m", launch.argv[0]);
     }
-    bool timed_out = watch(pid, pid_fd, output_read, process->timeout_ms > 0 ? process->timeout_ms : DEFAULT_TIMEOUT_MS, &tail);
+    bool timed_out = watch(pid, pid_fd, output_read,
+                           process->timeout_ms > 0 ? process->timeout_ms : DEFAULT_TIMEOUT_MS, &tail);
     int status = 0;
     pid_t reaped;
     do
         reaped = waitpid(pid, &status, 0);
     while (reaped < 0 && errno == EINTR);
     if (reaped < 0)
-        return error_raise(err, ERROR_INTERNAL, "the end of %s was taken by somebody else: %m", launch.argv[0]);
+        return error_raise(err, ERROR_INTERNAL, "the end of %s was taken by somebody else: %m",
+                           launch.argv[0]);
     *out = (struct process_result){
         .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
         .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,

@@ -1,5 +1,5 @@
-/* Where a target puts a certificate: the operator's root, and beneath it the manifest's path with its placeholders
- * filled in. Pure; the disk is not looked at. */
+/* Where a target puts a certificate: the operator's root, and beneath it the manifest's path with its
+ * placeholders filled in. Pure; the disk is not looked at. */
 #include "reconcilers/deploy/deploy.h"
 
 #include <string.h>
@@ -23,8 +23,8 @@ static bool complain(const struct resource *target, struct error *err)
     return false;
 }
 
-static bool expand(const struct resource *target, const struct placeholder *known, size_t count, struct buffer *out,
-                   struct error *err)
+static bool expand(const struct resource *target, const struct placeholder *known, size_t count,
+                   struct buffer *out, struct error *err)
 {
     for (const char *at = target->deploy_target->path; *at != '\0';) {
         size_t plain = strcspn(at, "{}");
@@ -35,10 +35,12 @@ static bool expand(const struct resource *target, const struct placeholder *know
         const char *end = *at == '{' ? strchr(at, '}') : NULL;
         const char *value = NULL;
         for (size_t i = 0; end != NULL && i < count; i++)
-            if (strlen(known[i].name) == (size_t)(end - at - 1) && memcmp(known[i].name, at + 1, (size_t)(end - at - 1)) == 0)
+            if (strlen(known[i].name) == (size_t)(end - at - 1) &&
+                memcmp(known[i].name, at + 1, (size_t)(end - at - 1)) == 0)
                 value = known[i].value;
         if (value == NULL) {
-            error_raise(err, ERROR_MANIFEST, "path: {namespace}, {name} and {common_name} can be filled in, not \"%.40s\"", at);
+            error_raise(err, ERROR_MANIFEST,
+                        "path: {namespace}, {name} and {common_name} can be filled in, not \"%.40s\"", at);
             return complain(target, err);
         }
         /* A wildcard's star would be a pattern to shells and to servers' include lines. */
@@ -51,7 +53,8 @@ static bool expand(const struct resource *target, const struct placeholder *know
 
 bool local_component_ok(const char *name, size_t length)
 {
-    if (length == 0 || length > COMPONENT_MAX || (length == 1 && name[0] == '.') || (length == 2 && memcmp(name, "..", 2) == 0))
+    if (length == 0 || length > COMPONENT_MAX || (length == 1 && name[0] == '.') ||
+        (length == 2 && memcmp(name, "..", 2) == 0))
         return false;
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F || name[i] == '\\')
@@ -69,15 +72,18 @@ static bool is_reserved(const char *name, size_t length)
     return length > 4 && memcmp(name, "gen-", 4) == 0 && strspn(name + 4, "0123456789") >= length - 4;
 }
 
-bool local_relative_path(const struct resource *target, const char *namespace_, const char *name, const char *common_name,
-                         struct arena *arena, const char **out_path, struct error *err)
+bool local_relative_path(const struct resource *target, const char *namespace_, const char *name,
+                         const char *common_name, struct arena *arena, const char **out_path,
+                         struct error *err)
 {
     const struct deploy_target *spec = target->deploy_target;
-    const struct placeholder known[] = {{"namespace", namespace_}, {"name", name}, {"common_name", common_name}};
+    const struct placeholder known[] = {
+        {"namespace", namespace_}, {"name", name}, {"common_name", common_name}};
     AUTO(buffer) struct buffer path = {.limit = PATH_LIMIT};
 
     if (text_empty(spec->path)) {
-        error_raise(err, ERROR_MANIFEST, "path: a target needs a place beneath its root, such as \"{namespace}/{name}\"");
+        error_raise(err, ERROR_MANIFEST,
+                    "path: a target needs a place beneath its root, such as \"{namespace}/{name}\"");
         return complain(target, err);
     }
     if (!expand(target, known, COUNT_OF(known), &path, err))
@@ -90,7 +96,8 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
         size_t length = strcspn(at, "/");
         good = local_component_ok(at, length);
         if (good && is_reserved(at, length)) {
-            error_raise(err, ERROR_MANIFEST, "path: \"%s\" holds the name \"%.*s\", which certwright keeps for itself", text,
+            error_raise(err, ERROR_MANIFEST,
+                        "path: \"%s\" holds the name \"%.*s\", which certwright keeps for itself", text,
                         (int)length, at);
             return complain(target, err);
         }
@@ -98,20 +105,25 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
             break;
     }
     if (!good) {
-        error_raise(err, ERROR_MANIFEST, "path: \"%s\" is not a place beneath the root: plain names, joined by single \"/\"", text);
+        error_raise(err, ERROR_MANIFEST,
+                    "path: \"%s\" is not a place beneath the root: plain names, joined by single \"/\"",
+                    text);
         return complain(target, err);
     }
     *out_path = arena_strdup(arena, text);
     return true;
 }
 
-const struct deploy_root *local_root(const struct operator_config *config, const struct resource *target, const char *name,
-                                     struct error *err)
+const struct deploy_root *local_root(const struct operator_config *config, const struct resource *target,
+                                     const char *name, struct error *err)
 {
     const struct deploy_root *root = text_empty(name) ? NULL : operator_root(config, name);
     if (root == NULL) {
-        error_raise(err, ERROR_CONFIG, "the root \"%s\" of target %s is not opened: add `deploy: {roots: {%s: {path: …}}}` to the "
-                    "operator's file", name ? name : "", target->name, text_empty(name) ? "NAME" : name);
+        error_raise(
+            err, ERROR_CONFIG,
+            "the root \"%s\" of target %s is not opened: add `deploy: {roots: {%s: {path: …}}}` to the "
+            "operator's file",
+            name ? name : "", target->name, text_empty(name) ? "NAME" : name);
         complain(target, err);
     }
     return root;
@@ -126,6 +138,7 @@ bool deploy_place(const struct operator_config *config, const struct resource *t
 
     if (root == NULL || !local_relative_path(target, namespace_, name, common_name, arena, &relative, err))
         return false;
-    *out_path = arena_printf(arena, "%s%s%s", root->path, text_has_suffix(root->path, "/") ? "" : "/", relative);
+    *out_path = arena_printf(arena, "%s%s%s", root->path, text_has_suffix(root->path, "/") ? "" : "/",
+                             relative);
     return true;
 }

@@ -1,5 +1,5 @@
-/* The local deploy target: look, publish, roll back, clean up. The published path is one link, and every change of it
- * is one rename (reliability.md 6.2, 6.3). */
+/* The local deploy target: look, publish, roll back, clean up. The published path is one link, and every
+ * change of it is one rename (reliability.md 6.2, 6.3). */
 #include "reconcilers/deploy/local.h"
 
 #include <dirent.h>
@@ -35,7 +35,8 @@ static int by_number_down(const void *a, const void *b)
 static struct generation_list list_generations(const struct place *place, struct arena *arena)
 {
     struct generation_list list = {0};
-    int fd = place->generations < 0 ? -1 : openat(place->generations, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = place->generations < 0 ? -1
+                                    : openat(place->generations, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
         fd_release(&fd);
@@ -52,9 +53,10 @@ static struct generation_list list_generations(const struct place *place, struct
     return list;
 }
 
-/* --- observe -------------------------------------------------------------------------------------------- */
+/* --- observe --------------------------------------------------------------------------------- */
 
-/* Owner, group and mode of the key, which need not be readable for us. Gives words when they are not as stated. */
+/* Owner, group and mode of the key, which need not be readable for us. Gives words when they are not as
+ * stated. */
 static const char *key_rights(const struct place *place, int number, struct arena *arena)
 {
     const char *generation = place_generation(place, number, arena);
@@ -65,11 +67,12 @@ static const char *key_rights(const struct place *place, int number, struct aren
     if (fd < 0 || fstat(fd, &status) != 0)
         return NULL; /* a certificate of a brought CSR has no key here */
     if ((status.st_mode & 07777) != place->key_mode)
-        return arena_printf(arena, "the key in %s has mode %04o, not %04o", place->path, (unsigned)status.st_mode & 07777,
-                            (unsigned)place->key_mode);
+        return arena_printf(arena, "the key in %s has mode %04o, not %04o", place->path,
+                            (unsigned)status.st_mode & 07777, (unsigned)place->key_mode);
     if (status.st_uid != place->owner || status.st_gid != place->group)
-        return arena_printf(arena, "the key in %s belongs to user %u and group %u, not to %u and %u", place->path,
-                            (unsigned)status.st_uid, (unsigned)status.st_gid, (unsigned)place->owner, (unsigned)place->group);
+        return arena_printf(arena, "the key in %s belongs to user %u and group %u, not to %u and %u",
+                            place->path, (unsigned)status.st_uid, (unsigned)status.st_gid,
+                            (unsigned)place->owner, (unsigned)place->group);
     return NULL;
 }
 
@@ -83,13 +86,15 @@ static void observe_current(const struct place *place, struct arena *arena, stru
     out->rights_ok = rights == NULL;
     if (rights != NULL)
         out->words = rights;
-    if (generation_read(place, out->current, false, arena, &found, &why) && x509_parse(found.leaf, arena, &leaf, &why))
+    if (generation_read(place, out->current, false, arena, &found, &why) &&
+        x509_parse(found.leaf, arena, &leaf, &why))
         out->fingerprint = leaf.fingerprint;
     else
         out->words = arena_strdup(arena, why.message);
 }
 
-static bool observe(struct context *ctx, const struct deployment *d, struct deploy_observation *out, struct error *err)
+static bool observe(struct context *ctx, const struct deployment *d, struct deploy_observation *out,
+                    struct error *err)
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     struct deploy_observation seen = {.fingerprint = "", .rights_ok = true, .words = ""};
@@ -120,28 +125,32 @@ static bool observe(struct context *ctx, const struct deployment *d, struct depl
     return true;
 }
 
-/* --- publish and roll back ------------------------------------------------------------------------------ */
+/* --- publish and roll back ------------------------------------------------------------------- */
 
-/* Put the link of ours under `beside` in the place of what others left, which becomes gen-0. The exchange is one
- * step, so a reader finds the one or the other; place_sweep finishes what a crash cuts off after it. */
+/* Put the link of ours under `beside` in the place of what others left, which becomes gen-0. The exchange is
+ * one step, so a reader finds the one or the other; place_sweep finishes what a crash cuts off after it. */
 static bool take_over(const struct place *place, const char *beside, struct arena *arena, struct error *err)
 {
     const char *kept = place_generation(place, 0, arena);
     struct stat status;
 
     if (fstatat(place->generations, kept, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return error_raise(err, ERROR_CONFLICT, "%s is not ours, and %s of an earlier take-over is still kept there: move one of "
-                           "them away", place->path, kept);
-    if (renameat2(place->links, beside, place->links, place->link, RENAME_EXCHANGE) != 0 || fsync(place->links) != 0)
+        return error_raise(err, ERROR_CONFLICT,
+                           "%s is not ours, and %s of an earlier take-over is still kept there: move one of "
+                           "them away",
+                           place->path, kept);
+    if (renameat2(place->links, beside, place->links, place->link, RENAME_EXCHANGE) != 0 ||
+        fsync(place->links) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot take over %s: %m", place->path);
-    if (renameat2(place->links, beside, place->generations, kept, RENAME_NOREPLACE) != 0 || fsync(place->generations) != 0)
+    if (renameat2(place->links, beside, place->generations, kept, RENAME_NOREPLACE) != 0 ||
+        fsync(place->generations) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot keep what stood at %s as %s: %m", place->path, kept);
     return true;
 }
 
 /* The link names `number` afterwards. */
-static bool point_at(const struct place *place, const struct deployment *d, int number, bool backward, struct arena *arena,
-                     struct error *err)
+static bool point_at(const struct place *place, const struct deployment *d, int number, bool backward,
+                     struct arena *arena, struct error *err)
 {
     const char *words = NULL;
     int current = 0;
@@ -151,28 +160,32 @@ static bool point_at(const struct place *place, const struct deployment *d, int 
         return error_raise(err, ERROR_CONFLICT, "%s: move it away%s", words,
                            backward ? "" : ", or set `takeOver: true` to keep it as gen-0");
     if (state == LINK_OURS && current > number && !backward)
-        return error_raise(err, ERROR_CONFLICT, "%s leads to generation %d already, newer than %d: look again", place->path, current,
-                           number);
+        return error_raise(err, ERROR_CONFLICT,
+                           "%s leads to generation %d already, newer than %d: look again", place->path,
+                           current, number);
     if (state != LINK_OURS || current != number) {
         const char *beside = arena_printf(arena, ".%s.link-%s", place->link,
                                           random_token(arena, 12, "abcdefghijklmnopqrstuvwxyz234567"));
-        const char *leads = arena_printf(arena, "%s%s", place->prefix, place_generation(place, number, arena));
+        const char *leads = arena_printf(arena, "%s%s", place->prefix,
+                                         place_generation(place, number, arena));
         if (symlinkat(leads, place->links, beside) != 0)
             return error_raise(err, ERROR_SYSTEM, "cannot make a link beside %s: %m", place->path);
-        bool done = state == LINK_FOREIGN ? take_over(place, beside, arena, err)
-                                          : renameat(place->links, beside, place->links, place->link) == 0 ||
-                                                error_raise(err, ERROR_SYSTEM, "cannot publish %s: %m", place->path);
+        bool done = state == LINK_FOREIGN
+                        ? take_over(place, beside, arena, err)
+                        : renameat(place->links, beside, place->links, place->link) == 0 ||
+                              error_raise(err, ERROR_SYSTEM, "cannot publish %s: %m", place->path);
         if (!done) {
             place_sweep(place, arena);
             return false;
         }
     }
-    return fsync(place->links) == 0 || error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place->path);
+    return fsync(place->links) == 0 ||
+           error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place->path);
 }
 
 /* Nothing is published that was not read back from the disk and found whole. */
-static bool publish_generation(struct context *ctx, const struct deployment *d, int number, const char *fingerprint, bool backward,
-                               struct error *err)
+static bool publish_generation(struct context *ctx, const struct deployment *d, int number,
+                               const char *fingerprint, bool backward, struct error *err)
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     AUTO(generation) struct generation found = {0};
@@ -184,7 +197,8 @@ static bool publish_generation(struct context *ctx, const struct deployment *d, 
     if (!generation_read(&place, number, true, ctx->arena, &found, err))
         return false;
     if (!generation_check(&found, fingerprint, ctx->arena, &why))
-        return error_raise(err, ERROR_CONFLICT, "generation %d in %s was changed by somebody: %s", number, place.path, why.message);
+        return error_raise(err, ERROR_CONFLICT, "generation %d in %s was changed by somebody: %s", number,
+                           place.path, why.message);
     return point_at(&place, d, number, backward, ctx->arena, err);
 }
 
@@ -198,17 +212,18 @@ static bool rollback(struct context *ctx, const struct deployment *d, struct err
     return d->previous <= 0 || publish_generation(ctx, d, d->previous, d->previous_fingerprint, true, err);
 }
 
-/* --- clean ---------------------------------------------------------------------------------------------- */
+/* --- clean ----------------------------------------------------------------------------------- */
 
-static bool is_kept(const struct place *place, const struct deployment *d, const struct generation_list *all, size_t index,
-                    int current, struct arena *arena)
+static bool is_kept(const struct place *place, const struct deployment *d, const struct generation_list *all,
+                    size_t index, int current, struct arena *arena)
 {
     int number = all->numbers[index];
     struct stat status;
 
     if (index < KEEP_NEWEST || number == d->generation || number == d->previous || number == current)
         return true;
-    return fstatat(place->generations, place_generation(place, number, arena), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+    return fstatat(place->generations, place_generation(place, number, arena), &status,
+                   AT_SYMLINK_NOFOLLOW) != 0 ||
            clock_now() - status.st_mtim.tv_sec < KEEP_YOUNGER_S;
 }
 
@@ -222,7 +237,8 @@ static void remove_generation(const struct place *place, int number, bool key_on
         unlinkat(place->generations, generation, 0);
         return;
     }
-    AUTO(fd) int folder = file_open_beneath(place->generations, generation, O_RDONLY | O_DIRECTORY, 0, false, NULL);
+    AUTO(fd)
+    int folder = file_open_beneath(place->generations, generation, O_RDONLY | O_DIRECTORY, 0, false, NULL);
     if (folder < 0)
         return;
     for (size_t i = 0; i < (key_only ? 1 : COUNT_OF(names)); i++)
@@ -253,7 +269,8 @@ static bool clean(struct context *ctx, const struct deployment *d, struct error 
         for (size_t i = 0; i < all.count; i++)
             if (!kept[i])
                 remove_generation(&place, all.numbers[i], keys[pass], ctx->arena);
-    return fsync(place.generations) == 0 || error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place.path);
+    return fsync(place.generations) == 0 ||
+           error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place.path);
 }
 
 const struct deploy_ops deploy_local = {

@@ -1,5 +1,5 @@
-/* Challenge files beneath a target's webroot (reliability.md 8.5). A reader sees a file whole or not at all; a file of
- * others is never touched; what a crash left behind is found again by its name. */
+/* Challenge files beneath a target's webroot (reliability.md 8.5). A reader sees a file whole or not at all;
+ * a file of others is never touched; what a crash left behind is found again by its name. */
 #include "reconcilers/deploy/local.h"
 
 #include <errno.h>
@@ -25,13 +25,17 @@ static bool check_values(const char *file_name, const char *content, struct erro
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     size_t length = strlen(file_name);
 
-    if (length == 0 || length > NAME_LENGTH_MAX || file_name[0] == '.' || strspn(file_name, allowed) != length)
-        return error_raise(err, ERROR_MALFORMED, "the vendor named a challenge file in a way that is not accepted");
+    if (length == 0 || length > NAME_LENGTH_MAX || file_name[0] == '.' ||
+        strspn(file_name, allowed) != length)
+        return error_raise(err, ERROR_MALFORMED,
+                           "the vendor named a challenge file in a way that is not accepted");
     if (strlen(content) > CONTENT_MAX)
-        return error_raise(err, ERROR_MALFORMED, "the vendor's content for %s is longer than 4 KiB", file_name);
+        return error_raise(err, ERROR_MALFORMED, "the vendor's content for %s is longer than 4 KiB",
+                           file_name);
     for (const char *at = content; *at != '\0'; at++)
         if (((unsigned char)*at < 0x20 && *at != '\n' && *at != '\r') || (unsigned char)*at > 0x7E)
-            return error_raise(err, ERROR_MALFORMED, "the vendor's content for %s is not plain text", file_name);
+            return error_raise(err, ERROR_MALFORMED, "the vendor's content for %s is not plain text",
+                               file_name);
     return true;
 }
 
@@ -48,7 +52,8 @@ static void webroot_release(struct webroot *webroot)
     fd_release(&webroot->files);
 }
 
-static bool open_webroot(struct context *ctx, const struct resource *target, struct webroot *out, struct error *err)
+static bool open_webroot(struct context *ctx, const struct resource *target, struct webroot *out,
+                         struct error *err)
 {
     const struct deploy_target *spec = target->deploy_target;
     const struct deploy_root *root = local_root(ctx->config, target, spec->challenge_http.root, err);
@@ -61,18 +66,20 @@ static bool open_webroot(struct context *ctx, const struct resource *target, str
     AUTO(fd) int at = file_open_directory(shown, &why);
     if (at < 0)
         return error_raise(err, ERROR_CONFIG, "the root %s: %s", root->name, why.message);
-    struct string_list parts = text_split(ctx->arena, spec->challenge_http.webroot != NULL ? spec->challenge_http.webroot : "", '/');
+    struct string_list parts = text_split(
+        ctx->arena, spec->challenge_http.webroot != NULL ? spec->challenge_http.webroot : "", '/');
     for (size_t i = 0; i < parts.count; i++) {
         if (parts.items[i][0] == '\0')
             continue;
         if (!local_component_ok(parts.items[i], strlen(parts.items[i]))) {
-            error_raise(err, ERROR_MANIFEST, "webroot: \"%s\" is not a place beneath the root", spec->challenge_http.webroot);
+            error_raise(err, ERROR_MANIFEST, "webroot: \"%s\" is not a place beneath the root",
+                        spec->challenge_http.webroot);
             if (err != NULL)
                 err->manifest = target->position;
             return false;
         }
-        /* A webroot may belong to whoever keeps the site: nothing secret goes there, and openat2 lets nothing escape. It
-         * is not made: a missing one is a wrong path. */
+        /* A webroot may belong to whoever keeps the site: nothing secret goes there, and openat2 lets nothing
+         * escape. It is not made: a missing one is a wrong path. */
         shown = arena_printf(ctx->arena, "%s/%s", shown, parts.items[i]);
         if (!place_enter(ctx->arena, &at, parts.items[i], shown, PLACE_USE, false, &words, &why))
             return error_raise(err, ERROR_CONFIG, "webroot of target %s: %s", target->name, why.message);
@@ -93,7 +100,8 @@ static bool open_folders(struct context *ctx, struct webroot *webroot, bool make
         fd_release(steps[i]);
         shown = arena_printf(ctx->arena, "%s/%s", shown, well_known[i]);
         *steps[i] = fcntl(from, F_DUPFD_CLOEXEC, 3);
-        if (!place_enter(ctx->arena, steps[i], well_known[i], shown, make ? PLACE_MAKE : PLACE_USE, false, &words, err)) {
+        if (!place_enter(ctx->arena, steps[i], well_known[i], shown, make ? PLACE_MAKE : PLACE_USE, false,
+                         &words, err)) {
             fd_release(steps[i]);
             return false;
         }
@@ -103,7 +111,8 @@ static bool open_folders(struct context *ctx, struct webroot *webroot, bool make
 }
 
 /* Whether the file there holds exactly the content. Fails: NOT_FOUND, SYSTEM. */
-static bool read_content(int folder, const char *file_name, const char *content, bool *out_same, struct error *err)
+static bool read_content(int folder, const char *file_name, const char *content, bool *out_same,
+                         struct error *err)
 {
     AUTO(buffer) struct buffer text = {0};
     struct error why = {0};
@@ -116,27 +125,31 @@ static bool read_content(int folder, const char *file_name, const char *content,
     return true;
 }
 
-/* Write under the beside-name, then give it its name unless somebody has taken that. Fails: NOT_FOUND (the folder
- * went away), CONFLICT, CONFIG, SYSTEM. */
-static bool write_beside(int folder, const char *beside, const char *file_name, const char *content, const char *shown,
-                         struct error *err)
+/* Write under the beside-name, then give it its name unless somebody has taken that. Fails: NOT_FOUND (the
+ * folder went away), CONFLICT, CONFIG, SYSTEM. */
+static bool write_beside(int folder, const char *beside, const char *file_name, const char *content,
+                         const char *shown, struct error *err)
 {
     unlinkat(folder, beside, 0);
     AUTO(fd) int fd = openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : errno == EACCES || errno == EROFS ? ERROR_CONFIG : ERROR_SYSTEM,
+        return error_raise(err,
+                           errno == ENOENT                     ? ERROR_NOT_FOUND
+                           : errno == EACCES || errno == EROFS ? ERROR_CONFIG
+                                                               : ERROR_SYSTEM,
                            "cannot write in %s/.well-known/pki-validation: %m", shown);
     if (!file_write_all(fd, content, strlen(content), err))
         return error_prefix(err, "%s", shown);
     if (fchmod(fd, 0644) != 0 || fsync(fd) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot finish a challenge file in %s: %m", shown);
     if (renameat2(folder, beside, folder, file_name, RENAME_NOREPLACE) != 0) {
-        error_raise(err, errno == EEXIST ? ERROR_CONFLICT : ERROR_SYSTEM, "cannot put the challenge file %s of %s in its place: %m",
-                    file_name, shown);
+        error_raise(err, errno == EEXIST ? ERROR_CONFLICT : ERROR_SYSTEM,
+                    "cannot put the challenge file %s of %s in its place: %m", file_name, shown);
         unlinkat(folder, beside, 0);
         return false;
     }
-    return fsync(folder) == 0 || error_raise(err, ERROR_SYSTEM, "cannot make a challenge file in %s durable: %m", shown);
+    return fsync(folder) == 0 ||
+           error_raise(err, ERROR_SYSTEM, "cannot make a challenge file in %s durable: %m", shown);
 }
 
 bool local_challenge_present(struct context *ctx, const struct resource *target, const char *file_name,
@@ -158,8 +171,11 @@ bool local_challenge_present(struct context *ctx, const struct resource *target,
         if (read_content(webroot.files, file_name, content, &same, &why)) {
             if (same)
                 return true;
-            return error_raise(err, ERROR_CONFLICT, "%s/.well-known/pki-validation/%s exists with other content and is not touched: "
-                               "move it away", webroot.shown, file_name);
+            return error_raise(
+                err, ERROR_CONFLICT,
+                "%s/.well-known/pki-validation/%s exists with other content and is not touched: "
+                "move it away",
+                webroot.shown, file_name);
         }
         if (write_beside(webroot.files, beside, file_name, content, webroot.shown, &why))
             return true;
@@ -191,9 +207,10 @@ bool local_challenge_absent(struct context *ctx, const struct resource *target, 
             return error_raise(err, why.kind, "%s", why.message);
     } else {
         unlinkat(webroot.files, arena_printf(ctx->arena, ".%s.new", file_name), 0);
-        if (read_content(webroot.files, file_name, content, &same, &why) && same && unlinkat(webroot.files, file_name, 0) != 0 &&
-            errno != ENOENT)
-            return error_raise(err, ERROR_SYSTEM, "cannot remove the challenge file %s beneath %s: %m", file_name, webroot.shown);
+        if (read_content(webroot.files, file_name, content, &same, &why) && same &&
+            unlinkat(webroot.files, file_name, 0) != 0 && errno != ENOENT)
+            return error_raise(err, ERROR_SYSTEM, "cannot remove the challenge file %s beneath %s: %m",
+                               file_name, webroot.shown);
         if (fsync(webroot.files) != 0)
             return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", webroot.shown);
         remove_if_empty(webroot.well_known, webroot.files, well_known[1]);

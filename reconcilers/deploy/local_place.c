@@ -1,5 +1,5 @@
-/* The folders of a local target: opened one by one beneath the operator's root, each judged on its descriptor, and
- * used through these descriptors only (reliability.md 6.3, D1). */
+/* The folders of a local target: opened one by one beneath the operator's root, each judged on its
+ * descriptor, and used through these descriptors only (reliability.md 6.3, D1). */
 #include "reconcilers/deploy/local.h"
 
 #include <dirent.h>
@@ -29,7 +29,7 @@ void place_release(struct place *place)
     fd_release(&place->generations);
 }
 
-/* --- owner, group, mode --------------------------------------------------------------------------------- */
+/* --- owner, group, mode ---------------------------------------------------------------------- */
 
 static bool blame(const struct place *place, struct error *err)
 {
@@ -50,8 +50,11 @@ static bool find_owner(struct arena *arena, struct place *place, const struct st
     if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "owner: there is no user %s on this host", name);
     else if (found->pw_uid != root->st_uid && !string_list_contains(&place->root->owners, name))
-        error_raise(err, ERROR_CONFIG, "owner: the root %s is not opened to user %s: add it to the root's `owners` in the operator's "
-                    "file", place->root->name, name);
+        error_raise(
+            err, ERROR_CONFIG,
+            "owner: the root %s is not opened to user %s: add it to the root's `owners` in the operator's "
+            "file",
+            place->root->name, name);
     else {
         place->owner = found->pw_uid;
         return true;
@@ -71,8 +74,11 @@ static bool find_group(struct arena *arena, struct place *place, const struct st
     if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "group: there is no group %s on this host", name);
     else if (found->gr_gid != root->st_gid && !string_list_contains(&place->root->groups, name))
-        error_raise(err, ERROR_CONFIG, "group: the root %s is not opened to group %s: add it to the root's `groups` in the operator's "
-                    "file", place->root->name, name);
+        error_raise(
+            err, ERROR_CONFIG,
+            "group: the root %s is not opened to group %s: add it to the root's `groups` in the operator's "
+            "file",
+            place->root->name, name);
     else {
         place->group = found->gr_gid;
         return true;
@@ -85,18 +91,20 @@ static bool find_mode(struct place *place, struct error *err)
     const struct deploy_target *spec = place->target->deploy_target;
     place->key_mode = spec->mode != 0 ? (mode_t)spec->mode : 0600;
     if ((place->key_mode & ~(mode_t)KEY_MODE_WIDEST) != 0 || (place->key_mode & S_IRUSR) == 0) {
-        error_raise(err, ERROR_MANIFEST, "mode: %04o is refused for a key; 0600, or 0640 with a group, is the widest",
+        error_raise(err, ERROR_MANIFEST,
+                    "mode: %04o is refused for a key; 0600, or 0640 with a group, is the widest",
                     (unsigned)place->key_mode);
         return blame(place, err);
     }
     if ((place->key_mode & S_IRGRP) != 0 && spec->group == NULL) {
-        error_raise(err, ERROR_MANIFEST, "mode: %04o lets a group read the key, so `group` must say which", (unsigned)place->key_mode);
+        error_raise(err, ERROR_MANIFEST, "mode: %04o lets a group read the key, so `group` must say which",
+                    (unsigned)place->key_mode);
         return blame(place, err);
     }
     return true;
 }
 
-/* --- folders -------------------------------------------------------------------------------------------- */
+/* --- folders --------------------------------------------------------------------------------- */
 
 static bool folder_is_safe(int fd, const char *shown, struct error *err)
 {
@@ -104,21 +112,28 @@ static bool folder_is_safe(int fd, const char *shown, struct error *err)
     if (fstat(fd, &status) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot look at %s: %m", shown);
     if (status.st_uid != 0 && status.st_uid != geteuid())
-        return error_raise(err, ERROR_CONFIG, "%s belongs to user %u, not to root or to us, who could swap keys in it: chown %u '%s'",
-                           shown, (unsigned)status.st_uid, (unsigned)geteuid(), shown);
+        return error_raise(
+            err, ERROR_CONFIG,
+            "%s belongs to user %u, not to root or to us, who could swap keys in it: chown %u '%s'", shown,
+            (unsigned)status.st_uid, (unsigned)geteuid(), shown);
     if ((status.st_mode & 022) != 0)
-        return error_raise(err, ERROR_CONFIG, "%s may be written by %s (mode %04o), who could swap keys in it: chmod go-w '%s'", shown,
-                           (status.st_mode & 002) != 0 ? "everybody" : "its group", (unsigned)status.st_mode & 07777, shown);
+        return error_raise(err, ERROR_CONFIG,
+                           "%s may be written by %s (mode %04o), who could swap keys in it: chmod go-w '%s'",
+                           shown, (status.st_mode & 002) != 0 ? "everybody" : "its group",
+                           (unsigned)status.st_mode & 07777, shown);
     return true;
 }
 
 /* Why a folder could not be entered, seen from what stands there. */
-static bool explain_entry(int at, const char *name, const char *shown, const struct error *why, struct error *err)
+static bool explain_entry(int at, const char *name, const char *shown, const struct error *why,
+                          struct error *err)
 {
     struct stat status;
     if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode))
-        return error_raise(err, ERROR_CONFLICT, "%s is a %s where a folder is needed: move it away, or give the target another path",
-                           shown, S_ISLNK(status.st_mode) ? "symbolic link" : "file");
+        return error_raise(
+            err, ERROR_CONFLICT,
+            "%s is a %s where a folder is needed: move it away, or give the target another path", shown,
+            S_ISLNK(status.st_mode) ? "symbolic link" : "file");
     return error_raise(err, why->kind, "%s: %s", shown, why->message);
 }
 
@@ -126,9 +141,10 @@ static int make_folder(int at, const char *name, const char *shown, struct error
 {
     bool made = mkdirat(at, name, 0755) == 0;
     if (!made && errno != EEXIST) {
-        error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND /* the one above was removed */
-                         : errno == EACCES || errno == EPERM || errno == EROFS ? ERROR_CONFIG
-                                                                               : ERROR_SYSTEM,
+        error_raise(err,
+                    errno == ENOENT ? ERROR_NOT_FOUND /* the one above was removed */
+                    : errno == EACCES || errno == EPERM || errno == EROFS ? ERROR_CONFIG
+                                                                          : ERROR_SYSTEM,
                     "cannot make the folder %s: %m", shown);
         return -1;
     }
@@ -145,8 +161,8 @@ static int make_folder(int at, const char *name, const char *shown, struct error
     return fd;
 }
 
-bool place_enter(struct arena *arena, int *at, const char *name, const char *shown, enum place_use use, bool checked,
-                 const char **out_words, struct error *err)
+bool place_enter(struct arena *arena, int *at, const char *name, const char *shown, enum place_use use,
+                 bool checked, const char **out_words, struct error *err)
 {
     struct error why = {0};
     AUTO(fd) int next = file_open_beneath(*at, name, O_RDONLY | O_DIRECTORY, 0, false, &why);
@@ -182,13 +198,17 @@ bool place_init(struct context *ctx, const struct deployment *d, struct place *o
     place.combined = spec->layout == LAYOUT_COMBINED;
     place.root = local_root(ctx->config, d->target, spec->local.root, err);
     if (place.root == NULL ||
-        !deploy_place(ctx->config, d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.path, err) ||
-        !local_relative_path(d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.relative, err))
+        !deploy_place(ctx->config, d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.path,
+                      err) ||
+        !local_relative_path(d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.relative,
+                             err))
         return false;
     const char *last = strrchr(place.relative, '/');
     last = last != NULL ? last + 1 : place.relative;
     place.link = place.combined ? last : "current";
-    place.prefix = place.combined ? arena_printf(ctx->arena, "%.*s.generations/", (int)(strlen(last) - 4), last) : "";
+    place.prefix = place.combined
+                       ? arena_printf(ctx->arena, "%.*s.generations/", (int)(strlen(last) - 4), last)
+                       : "";
     place.suffix = place.combined ? ".pem" : "";
 
     AUTO(fd) int root_fd = file_open_directory(place.root->path, &why);
@@ -239,7 +259,8 @@ bool place_walk(struct context *ctx, struct place *place, enum place_use use, st
     return place->links >= 0 || error_raise(err, ERROR_SYSTEM, "cannot open %s: %m", shown);
 }
 
-bool place_open(struct context *ctx, const struct deployment *d, enum place_use use, struct place *out, struct error *err)
+bool place_open(struct context *ctx, const struct deployment *d, enum place_use use, struct place *out,
+                struct error *err)
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     if (!place_init(ctx, d, &place, err) || !place_walk(ctx, &place, use, err))
@@ -249,7 +270,7 @@ bool place_open(struct context *ctx, const struct deployment *d, enum place_use 
     return true;
 }
 
-/* --- generations and the link --------------------------------------------------------------------------- */
+/* --- generations and the link ---------------------------------------------------------------- */
 
 const char *place_generation(const struct place *place, int generation, struct arena *arena)
 {
@@ -262,7 +283,8 @@ int place_generation_number(const struct place *place, const char *name)
         return -1;
     const char *digits = name + 4;
     size_t count = strspn(digits, "0123456789");
-    if (count == 0 || count > 9 || (digits[0] == '0' && count > 1) || strcmp(digits + count, place->suffix) != 0)
+    if (count == 0 || count > 9 || (digits[0] == '0' && count > 1) ||
+        strcmp(digits + count, place->suffix) != 0)
         return -1;
     return (int)strtol(digits, NULL, 10);
 }
@@ -275,10 +297,12 @@ static int link_number(const struct place *place, int folder, const char *name)
     if (length < 0)
         return -1;
     text[length] = '\0';
-    return text_has_prefix(text, place->prefix) ? place_generation_number(place, text + strlen(place->prefix)) : -1;
+    return text_has_prefix(text, place->prefix) ? place_generation_number(place, text + strlen(place->prefix))
+                                                : -1;
 }
 
-enum link_state place_link(const struct place *place, int *out_generation, const char **out_words, struct arena *arena)
+enum link_state place_link(const struct place *place, int *out_generation, const char **out_words,
+                           struct arena *arena)
 {
     struct stat status;
     if (fstatat(place->links, place->link, &status, AT_SYMLINK_NOFOLLOW) != 0)
@@ -287,11 +311,13 @@ enum link_state place_link(const struct place *place, int *out_generation, const
     if (number >= 0) {
         *out_generation = number;
         if (number == 0)
-            *out_words = arena_printf(arena, "%s leads to gen-0, the files of before the take-over", place->path);
+            *out_words = arena_printf(arena, "%s leads to gen-0, the files of before the take-over",
+                                      place->path);
         return LINK_OURS;
     }
     *out_generation = -1;
-    *out_words = arena_printf(arena, "%s%s is %s that certwright did not make", place->path, place->combined ? "" : "/current",
+    *out_words = arena_printf(arena, "%s%s is %s that certwright did not make", place->path,
+                              place->combined ? "" : "/current",
                               S_ISLNK(status.st_mode)   ? "a link"
                               : S_ISDIR(status.st_mode) ? "a folder"
                                                         : "a file");
@@ -313,7 +339,8 @@ static void sweep_links(const struct place *place, struct arena *arena)
         if (link_number(place, place->links, entry->d_name) >= 1)
             unlinkat(place->links, entry->d_name, 0);
         else /* a take-over was cut off after the exchange: what stood there before goes where it belongs */
-            renameat2(place->links, entry->d_name, place->generations, place_generation(place, 0, arena), RENAME_NOREPLACE);
+            renameat2(place->links, entry->d_name, place->generations, place_generation(place, 0, arena),
+                      RENAME_NOREPLACE);
     }
     closedir(folder);
 }
@@ -332,7 +359,9 @@ void place_sweep(const struct place *place, struct arena *arena)
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (!text_has_prefix(entry->d_name, ".stage-"))
             continue;
-        AUTO(fd) int stage = openat(place->generations, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        AUTO(fd)
+        int stage = openat(place->generations, entry->d_name,
+                           O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         for (size_t i = 0; stage >= 0 && i < COUNT_OF(inside); i++)
             unlinkat(stage, inside[i], 0);
         unlinkat(place->generations, entry->d_name, stage >= 0 ? AT_REMOVEDIR : 0);

@@ -1,5 +1,6 @@
-/* Generations: written whole under a random name, read back, then renamed to their number (reliability.md 6.3, D2 to
- * D4); and read again before anything is published. Key bytes never pass through an arena. */
+/* Generations: written whole under a random name, read back, then renamed to their number
+ * (reliability.md 6.3, D2 to D4); and read again before anything is published. Key bytes never pass through
+ * an arena. */
 #include "reconcilers/deploy/local.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@
 
 /* One file of a generation. */
 struct piece {
-    const char *name; /* within the generation's folder; Combined has one piece, which is the generation itself */
+    const char
+        *name; /* within the generation's folder; Combined has one piece, which is the generation itself */
     struct buffer bytes;
     bool is_key;
 };
@@ -49,9 +51,10 @@ void generation_release(struct generation *generation)
     generation->key = NULL;
 }
 
-/* --- judging -------------------------------------------------------------------------------------------- */
+/* --- judging --------------------------------------------------------------------------------- */
 
-bool certificate_fingerprints(const char *pem, struct arena *arena, struct string_list *out, struct error *err)
+bool certificate_fingerprints(const char *pem, struct arena *arena, struct string_list *out,
+                              struct error *err)
 {
     struct string_list found = {0};
     const char *at = pem;
@@ -59,7 +62,8 @@ bool certificate_fingerprints(const char *pem, struct arena *arena, struct strin
         const char *end = strstr(at, PEM_END);
         struct x509_info info;
         if (end == NULL || found.count == CERTIFICATES_MAX)
-            return error_raise(err, ERROR_MALFORMED, end == NULL ? "a certificate is cut off" : "more than 10 certificates");
+            return error_raise(err, ERROR_MALFORMED,
+                               end == NULL ? "a certificate is cut off" : "more than 10 certificates");
         end += strlen(PEM_END);
         if (!x509_parse(arena_strndup(arena, at, (size_t)(end - at)), arena, &info, err))
             return false;
@@ -70,7 +74,8 @@ bool certificate_fingerprints(const char *pem, struct arena *arena, struct strin
     return true;
 }
 
-bool generation_check(const struct generation *generation, const char *fingerprint, struct arena *arena, struct error *err)
+bool generation_check(const struct generation *generation, const char *fingerprint, struct arena *arena,
+                      struct error *err)
 {
     struct x509_info leaf;
     struct x509_bundle bundle;
@@ -79,15 +84,18 @@ bool generation_check(const struct generation *generation, const char *fingerpri
     if (!x509_parse(generation->leaf, arena, &leaf, err))
         return error_prefix(err, "the certificate to deploy");
     if (!text_empty(fingerprint) && !text_equal(fingerprint, leaf.fingerprint))
-        return error_raise(err, ERROR_INTERNAL, "the certificate is %.16s…, not %.16s…, which was to be deployed", leaf.fingerprint,
-                           fingerprint);
+        return error_raise(err, ERROR_INTERNAL,
+                           "the certificate is %.16s…, not %.16s…, which was to be deployed",
+                           leaf.fingerprint, fingerprint);
     if (generation->key != NULL) {
         AUTO(key) struct key *key = key_parse(generation->key, err);
         if (key == NULL)
             return error_prefix(err, "the key to deploy");
         if (!text_equal(key_spki_sha256(key, arena), leaf.spki_sha256))
-            return error_raise(err, ERROR_INTERNAL, "the key does not belong to the certificate %.16s…: a broken pair is not deployed",
-                               leaf.fingerprint);
+            return error_raise(
+                err, ERROR_INTERNAL,
+                "the key does not belong to the certificate %.16s…: a broken pair is not deployed",
+                leaf.fingerprint);
     }
     const struct span texts[] = {span_of(generation->leaf, strlen(generation->leaf)),
                                  span_of(generation->chain, strlen(generation->chain))};
@@ -96,11 +104,13 @@ bool generation_check(const struct generation *generation, const char *fingerpri
         !certificate_fingerprints(bundle.chain, arena, &sorted, err))
         return error_prefix(err, "the chain to deploy");
     if (!string_list_equal(&given, &sorted))
-        return error_raise(err, ERROR_INTERNAL, "the chain to deploy is not in order, or holds certificates that do not belong to it");
+        return error_raise(
+            err, ERROR_INTERNAL,
+            "the chain to deploy is not in order, or holds certificates that do not belong to it");
     return true;
 }
 
-/* --- what a generation holds ---------------------------------------------------------------------------- */
+/* --- what a generation holds ----------------------------------------------------------------- */
 
 /* Room at once: a buffer that grows leaves copies of a key behind. */
 static void make_room(struct buffer *buffer, size_t size)
@@ -144,7 +154,7 @@ static void make_pieces(const struct deployment *d, bool combined, struct piece_
     put_pem(&full->bytes, chain);
 }
 
-/* --- writing -------------------------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static bool set_rights(const struct place *place, int fd, bool is_key, struct error *err)
 {
@@ -153,12 +163,15 @@ static bool set_rights(const struct place *place, int fd, bool is_key, struct er
 
     if (fstat(fd, &status) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot look at a file of %s: %m", place->path);
-    if ((status.st_uid != place->owner || status.st_gid != place->group) && fchown(fd, place->owner, place->group) != 0) {
+    if ((status.st_uid != place->owner || status.st_gid != place->group) &&
+        fchown(fd, place->owner, place->group) != 0) {
         if (errno != EPERM)
             return error_raise(err, ERROR_SYSTEM, "cannot set the owner of a file of %s: %m", place->path);
-        return error_raise(err, ERROR_CONFIG, "the files of %s are to belong to user %u and group %u, and only root can give files "
-                           "away: run certwright as root, or make the root %s ours and leave out owner and group", place->path,
-                           (unsigned)place->owner, (unsigned)place->group, place->root->name);
+        return error_raise(
+            err, ERROR_CONFIG,
+            "the files of %s are to belong to user %u and group %u, and only root can give files "
+            "away: run certwright as root, or make the root %s ours and leave out owner and group",
+            place->path, (unsigned)place->owner, (unsigned)place->group, place->root->name);
     }
     if ((status.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot set the mode of a file of %s: %m", place->path);
@@ -190,7 +203,8 @@ static bool holds(int fd, const struct buffer *bytes)
 }
 
 /* Owner and mode are final before the first byte of a key is there (D2). */
-static bool write_piece(const struct place *place, int folder, const char *name, const struct piece *piece, struct error *err)
+static bool write_piece(const struct place *place, int folder, const char *name, const struct piece *piece,
+                        struct error *err)
 {
     AUTO(fd) int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -202,13 +216,15 @@ static bool write_piece(const struct place *place, int folder, const char *name,
     if (fsync(fd) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot make a file of %s durable: %m", place->path);
     if (!holds(fd, &piece->bytes))
-        return error_raise(err, ERROR_SYSTEM, "a file of %s does not read back as it was written: the disk is not to be trusted",
+        return error_raise(err, ERROR_SYSTEM,
+                           "a file of %s does not read back as it was written: the disk is not to be trusted",
                            place->path);
     return true;
 }
 
 /* All pieces under the name `stage`, durable. */
-static bool write_stage(const struct place *place, const char *stage, const struct piece_list *pieces, struct error *err)
+static bool write_stage(const struct place *place, const char *stage, const struct piece_list *pieces,
+                        struct error *err)
 {
     if (place->combined)
         return write_piece(place, place->generations, stage, &pieces->items[0], err);
@@ -225,7 +241,7 @@ static bool write_stage(const struct place *place, const char *stage, const stru
     return true;
 }
 
-/* --- present already ------------------------------------------------------------------------------------ */
+/* --- present already ------------------------------------------------------------------------- */
 
 static int open_piece(const struct place *place, const char *generation, const char *name, struct error *err)
 {
@@ -235,7 +251,8 @@ static int open_piece(const struct place *place, const char *generation, const c
 }
 
 /* A generation of this number is there: it must be this one, and gets its rights back. */
-static bool accept_present(const struct place *place, const char *generation, const struct piece_list *pieces, struct error *err)
+static bool accept_present(const struct place *place, const char *generation, const struct piece_list *pieces,
+                           struct error *err)
 {
     struct error why = {0};
     for (size_t i = 0; i < pieces->count; i++) {
@@ -243,7 +260,8 @@ static bool accept_present(const struct place *place, const char *generation, co
         if (fd < 0 && why.kind != ERROR_NOT_FOUND)
             return error_raise(err, why.kind, "%s of %s: %s", generation, place->path, why.message);
         if (fd < 0 || !holds(fd, &pieces->items[i].bytes))
-            return error_raise(err, ERROR_CONFLICT, "%s of %s exists and holds something else: move it away", generation, place->path);
+            return error_raise(err, ERROR_CONFLICT, "%s of %s exists and holds something else: move it away",
+                               generation, place->path);
         if (!set_rights(place, fd, pieces->items[i].is_key, err))
             return false;
     }
@@ -260,24 +278,30 @@ bool local_stage(struct context *ctx, const struct deployment *d, struct error *
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     AUTO(piece_list) struct piece_list pieces = {0};
-    const struct generation wanted = {.key = d->key, .leaf = d->leaf, .chain = d->chain != NULL ? d->chain : ""};
+    const struct generation wanted = {
+        .key = d->key, .leaf = d->leaf, .chain = d->chain != NULL ? d->chain : ""};
     const char *words = NULL;
     int current = 0;
 
     if (d->leaf == NULL || d->generation < 1)
         return error_raise(err, ERROR_INTERNAL, "there is no certificate to deploy");
-    if (!generation_check(&wanted, d->fingerprint, ctx->arena, err) || !place_open(ctx, d, PLACE_MAKE, &place, err))
+    if (!generation_check(&wanted, d->fingerprint, ctx->arena, err) ||
+        !place_open(ctx, d, PLACE_MAKE, &place, err))
         return false;
-    if (place_link(&place, &current, &words, ctx->arena) == LINK_FOREIGN && !d->target->deploy_target->take_over)
-        return error_raise(err, ERROR_CONFLICT, "%s: move it away, or set `takeOver: true` to keep it as gen-0", words);
+    if (place_link(&place, &current, &words, ctx->arena) == LINK_FOREIGN &&
+        !d->target->deploy_target->take_over)
+        return error_raise(err, ERROR_CONFLICT,
+                           "%s: move it away, or set `takeOver: true` to keep it as gen-0", words);
     place_sweep(&place, ctx->arena);
     make_pieces(d, place.combined, &pieces);
     const char *generation = place_generation(&place, d->generation, ctx->arena);
     if (present(&place, generation))
         return accept_present(&place, generation, &pieces, err);
 
-    const char *stage = arena_printf(ctx->arena, ".stage-%s", random_token(ctx->arena, 16, "abcdefghijklmnopqrstuvwxyz234567"));
-    const struct timespec times[2] = {{.tv_sec = clock_now()}, {.tv_sec = clock_now()}}; /* `clean` goes by it */
+    const char *stage = arena_printf(ctx->arena, ".stage-%s",
+                                     random_token(ctx->arena, 16, "abcdefghijklmnopqrstuvwxyz234567"));
+    const struct timespec times[2] = {{.tv_sec = clock_now()},
+                                      {.tv_sec = clock_now()}}; /* `clean` goes by it */
     if (!write_stage(&place, stage, &pieces, err)) {
         place_sweep(&place, ctx->arena);
         return false;
@@ -292,21 +316,23 @@ bool local_stage(struct context *ctx, const struct deployment *d, struct error *
     return true;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
-static bool read_piece(const struct place *place, const char *generation, const char *name, struct buffer *out, struct error *err)
+static bool read_piece(const struct place *place, const char *generation, const char *name,
+                       struct buffer *out, struct error *err)
 {
     struct error why = {0};
     AUTO(fd) int fd = open_piece(place, generation, name, &why);
     if (fd >= 0 && file_read(fd, FILE_LIMIT, out, &why))
         return true;
-    return error_raise(err, why.kind, "%s%s%s of %s: %s", generation, name != NULL ? "/" : "", name != NULL ? name : "", place->path,
+    return error_raise(err, why.kind, "%s%s%s of %s: %s", generation, name != NULL ? "/" : "",
+                       name != NULL ? name : "", place->path,
                        why.kind == ERROR_NOT_FOUND ? "is missing" : why.message);
 }
 
 /* Leaf, chain and key of one text: the certificates stand before the key. */
-static bool split_combined(const struct place *place, const char *text, bool with_key, struct arena *arena, struct generation *out,
-                           struct error *err)
+static bool split_combined(const struct place *place, const char *text, bool with_key, struct arena *arena,
+                           struct generation *out, struct error *err)
 {
     const char *first_end = strstr(text, PEM_END);
     const char *key = strstr(text, "PRIVATE KEY-----");
@@ -324,8 +350,8 @@ static bool split_combined(const struct place *place, const char *text, bool wit
     return true;
 }
 
-bool generation_read(const struct place *place, int number, bool with_key, struct arena *arena, struct generation *out,
-                     struct error *err)
+bool generation_read(const struct place *place, int number, bool with_key, struct arena *arena,
+                     struct generation *out, struct error *err)
 {
     const char *generation = place_generation(place, number, arena);
     struct buffer text = {.limit = FILE_LIMIT + 1};
@@ -337,7 +363,8 @@ bool generation_read(const struct place *place, int number, bool with_key, struc
         return error_raise(err, ERROR_NOT_FOUND, "%s of %s is missing", generation, place->path);
     make_room(&text, FILE_LIMIT + 2);
     if (place->combined) {
-        ok = read_piece(place, generation, NULL, &text, err) && split_combined(place, buffer_text(&text), with_key, arena, &found, err);
+        ok = read_piece(place, generation, NULL, &text, err) &&
+             split_combined(place, buffer_text(&text), with_key, arena, &found, err);
     } else if (read_piece(place, generation, "cert.pem", &text, err)) {
         found.leaf = arena_strdup(arena, buffer_text(&text));
         buffer_clear(&text);
@@ -346,7 +373,8 @@ bool generation_read(const struct place *place, int number, bool with_key, struc
         buffer_clear(&text);
         if (ok && with_key && read_piece(place, generation, "key.pem", &text, &why))
             found.key = secret_create(buffer_text(&text), text.length);
-        else if (ok && with_key && why.kind != ERROR_NOT_FOUND) /* a brought CSR's certificate has no key here */
+        else if (ok && with_key &&
+                 why.kind != ERROR_NOT_FOUND) /* a brought CSR's certificate has no key here */
             ok = error_raise(err, why.kind, "%s", why.message);
     }
     buffer_wipe(&text);

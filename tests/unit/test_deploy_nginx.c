@@ -32,9 +32,12 @@ static const char *leaves[GENERATIONS + 1], *fingerprints[GENERATIONS + 1], *cha
 
 static struct deploy_root root;
 static struct reload_profile profile = {.name = "nginx", .timeout_s = 20};
-static struct operator_config config = {.roots = &root, .root_count = 1, .profiles = &profile, .profile_count = 1};
-static struct deploy_target spec = {.local = {.root = "certs"}, .path = "{name}", .mode = 0600, .reload = {.profile = "nginx"}};
-static struct resource target = {.kind = KIND_DEPLOY_TARGET, .namespace_ = "default", .name = "web", .deploy_target = &spec};
+static struct operator_config config = {
+    .roots = &root, .root_count = 1, .profiles = &profile, .profile_count = 1};
+static struct deploy_target spec = {
+    .local = {.root = "certs"}, .path = "{name}", .mode = 0600, .reload = {.profile = "nginx"}};
+static struct resource target = {
+    .kind = KIND_DEPLOY_TARGET, .namespace_ = "default", .name = "web", .deploy_target = &spec};
 static struct context ctx = {.config = &config};
 
 static void write_conf(const char *certificate, const char *more)
@@ -42,11 +45,14 @@ static void write_conf(const char *certificate, const char *more)
     FILE *file = fopen(conf, "w");
     CHECK(file != NULL);
     fprintf(file,
-            "pid %s/nginx.pid;\nerror_log %s/error.log;\nworker_processes 1;\nevents { worker_connections 64; }\n%s\n"
-            "http {\n  access_log off;\n  client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3;\n"
+            "pid %s/nginx.pid;\nerror_log %s/error.log;\nworker_processes 1;\nevents { worker_connections "
+            "64; }\n%s\n"
+            "http {\n  access_log off;\n  client_body_temp_path %s/t1; proxy_temp_path %s/t2; "
+            "fastcgi_temp_path %s/t3;\n"
             "  uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n"
             "  server {\n    listen 127.0.0.1:%d ssl;\n    server_name shop.example.test;\n"
-            "    ssl_certificate %s/certs/shop/current/%s;\n    ssl_certificate_key %s/certs/shop/current/key.pem;\n  }\n}\n",
+            "    ssl_certificate %s/certs/shop/current/%s;\n    ssl_certificate_key "
+            "%s/certs/shop/current/key.pem;\n  }\n}\n",
             folder, folder, more, folder, folder, folder, folder, folder, port, folder, certificate, folder);
     CHECK(fclose(file) == 0);
 }
@@ -66,7 +72,8 @@ static void make_everything(void)
     chain = made_pem(&middle, arena);
     for (int i = 1; i <= GENERATIONS; i++) {
         struct x509_info info;
-        struct made leaf = make_x509((struct recipe){.cn = "shop.example.test", .san = "DNS:shop.example.test", .issuer = &middle});
+        struct made leaf = make_x509(
+            (struct recipe){.cn = "shop.example.test", .san = "DNS:shop.example.test", .issuer = &middle});
         const char *key = made_key_pem(leaf.key, arena);
         keys[i] = secret_create(key, strlen(key));
         leaves[i] = made_pem(&leaf, arena);
@@ -82,7 +89,8 @@ static void make_everything(void)
     root = (struct deploy_root){.name = "certs", .path = certs};
     conf = arena_printf(arena, "%s/nginx.conf", folder);
     spec.probe.address = arena_printf(arena, "127.0.0.1:%d", port);
-    const char **check = arena_array(arena, 8, sizeof *check), **reload = arena_array(arena, 8, sizeof *reload);
+    const char **check = arena_array(arena, 8, sizeof *check),
+               **reload = arena_array(arena, 8, sizeof *reload);
     const char *vector[] = {NGINX, "-q", "-p", folder, "-c", conf, "-t"};
     memcpy(check, vector, sizeof vector);
     profile.check = (struct string_list){.items = check, .count = 7};
@@ -97,9 +105,17 @@ static struct deployment deployment(int generation, int previous)
     static const char *names[] = {"shop.example.test"};
     memset(&err, 0, sizeof err);
     return (struct deployment){
-        .target = &target, .namespace_ = "default", .name = "shop", .common_name = names[0], .names = {names, 1},
-        .generation = generation, .previous = previous, .fingerprint = fingerprints[generation],
-        .previous_fingerprint = previous > 0 ? fingerprints[previous] : "", .key = keys[generation], .leaf = leaves[generation],
+        .target = &target,
+        .namespace_ = "default",
+        .name = "shop",
+        .common_name = names[0],
+        .names = {names, 1},
+        .generation = generation,
+        .previous = previous,
+        .fingerprint = fingerprints[generation],
+        .previous_fingerprint = previous > 0 ? fingerprints[previous] : "",
+        .key = keys[generation],
+        .leaf = leaves[generation],
         .chain = chain,
     };
 }
@@ -168,7 +184,9 @@ static void a_service_that_reads_the_wrong_file_is_told_so(void)
     CHECK_OK(publish(&d), err);
     write_conf("cert.pem", "");
     CHECK_OK(deploy_local.reload(&ctx, &d, &err), err);
-    for (int waited = 0; waited < PATIENCE_MS && (err.message[0] == '\0' || strstr(err.message, "former") != NULL); waited += 20)
+    for (int waited = 0;
+         waited < PATIENCE_MS && (err.message[0] == '\0' || strstr(err.message, "former") != NULL);
+         waited += 20)
         CHECK(!serves(&d, 20));
     CHECK(strstr(err.message, "fullchain.pem") != NULL);
 }
@@ -186,7 +204,8 @@ static void stop_nginx(void)
     if (!known || pid < 2)
         return;
     kill(pid, SIGTERM);
-    for (int waited = 0; waited < PATIENCE_MS && access(path, F_OK) == 0; waited += 20) /* it removes the file as it ends */
+    for (int waited = 0; waited < PATIENCE_MS && access(path, F_OK) == 0;
+         waited += 20) /* it removes the file as it ends */
         poll(NULL, 0, 20);
 }
 
@@ -197,7 +216,8 @@ int main(void)
         return getenv("CI") != NULL ? 1 : 77;
     }
     ctx.arena = arena = arena_create();
-    snprintf(folder, sizeof folder, "%s/certwright-nginx-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(folder, sizeof folder, "%s/certwright-nginx-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(folder) == NULL || chmod(folder, 0755) != 0)
         return 2;
     clock_turn(MADE_NOW - clock_wire());

@@ -94,7 +94,8 @@ static void a_swapped_folder_lets_nothing_escape(void)
     for (int i = 0; i < 20000; i++) {
         char name[64];
         snprintf(name, sizeof name, "swap/f%d", i);
-        AUTO(fd) int fd = file_open_beneath(root, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, false, NULL);
+        AUTO(fd)
+        int fd = file_open_beneath(root, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, false, NULL);
         made += fd >= 0;
     }
     atomic_store(&swapping, false);
@@ -198,7 +199,8 @@ static void a_named_secret_is_found_in_both_shapes(void)
     CHECK_INT(err.kind, ERROR_CONFIG);
     CHECK(!named("e", "key", ""));
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    CHECK(!named("..", "secret", "") && !named("a/..", "key", "") && !named("a", "", "") && !named(".a", "key", ""));
+    CHECK(!named("..", "secret", "") && !named("a/..", "key", "") && !named("a", "", "") &&
+          !named(".a", "key", ""));
     CHECK_INT(err.kind, ERROR_MANIFEST);
 }
 
@@ -224,7 +226,8 @@ static void a_kubernetes_mount_is_followed_but_not_outward(void)
 int main(void)
 {
     char clean[200];
-    snprintf(folder, sizeof folder, "%s/certwright-file-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(folder, sizeof folder, "%s/certwright-file-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(folder) == NULL || chdir(folder) != 0)
         return 2;
     RUN(opens_only_what_lies_beneath);

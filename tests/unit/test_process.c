@@ -65,7 +65,10 @@ static void has_a_clean_environment_and_closed_descriptors(void)
 {
     int leaked = open("/dev/null", O_RDONLY); /* on purpose without O_CLOEXEC */
     setenv("CERTWRIGHT_TEST_SECRET", "hidden", 1);
-    CHECK_OK(run_shell("env | sort | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD=; pwd; umask; ls /proc/$$/fd", 0), err);
+    CHECK_OK(
+        run_shell("env | sort | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD=; pwd; umask; ls /proc/$$/fd",
+                  0),
+        err);
     close(leaked);
     CHECK_TEXT(result.output, "LANG=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n/\n0022\n0\n1\n2\n");
 }
@@ -136,7 +139,8 @@ static void ends_what_hangs_with_its_whole_group(void)
 static void kills_what_ignores_the_request_to_end(void)
 {
     double began = seconds();
-    CHECK_OK(run_shell("trap '' TERM; echo deaf; while :; do read -r x < /dev/zero; done 2>/dev/null", 100), err);
+    CHECK_OK(run_shell("trap '' TERM; echo deaf; while :; do read -r x < /dev/zero; done 2>/dev/null", 100),
+             err);
     CHECK(result.timed_out);
     CHECK_INT(result.signal, SIGKILL);
     CHECK_TEXT(result.output, "deaf\n");
@@ -157,7 +161,9 @@ static void does_not_wait_for_a_daemon_that_keeps_the_pipe(void)
 
 static void keeps_the_last_of_a_flood(void)
 {
-    const char *argv[] = {"/bin/sh", "-c", "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo last words", NULL};
+    const char *argv[] = {"/bin/sh", "-c",
+                          "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo last words",
+                          NULL};
     struct process process = {.argv = argv, .output_limit = 1000};
     CHECK_OK(process_run(&process, arena, &result, &err), err);
     size_t length = strlen(result.output);
@@ -175,7 +181,8 @@ static void a_flood_without_end_still_meets_its_limit(void)
 static void shows_foreign_bytes_harmless(void)
 {
     CHECK_OK(run_shell("printf 'a\\033[31mb\\r\\nc\\377d'", 0), err);
-    CHECK_TEXT(result.output, "a\xEF\xBF\xBD[31mb\nc\xEF\xBF\xBD" "d");
+    CHECK_TEXT(result.output, "a\xEF\xBF\xBD[31mb\nc\xEF\xBF\xBD"
+                              "d");
 }
 
 static void *many_runs(void *out_bad)
@@ -186,7 +193,8 @@ static void *many_runs(void *out_bad)
     for (int i = 0; i < 20; i++) {
         struct process_result each;
         struct error why = {0};
-        if (!process_run(&process, own, &each, &why) || each.exit_code != 4 || strcmp(each.output, "hello\n") != 0)
+        if (!process_run(&process, own, &each, &why) || each.exit_code != 4 ||
+            strcmp(each.output, "hello\n") != 0)
             *(int *)out_bad += 1;
         char *churn = malloc(1000 + (size_t)i); /* other threads hold the allocator's locks now and then */
         free(churn);
