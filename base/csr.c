@@ -24,7 +24,7 @@ static void extensions_release(STACK_OF(X509_EXTENSION) **extensions)
 
 /* ---- making ---- */
 
-/* The subject in the usual order, from the country down. An organisational unit has no place here (BR 7.1.4.2.2). */
+/* The subject in the usual order, from the country down; an organisational unit has no place (BR 7.1.4.2.2). */
 static bool set_subject(X509_REQ *request, const struct csr_subject *subject, struct error *err)
 {
     const struct {
@@ -45,10 +45,11 @@ static bool set_subject(X509_REQ *request, const struct csr_subject *subject, st
         if (text_empty(parts[i].value))
             continue;
         /* OpenSSL holds the lengths of RFC 5280, appendix A (64 for a common name, 2 for a country). */
-        if (X509_NAME_add_entry_by_NID(name, parts[i].nid, MBSTRING_UTF8, (const unsigned char *)parts[i].value, -1,
-                                       -1, 0) != 1)
-            return error_raise(err, ERROR_MANIFEST, "the %s \"%s\" does not fit into a certificate's subject: %s",
-                               parts[i].words, parts[i].value, openssl_reason());
+        if (X509_NAME_add_entry_by_NID(name, parts[i].nid, MBSTRING_UTF8,
+                                       (const unsigned char *)parts[i].value, -1, -1, 0) != 1)
+            return error_raise(err, ERROR_MANIFEST,
+                               "the %s \"%s\" does not fit into a certificate's subject: %s", parts[i].words,
+                               parts[i].value, openssl_reason());
     }
     if (X509_REQ_set_subject_name(request, name) != 1)
         return error_raise(err, ERROR_INTERNAL, "cannot build a request: %s", openssl_reason());
@@ -106,7 +107,8 @@ char *csr_create(const struct key *key, const struct csr_subject *subject, const
     if (!set_subject(request, subject, err) || !set_names(request, names, err))
         return NULL;
     AUTO(bio) BIO *out = BIO_new(BIO_s_mem());
-    if (out == NULL || X509_REQ_sign(request, pkey, EVP_sha256()) <= 0 || PEM_write_bio_X509_REQ(out, request) != 1) {
+    if (out == NULL || X509_REQ_sign(request, pkey, EVP_sha256()) <= 0 ||
+        PEM_write_bio_X509_REQ(out, request) != 1) {
         error_raise(err, ERROR_INTERNAL, "cannot sign a request: %s", openssl_reason());
         return NULL;
     }
@@ -116,7 +118,7 @@ char *csr_create(const struct key *key, const struct csr_subject *subject, const
 
 /* ---- reading ---- */
 
-/* A name as certificates hold them: letters, digits, hyphen, underscore, dots; an asterisk as the first label. */
+/* As certificates hold them: letters, digits, hyphen, underscore, dots; an asterisk as the first label. */
 static bool is_dns_name(const char *text, size_t length)
 {
     if (length == 0 || length > 253)
@@ -131,7 +133,8 @@ static bool is_dns_name(const char *text, size_t length)
     return true;
 }
 
-static bool read_common_name(const X509_REQ *request, struct arena *arena, struct csr_info *out, struct error *err)
+static bool read_common_name(const X509_REQ *request, struct arena *arena, struct csr_info *out,
+                             struct error *err)
 {
     const X509_NAME *subject = X509_REQ_get_subject_name(request);
     int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -154,10 +157,12 @@ static bool read_names(X509_REQ *request, struct arena *arena, struct csr_info *
 {
     int critical = -1;
     AUTO(extensions) STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
-    AUTO(general_names) GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, &critical, NULL);
+    AUTO(general_names)
+    GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, &critical, NULL);
 
     if (names == NULL) /* -1: there is none; else it is there twice or cannot be decoded */
-        return critical == -1 || error_raise(err, ERROR_MANIFEST, "the alternative names of the request cannot be read");
+        return critical == -1 ||
+               error_raise(err, ERROR_MANIFEST, "the alternative names of the request cannot be read");
     if (sk_GENERAL_NAME_num(names) > NAMES_LIMIT)
         return error_raise(err, ERROR_MANIFEST, "the request has more than %d names", NAMES_LIMIT);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
@@ -165,11 +170,13 @@ static bool read_names(X509_REQ *request, struct arena *arena, struct csr_info *
         const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
         if (type != GEN_DNS)
             return error_raise(err, ERROR_MANIFEST,
-                               "the request asks for something else than host names (an address, an e-mail, a URI)");
+                               "the request asks for something else than host names (an address, "
+                               "an e-mail, a URI)");
         const char *text = (const char *)ASN1_STRING_get0_data(value);
         size_t length = (size_t)ASN1_STRING_length(value);
         if (!is_dns_name(text, length))
-            return error_raise(err, ERROR_MANIFEST, "the request has the alternative name \"%s\", which is no host name",
+            return error_raise(err, ERROR_MANIFEST,
+                               "the request has the alternative name \"%s\", which is no host name",
                                text_clean(arena, text, length, 100));
         const char *name = text_lower(arena, arena_strndup(arena, text, length));
         if (!string_list_contains(&out->dns_names, name))
@@ -193,8 +200,8 @@ static bool check_signature(X509_REQ *request, EVP_PKEY *pkey, struct error *err
     return true;
 }
 
-/* Of the bytes as they were sent, for the vendor counts the same. MD5 is no protection here: it is part of the name
- * that one CA family gives to a request (sslstore-api.md 11.2). */
+/* Of the bytes as they were sent, for the vendor counts the same. MD5 is no protection here: it is part of
+ * the name that one CA family gives to a request (sslstore-api.md 11.2). */
 static bool digest(const unsigned char *der, size_t length, struct arena *arena, struct csr_info *out)
 {
     unsigned char sha256[32], md5[16];
@@ -217,13 +224,15 @@ static X509_REQ *read_request(const char *pem, struct arena *arena, struct csr_i
         return NULL;
     }
     if (strstr(pem, "PRIVATE KEY-----") != NULL) {
-        error_raise(err, ERROR_MANIFEST, "beside the request stands a private key, which is now disclosed: make both anew");
+        error_raise(err, ERROR_MANIFEST,
+                    "beside the request stands a private key, which is now disclosed: make both anew");
         return NULL;
     }
     const char *begin = strstr(pem, "-----BEGIN ");
     if (begin == NULL || (!text_has_prefix(begin, "-----BEGIN CERTIFICATE REQUEST-----") &&
                           !text_has_prefix(begin, "-----BEGIN NEW CERTIFICATE REQUEST-----"))) {
-        error_raise(err, ERROR_MANIFEST, "this is no request in PEM: the line -----BEGIN CERTIFICATE REQUEST----- is missing");
+        error_raise(err, ERROR_MANIFEST,
+                    "this is no request in PEM: the line -----BEGIN CERTIFICATE REQUEST----- is missing");
         return NULL;
     }
     if (strstr(begin + 1, "-----BEGIN ") != NULL) {
@@ -258,7 +267,8 @@ bool csr_parse(const char *pem, struct arena *arena, struct csr_info *out, struc
         return false;
     EVP_PKEY *pkey = X509_REQ_get0_pubkey(request);
     if (pkey == NULL)
-        return error_raise(err, ERROR_MANIFEST, "the public key of the request cannot be read: %s", openssl_reason());
+        return error_raise(err, ERROR_MANIFEST, "the public key of the request cannot be read: %s",
+                           openssl_reason());
     if (!key_judge(pkey, "the key of the request", err) || !check_signature(request, pkey, err) ||
         !read_common_name(request, arena, &info, err) || !read_names(request, arena, &info, err))
         return false;

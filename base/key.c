@@ -76,7 +76,8 @@ struct key *key_generate(enum key_algorithm algorithm, int size, struct error *e
     else if (algorithm == KEY_ECDSA && (size == 256 || size == 384))
         pkey = EVP_EC_gen(size == 256 ? "P-256" : "P-384");
     else {
-        error_raise(err, ERROR_MANIFEST, "no key of %s %d is made: RSA takes 2048, 3072 or 4096, ECDSA 256 or 384",
+        error_raise(err, ERROR_MANIFEST,
+                    "no key of %s %d is made: RSA takes 2048, 3072 or 4096, ECDSA 256 or 384",
                     algorithm == KEY_RSA ? "RSA" : "ECDSA", size);
         return NULL;
     }
@@ -91,20 +92,22 @@ static bool judge_rsa(EVP_PKEY *pkey, const char *what, struct error *err)
 {
     int bits = EVP_PKEY_get_bits(pkey);
     if (bits < RSA_LEAST_BITS)
-        return error_raise(err, ERROR_MANIFEST, "%s is RSA with %d bits: public issuers sign for %d and more", what,
-                           bits, RSA_LEAST_BITS);
+        return error_raise(err, ERROR_MANIFEST, "%s is RSA with %d bits: public issuers sign for %d and more",
+                           what, bits, RSA_LEAST_BITS);
     if (bits > RSA_MOST_BITS)
-        return error_raise(err, ERROR_MANIFEST, "%s is RSA with %d bits: more than %d is signed for by no public issuer",
-                           what, bits, RSA_MOST_BITS);
+        return error_raise(err, ERROR_MANIFEST,
+                           "%s is RSA with %d bits: more than %d is signed for by no public issuer", what,
+                           bits, RSA_MOST_BITS);
     if (bits % 8 != 0) /* BR 6.1.5 */
-        return error_raise(err, ERROR_MANIFEST, "%s is RSA with %d bits: the industry's rules want a multiple of 8", what,
-                           bits);
+        return error_raise(err, ERROR_MANIFEST,
+                           "%s is RSA with %d bits: the industry's rules want a multiple of 8", what, bits);
     BIGNUM *exponent = NULL;
     bool usable = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 && BN_is_odd(exponent) &&
                   !BN_is_one(exponent); /* BR 6.1.6 */
     BN_free(exponent);
     if (!usable)
-        return error_raise(err, ERROR_MANIFEST, "%s is RSA with an exponent that public issuers refuse", what);
+        return error_raise(err, ERROR_MANIFEST, "%s is RSA with an exponent that public issuers refuse",
+                           what);
     return true;
 }
 
@@ -116,14 +119,15 @@ static bool judge_ec(EVP_PKEY *pkey, const char *what, struct error *err)
     EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &spelled_out);
     if (spelled_out != 0)
         return error_raise(err, ERROR_MANIFEST,
-                           "%s spells its curve out instead of naming it, which public issuers refuse: convert the key "
-                           "with openssl ec -param_enc named_curve",
+                           "%s spells its curve out instead of naming it, which public issuers refuse: "
+                           "convert the key with openssl ec -param_enc named_curve",
                            what);
     const struct curve *curve = curve_of(pkey);
     if (curve != NULL && curve->issued)
         return true;
     EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL);
-    return error_raise(err, ERROR_MANIFEST, "%s is on the curve %s: public issuers sign for P-256 and P-384", what, group);
+    return error_raise(err, ERROR_MANIFEST, "%s is on the curve %s: public issuers sign for P-256 and P-384",
+                       what, group);
 }
 
 bool key_judge(EVP_PKEY *pkey, const char *what, struct error *err)
@@ -137,10 +141,11 @@ bool key_judge(EVP_PKEY *pkey, const char *what, struct error *err)
         name = "of an unknown kind";
     if (text_has_prefix(name, "ED") || text_has_prefix(name, "X25519") || text_has_prefix(name, "X448"))
         return error_raise(err, ERROR_MANIFEST,
-                           "%s is %s: the industry's rules (BR 6.1.5) know RSA and the NIST curves only, so every public "
-                           "issuer refuses it; use RSA 2048 or ECDSA P-256",
+                           "%s is %s: the industry's rules (BR 6.1.5) know RSA and the NIST curves only, so "
+                           "every public issuer refuses it; use RSA 2048 or ECDSA P-256",
                            what, name);
-    return error_raise(err, ERROR_MANIFEST, "%s is %s: public issuers sign for RSA and ECDSA keys only", what, name);
+    return error_raise(err, ERROR_MANIFEST, "%s is %s: public issuers sign for RSA and ECDSA keys only", what,
+                       name);
 }
 
 const char *key_algorithm_word(EVP_PKEY *pkey, struct arena *arena)
@@ -159,15 +164,15 @@ const char *key_algorithm_word(EVP_PKEY *pkey, struct arena *arena)
     return arena_strdup(arena, group);
 }
 
-/* No pass phrase is known: an encrypted key is refused before OpenSSL asks, and OpenSSL never asks a terminal. */
+/* No pass phrase is known: encrypted keys are refused beforehand, and OpenSSL never asks a terminal. */
 static int no_pass_phrase(char *out, int size, int writing, void *unused)
 {
     (void)out, (void)size, (void)writing, (void)unused;
     return -1;
 }
 
-/* A signature made and checked: the halves belong together. RSA's full check tests primes and takes a hundred times
- * as long, and keys are read often. */
+/* A signature made and checked: the halves belong together. RSA's full check tests primes and takes a hundred
+ * times as long, and keys are read often. */
 static bool halves_belong_together(EVP_PKEY *pkey)
 {
     static const unsigned char message[] = "certwright key check";
@@ -195,10 +200,12 @@ static const char *not_a_plain_key(const char *pem, size_t length)
     if (length > KEY_FILE_LIMIT)
         return "is far too large for a private key";
     if (strlen(pem) != length)
-        return "is not PEM text: it has binary zeros; a key in DER form is converted with openssl pkey -inform DER";
-    if (strstr(pem, "BEGIN ENCRYPTED PRIVATE KEY-----") != NULL || strstr(pem, "Proc-Type: 4,ENCRYPTED") != NULL)
-        return "is encrypted, and nobody is here to type a pass phrase: decrypt it with openssl pkey -in FILE -out "
-               "FILE.plain";
+        return "is not PEM text: it has binary zeros; a key in DER form is converted with openssl pkey "
+               "-inform DER";
+    if (strstr(pem, "BEGIN ENCRYPTED PRIVATE KEY-----") != NULL ||
+        strstr(pem, "Proc-Type: 4,ENCRYPTED") != NULL)
+        return "is encrypted, and nobody is here to type a pass phrase: decrypt it with openssl pkey "
+               "-in FILE -out FILE.plain";
     if (first == NULL) {
         if (strstr(pem, "BEGIN CERTIFICATE REQUEST") != NULL)
             return "is a certificate signing request, not a private key";
@@ -251,7 +258,8 @@ struct key *key_parse(const struct secret *pem, struct error *err)
     if (!halves_belong_together(pkey)) {
         EVP_PKEY_free(pkey);
         ERR_clear_error();
-        error_raise(err, ERROR_MANIFEST, "the private key is damaged: what it signs does not fit its public half");
+        error_raise(err, ERROR_MANIFEST,
+                    "the private key is damaged: what it signs does not fit its public half");
         return NULL;
     }
     if (EVP_PKEY_is_a(pkey, "EC")) /* one spelling of a point, so one id for a key */

@@ -13,8 +13,8 @@ struct error;
 struct key;
 
 EVP_PKEY *key_handle(const struct key *key); /* lent */
-/* Whether a public issuer signs for such a key: RSA 2048 to 8192, P-256, P-384. `what` names it in the sentence.
- * Fails: MANIFEST. */
+/* Whether a public issuer signs for such a key: RSA 2048 to 8192, P-256, P-384. `what` names it in the
+ * sentence. Fails: MANIFEST. */
 bool key_judge(EVP_PKEY *pkey, const char *what, struct error *err);
 /* "RSA", "ECDSA" (the curves that issuers sign for), else the name of the curve or algorithm. */
 const char *key_algorithm_word(EVP_PKEY *pkey, struct arena *arena);

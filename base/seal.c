@@ -32,7 +32,10 @@ static void give_up(const char *what)
     abort();
 }
 
-static const unsigned char *seal_key(const struct seal *seal) { return (const unsigned char *)secret_bytes(seal->key); }
+static const unsigned char *seal_key(const struct seal *seal)
+{
+    return (const unsigned char *)secret_bytes(seal->key);
+}
 
 struct seal *seal_from_bytes(const unsigned char key[32])
 {
@@ -76,7 +79,8 @@ struct seal *seal_load(const char *path, struct error *err)
     secret_wipe(key, sizeof key);
     if (seal == NULL)
         error_raise(err, ERROR_CONFIG,
-                    "the sealing key %s is not 64 hexadecimal digits and a newline: put the right file back from its backup",
+                    "the sealing key %s is not 64 hexadecimal digits and a newline: put the right file "
+                    "back from its backup",
                     path);
     return seal;
 }
@@ -105,8 +109,8 @@ static bool write_key_file(int folder, const char *name, const char *path, struc
         snprintf(text + 2 * i, 3, "%02x", key[i]);
     text[KEY_TEXT - 1] = '\n';
     random_bytes(mark, sizeof mark);
-    snprintf(beside, sizeof beside, ".sealing-%02x%02x%02x%02x%02x%02x%02x%02x", mark[0], mark[1], mark[2], mark[3],
-             mark[4], mark[5], mark[6], mark[7]);
+    snprintf(beside, sizeof beside, ".sealing-%02x%02x%02x%02x%02x%02x%02x%02x", mark[0], mark[1], mark[2],
+             mark[3], mark[4], mark[5], mark[6], mark[7]);
 
     AUTO(fd) int fd = openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
     bool ok = fd >= 0;
@@ -169,7 +173,8 @@ bool seal_close(const struct seal *seal, struct span associated, struct span pla
     AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     bool ok = ctx != NULL && EVP_EncryptInit_ex2(ctx, seal->cipher, seal_key(seal), sealed, NULL) == 1;
     if (ok && associated.length > 0)
-        ok = EVP_EncryptUpdate(ctx, NULL, &length, (const unsigned char *)associated.data, (int)associated.length) == 1;
+        ok = EVP_EncryptUpdate(ctx, NULL, &length, (const unsigned char *)associated.data,
+                               (int)associated.length) == 1;
     length = 0;
     if (ok && plain.length > 0)
         ok = EVP_EncryptUpdate(ctx, body, &length, (const unsigned char *)plain.data, (int)plain.length) == 1;
@@ -189,7 +194,8 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
     int length = 0, rest = 0;
 
     if (sealed.length < NONCE_BYTES + TAG_BYTES || sealed.length > INT_MAX || associated.length > INT_MAX)
-        return error_raise(err, ERROR_STATE, "a sealed value has %zu bytes, which none of ours has", sealed.length);
+        return error_raise(err, ERROR_STATE, "a sealed value has %zu bytes, which none of ours has",
+                           sealed.length);
     const unsigned char *nonce = (const unsigned char *)sealed.data, *body = nonce + NONCE_BYTES;
     size_t size = sealed.length - NONCE_BYTES - TAG_BYTES;
     unsigned char tag[TAG_BYTES], *plain = arena_alloc(arena, size + 1); /* a NUL behind it for text */
@@ -197,7 +203,8 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
     AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     bool ok = ctx != NULL && EVP_DecryptInit_ex2(ctx, seal->cipher, seal_key(seal), nonce, NULL) == 1;
     if (ok && associated.length > 0)
-        ok = EVP_DecryptUpdate(ctx, NULL, &length, (const unsigned char *)associated.data, (int)associated.length) == 1;
+        ok = EVP_DecryptUpdate(ctx, NULL, &length, (const unsigned char *)associated.data,
+                               (int)associated.length) == 1;
     length = 0;
     if (ok && size > 0)
         ok = EVP_DecryptUpdate(ctx, plain, &length, body, (int)size) == 1;
@@ -205,7 +212,8 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
     if (!ok || EVP_DecryptFinal_ex(ctx, plain + length, &rest) != 1) {
         secret_wipe(plain, size); /* what was deciphered before the tag was known to be wrong */
         return error_raise(err, ERROR_STATE,
-                           "a stored value does not open: it was changed, or sealed with another key than this one");
+                           "a stored value does not open: it was changed, or sealed with another key "
+                           "than this one");
     }
     *out = span_of((const char *)plain, size);
     return true;
@@ -214,8 +222,8 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
 static void hmac(const unsigned char *key, struct span data, unsigned char out[32])
 {
     size_t length = 0;
-    if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, 32, (const unsigned char *)data.data, data.length, out, 32,
-                  &length) == NULL ||
+    if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, 32, (const unsigned char *)data.data, data.length,
+                  out, 32, &length) == NULL ||
         length != 32)
         give_up("OpenSSL has no HMAC-SHA-256");
 }

@@ -132,11 +132,12 @@ static bool receive_some(struct probe *probe, struct error *err)
     if (got < 0)
         return error_raise(err, ERROR_UNREACHABLE, "%s broke the connection off: %m", probe->where);
     if (got == 0)
-        return error_raise(err, ERROR_UNREACHABLE, "%s closed the connection during the handshake", probe->where);
+        return error_raise(err, ERROR_UNREACHABLE, "%s closed the connection during the handshake",
+                           probe->where);
     probe->received += (size_t)got;
     if (probe->received > BYTES_MOST)
-        return error_raise(err, ERROR_MALFORMED, "%s sent more than %d bytes before the handshake was done", probe->where,
-                           BYTES_MOST);
+        return error_raise(err, ERROR_MALFORMED, "%s sent more than %d bytes before the handshake was done",
+                           probe->where, BYTES_MOST);
     if (BIO_write(probe->from_net, chunk, (int)got) != got)
         return error_raise(err, ERROR_INTERNAL, "cannot pass bytes to OpenSSL: %s", openssl_reason());
     return true;
@@ -178,7 +179,7 @@ static int no_client_certificate(SSL *ssl, X509 **out, EVP_PKEY **out_key)
     return 0;
 }
 
-/* Old versions and weak keys are looked at as well: what is served is the question, not whether it is good. */
+/* Old versions and weak keys are looked at too: what is served is the question, not whether it is good. */
 static SSL_CTX *make_context(void)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -215,11 +216,15 @@ static bool prepare(struct probe *probe, SSL_CTX *ctx, const char *server_name, 
     /* RFC 6066, section 3: an address is no server name. */
     if (!text_empty(server_name) && !socket_address(server_name, 1, &unused, &length) &&
         SSL_set_tlsext_host_name(probe->ssl, server_name) != 1)
-        return error_raise(err, ERROR_INTERNAL, "cannot name the server %s: %s", server_name, openssl_reason());
+        return error_raise(err, ERROR_INTERNAL, "cannot name the server %s: %s", server_name,
+                           openssl_reason());
     return true;
 }
 
-static bool write_pem(const X509 *certificate, BIO *out) { return PEM_write_bio_X509(out, (X509 *)certificate) == 1; }
+static bool write_pem(const X509 *certificate, BIO *out)
+{
+    return PEM_write_bio_X509(out, (X509 *)certificate) == 1;
+}
 
 static const char *text_of(BIO *bio, struct arena *arena)
 {
@@ -271,7 +276,7 @@ bool tls_probe(const char *address, int port, const char *server_name, int timeo
     if (!ok)
         return false;
     ok = shake_hands(&probe, err);
-    /* A server that wants a client's certificate breaks off for want of one (TLS 1.2), after it has shown its own. */
+    /* A server that wants a certificate of ours breaks off (TLS 1.2), but after it has shown its own. */
     if (ok || probe.asked_for_client)
         ok = take(&probe, arena, out, err);
     struct error unheard;

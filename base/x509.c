@@ -78,10 +78,12 @@ static const char *show_name(GENERAL_NAME *name, struct arena *arena)
     return length > 0 ? text_clean(arena, text, (size_t)length, 200) : "a name that cannot be shown";
 }
 
-static bool read_names(const X509 *certificate, struct arena *arena, struct x509_info *info, struct error *err)
+static bool read_names(const X509 *certificate, struct arena *arena, struct x509_info *info,
+                       struct error *err)
 {
     int critical = -1;
-    AUTO(general_names) GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
+    AUTO(general_names)
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
 
     if (names == NULL) /* -1: there is none; else it is there twice or cannot be decoded */
         return critical == -1 ||
@@ -100,7 +102,8 @@ static bool read_names(const X509 *certificate, struct arena *arena, struct x509
         size_t length = (size_t)ASN1_STRING_length(value);
         for (size_t at = 0; at < length; at++)
             if (text[at] <= ' ' || text[at] > '~') /* a NUL inside once made one name look like another */
-                return error_raise(err, ERROR_MALFORMED, "a certificate has the name \"%s\", which is no host name",
+                return error_raise(err, ERROR_MALFORMED,
+                                   "a certificate has the name \"%s\", which is no host name",
                                    text_clean(arena, text, length, 100));
         string_list_push(arena, &info->dns_names, text_lower(arena, arena_strndup(arena, text, length)));
     }
@@ -122,7 +125,8 @@ static bool read_info(X509 *certificate, struct arena *arena, struct x509_info *
     info.spki_sha256 = key_hash_spki(X509_get_X509_PUBKEY(certificate), arena);
     if (!unix_time(X509_get0_notBefore(certificate), &info.not_before) ||
         !unix_time(X509_get0_notAfter(certificate), &info.not_after))
-        return error_raise(err, ERROR_MALFORMED, "the dates of the certificate for \"%s\" cannot be read", info.subject_cn);
+        return error_raise(err, ERROR_MALFORMED, "the dates of the certificate for \"%s\" cannot be read",
+                           info.subject_cn);
     if (!read_names(certificate, arena, &info, err))
         return false;
     info.is_ca = X509_check_ca(certificate) != 0;
@@ -145,7 +149,8 @@ struct pile {
 static bool pile_add(struct pile *pile, X509 *certificate, struct error *err)
 {
     if (++pile->blocks > BLOCKS_MOST)
-        return error_raise(err, ERROR_MALFORMED, "more than %d certificates were delivered at once", BLOCKS_MOST);
+        return error_raise(err, ERROR_MALFORMED, "more than %d certificates were delivered at once",
+                           BLOCKS_MOST);
     for (int i = 0; i < sk_X509_num(pile->certificates); i++)
         if (X509_cmp(sk_X509_value(pile->certificates, i), certificate) == 0)
             return true;
@@ -162,7 +167,8 @@ static bool add_certificate_der(struct pile *pile, const unsigned char *der, siz
     const unsigned char *at = der;
     AUTO(x509) X509 *certificate = d2i_X509(NULL, &at, (long)length);
     if (certificate == NULL || at != der + length)
-        return error_raise(err, ERROR_MALFORMED, "a certificate that was delivered cannot be read: %s", openssl_reason());
+        return error_raise(err, ERROR_MALFORMED, "a certificate that was delivered cannot be read: %s",
+                           openssl_reason());
     return pile_add(pile, certificate, err);
 }
 
@@ -192,12 +198,14 @@ static const struct block_kind {
     {PEM_STRING_CMS, add_pkcs7_der},
 };
 
-static bool add_block(struct pile *pile, const char *label, const unsigned char *der, size_t length, struct error *err)
+static bool add_block(struct pile *pile, const char *label, const unsigned char *der, size_t length,
+                      struct error *err)
 {
     for (size_t i = 0; i < COUNT_OF(block_kinds); i++)
         if (strcmp(block_kinds[i].label, label) == 0)
             return block_kinds[i].add(pile, der, length, err);
-    return error_raise(err, ERROR_MALFORMED, "a PEM block of a kind that is not expected beside a certificate");
+    return error_raise(err, ERROR_MALFORMED,
+                       "a PEM block of a kind that is not expected beside a certificate");
 }
 
 static bool add_pem(struct pile *pile, struct span text, struct error *err)
@@ -210,7 +218,8 @@ static bool add_pem(struct pile *pile, struct span text, struct error *err)
         if (PEM_read_bio(in, &label, &header, &der, &length) != 1) {
             bool end = blocks > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
             if (!end)
-                return error_raise(err, ERROR_MALFORMED, "a PEM text that was delivered is damaged: %s", openssl_reason());
+                return error_raise(err, ERROR_MALFORMED, "a PEM text that was delivered is damaged: %s",
+                                   openssl_reason());
             ERR_clear_error();
             return true;
         }
@@ -230,13 +239,15 @@ static bool add_bare(struct pile *pile, struct span text, struct arena *arena, s
     unsigned char *der = NULL;
     size_t length = 0;
     if (!text_unbase64(arena, text.data, text.length, &der, &length) || length == 0)
-        return error_raise(err, ERROR_MALFORMED, "what was delivered as a certificate is neither PEM nor base64: \"%s\"",
+        return error_raise(err, ERROR_MALFORMED,
+                           "what was delivered as a certificate is neither PEM nor base64: \"%s\"",
                            text_clean(arena, text.data, text.length, 60));
     const unsigned char *at = der;
     X509 *certificate = d2i_X509(NULL, &at, (long)length);
     X509_free(certificate);
     ERR_clear_error();
-    return certificate != NULL ? add_certificate_der(pile, der, length, err) : add_pkcs7_der(pile, der, length, err);
+    return certificate != NULL ? add_certificate_der(pile, der, length, err)
+                               : add_pkcs7_der(pile, der, length, err);
 }
 
 static bool is_blank(struct span text)
@@ -247,7 +258,8 @@ static bool is_blank(struct span text)
     return true;
 }
 
-static bool pile_read(struct pile *pile, const struct span *texts, size_t count, struct arena *arena, struct error *err)
+static bool pile_read(struct pile *pile, const struct span *texts, size_t count, struct arena *arena,
+                      struct error *err)
 {
     static const char private_mark[] = "PRIVATE KEY-----", begin_mark[] = "-----BEGIN ";
     size_t total = 0;
@@ -255,12 +267,14 @@ static bool pile_read(struct pile *pile, const struct span *texts, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct span text = texts[i];
         if (text.length > TEXT_LIMIT || (total += text.length) > TEXT_LIMIT)
-            return error_raise(err, ERROR_MALFORMED, "more than %d bytes were delivered as certificates", TEXT_LIMIT);
+            return error_raise(err, ERROR_MALFORMED, "more than %d bytes were delivered as certificates",
+                               TEXT_LIMIT);
         if (is_blank(text)) /* happens while the vendor is not ready (sslstore-api.md 12.4) */
             continue;
         if (memmem(text.data, text.length, private_mark, sizeof private_mark - 1) != NULL)
-            return error_raise(err, ERROR_MALFORMED, "a private key was delivered among the certificates: nobody but us may "
-                                                     "have it, so nothing of this is used");
+            return error_raise(err, ERROR_MALFORMED,
+                               "a private key was delivered among the certificates: nobody but "
+                               "us may have it, so nothing of this is used");
         bool pem = memmem(text.data, text.length, begin_mark, sizeof begin_mark - 1) != NULL;
         if (!(pem ? add_pem(pile, text, err) : add_bare(pile, text, arena, err)))
             return false;
@@ -296,17 +310,18 @@ static bool no_leaf(const struct pile *pile, struct arena *arena, struct error *
         X509 *certificate = sk_X509_value(pile->certificates, i);
         if (X509_check_ca(certificate) == 0)
             return error_raise(err, ERROR_NOT_FOUND,
-                               "the certificate for \"%s\" that was delivered is of another key than ours: perhaps the "
-                               "former one, and the new one is still to come",
+                               "the certificate for \"%s\" that was delivered is of another key than ours: "
+                               "perhaps the former one, and the new one is still to come",
                                common_name(X509_get_subject_name(certificate), arena));
     }
     if (sk_X509_num(pile->certificates) > 0)
-        return error_raise(err, ERROR_NOT_FOUND, "only certificates of authorities were delivered, none for a server");
+        return error_raise(err, ERROR_NOT_FOUND,
+                           "only certificates of authorities were delivered, none for a server");
     return error_raise(err, ERROR_NOT_FOUND, "no certificate has been delivered yet");
 }
 
-/* Who signed `certificate`, not looking at those in `used`. A root ends the search, so a cross certificate of the same
- * authority is not on the path; else the one that lives longest. NULL: nobody here, or a root. */
+/* Who signed `certificate`, not looking at those in `used`. A root ends the search, so a cross certificate of
+ * the same authority is not on the path; else the one that lives longest. NULL: nobody here, or a root. */
 static X509 *find_issuer(const struct pile *pile, X509 *certificate, STACK_OF(X509) *used)
 {
     X509 *best = NULL;
@@ -339,7 +354,8 @@ static bool append_pem(X509 *certificate, struct buffer *out)
 }
 
 /* `path` is lent certificates, leaf first. */
-static bool write_bundle(STACK_OF(X509) *path, struct arena *arena, struct x509_bundle *out, struct error *err)
+static bool write_bundle(STACK_OF(X509) *path, struct arena *arena, struct x509_bundle *out,
+                         struct error *err)
 {
     struct buffer leaf = {0}, chain = {0};
     bool ok = append_pem(sk_X509_value(path, 0), &leaf);
@@ -424,7 +440,8 @@ static STACK_OF(X509) *read_all(const char *pem)
     X509 *certificate;
 
     ERR_clear_error();
-    while (certificates != NULL && in != NULL && (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
+    while (certificates != NULL && in != NULL &&
+           (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
         if (sk_X509_push(certificates, certificate) <= 0)
             X509_free(certificate);
     bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
@@ -439,11 +456,12 @@ static STACK_OF(X509) *read_all(const char *pem)
 static bool add_roots(X509_STORE *store, const struct string_list *more_roots, struct error *err)
 {
     if (X509_STORE_load_file(store, system_roots) != 1)
-        ERR_clear_error(); /* a host without the package: the operator's roots alone, or "unable to get" below */
+        ERR_clear_error(); /* a host without the package has the operator's roots alone */
     for (size_t i = 0; more_roots != NULL && i < more_roots->count; i++) {
         AUTO(x509_stack) STACK_OF(X509) *roots = read_all(more_roots->items[i]);
         if (roots == NULL || sk_X509_num(roots) == 0)
-            return error_raise(err, ERROR_CONFIG, "a file of trustRoots holds no certificate in PEM, or a damaged one: %s",
+            return error_raise(err, ERROR_CONFIG,
+                               "a file of trustRoots holds no certificate in PEM, or a damaged one: %s",
                                openssl_reason());
         for (int j = 0; j < sk_X509_num(roots); j++)
             if (X509_STORE_add_cert(store, sk_X509_value(roots, j)) != 1)
@@ -459,12 +477,18 @@ static bool not_verified(X509_STORE_CTX *ctx, struct error *err)
     X509 *about = X509_STORE_CTX_get_current_cert(ctx);
     const char *name = about != NULL ? common_name(X509_get_subject_name(about), arena) : "";
     const char *issuer = about != NULL ? common_name(X509_get_issuer_name(about), arena) : "";
-    bool no_root = code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-                   code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || code == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
-                   code == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || code == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+    static const int rootless[] = {
+        X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+        X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,         X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+        X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+    };
+    bool no_root = false;
+    for (size_t i = 0; i < COUNT_OF(rootless); i++)
+        no_root = no_root || code == rootless[i];
 
     ERR_clear_error();
-    return error_raise(err, ERROR_REFUSED, "the chain does not verify: %s, at the certificate of \"%s\" issued by \"%s\"%s",
+    return error_raise(err, ERROR_REFUSED,
+                       "the chain does not verify: %s, at the certificate of \"%s\" issued by \"%s\"%s",
                        X509_verify_cert_error_string(code), name, issuer,
                        no_root ? "; trustRoots in the operator's file names roots besides the system's" : "");
 }

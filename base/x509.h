@@ -16,7 +16,7 @@ struct x509_info {
     const char *fingerprint; /* SHA-256 of the DER, hex, lower */
     const char *spki_sha256;
     struct string_list dns_names; /* lower case */
-    struct string_list other_names; /* alternative names of other kinds, fit to show: "IP Address:192.0.2.1" */
+    struct string_list other_names; /* of other kinds, fit to show: "IP Address:192.0.2.1" */
     int64_t not_before, not_after;
     bool is_ca;
     bool server_auth; /* allowed for TLS servers */

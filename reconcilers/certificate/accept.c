@@ -16,7 +16,7 @@ enum {
 struct evidence {
     const struct x509_bundle *bundle;
     const struct acceptance *rules;
-    struct x509_info leaf; /* read from the PEM that would be deployed, not from what somebody noted beside it */
+    struct x509_info leaf; /* read from the PEM that would be deployed, not what somebody noted beside it */
     struct arena *arena;
 };
 
@@ -36,17 +36,18 @@ static const char *weak_key(const struct evidence *e)
                   (text_equal(e->leaf.algorithm, "ECDSA") && e->leaf.key_size >= 256);
     if (strong)
         return NULL;
-    return arena_printf(e->arena, "its key is %s with %d bits; RSA 2048 or P-256 is the least", e->leaf.algorithm,
-                        e->leaf.key_size);
+    return arena_printf(e->arena, "its key is %s with %d bits; RSA 2048 or P-256 is the least",
+                        e->leaf.algorithm, e->leaf.key_size);
 }
 
 static const char *name_missing(const struct evidence *e)
 {
     for (size_t i = 0; i < e->rules->names.count; i++)
         if (!string_list_contains(&e->leaf.dns_names, e->rules->names.items[i]))
-            return arena_printf(e->arena, "%s was ordered and is not in it; it has %s", e->rules->names.items[i],
-                                e->leaf.dns_names.count > 0 ? string_list_join(e->arena, &e->leaf.dns_names, ", ")
-                                                            : "no names");
+            return arena_printf(
+                e->arena, "%s was ordered and is not in it; it has %s", e->rules->names.items[i],
+                e->leaf.dns_names.count > 0 ? string_list_join(e->arena, &e->leaf.dns_names, ", ")
+                                            : "no names");
     return NULL;
 }
 
@@ -70,10 +71,12 @@ static const char *name_added(const struct evidence *e)
     for (size_t i = 0; i < e->leaf.dns_names.count; i++) {
         const char *name = e->leaf.dns_names.items[i];
         if (!string_list_contains(&e->rules->names, name) && !is_documented(e->rules, name))
-            return arena_printf(e->arena, "it also has %s, which was not ordered and which the product does not add", name);
+            return arena_printf(
+                e->arena, "it also has %s, which was not ordered and which the product does not add", name);
     }
     if (e->leaf.other_names.count > 0)
-        return arena_printf(e->arena, "it also has \"%s\", which was not ordered", e->leaf.other_names.items[0]);
+        return arena_printf(e->arena, "it also has \"%s\", which was not ordered",
+                            e->leaf.other_names.items[0]);
     return NULL;
 }
 
@@ -98,7 +101,8 @@ static const char *ends_before_served(const struct evidence *e)
     if (e->rules->served_not_after == 0 || e->leaf.not_after >= e->rules->served_not_after)
         return NULL;
     return arena_printf(e->arena, "it ends at %s, before the one that is served now, %s",
-                        clock_rfc3339(e->arena, e->leaf.not_after), clock_rfc3339(e->arena, e->rules->served_not_after));
+                        clock_rfc3339(e->arena, e->leaf.not_after),
+                        clock_rfc3339(e->arena, e->rules->served_not_after));
 }
 
 static const char *is_authority(const struct evidence *e)
@@ -130,7 +134,8 @@ static const char begin_mark[] = "-----BEGIN ", certificate_mark[] = "-----BEGIN
 
 static const char *something_else_inside(const struct evidence *e)
 {
-    for (const char *at = strstr(e->bundle->fullchain, begin_mark); at != NULL; at = strstr(at + 1, begin_mark))
+    for (const char *at = strstr(e->bundle->fullchain, begin_mark); at != NULL;
+         at = strstr(at + 1, begin_mark))
         if (!text_has_prefix(at, certificate_mark))
             return strstr(at, "PRIVATE KEY-----") != NULL ? "a private key came with it"
                                                           : "something else than certificates came with it";
@@ -142,12 +147,13 @@ static const char *something_else_inside(const struct evidence *e)
 static const char *too_many(const struct evidence *e)
 {
     int count = 0;
-    for (const char *at = strstr(e->bundle->fullchain, begin_mark); at != NULL; at = strstr(at + 1, begin_mark))
+    for (const char *at = strstr(e->bundle->fullchain, begin_mark); at != NULL;
+         at = strstr(at + 1, begin_mark))
         count++;
     return count <= CERTIFICATES_MOST
                ? NULL
-               : arena_printf(e->arena, "it comes with a chain of %d certificates; %d together are the most", count,
-                              CERTIFICATES_MOST);
+               : arena_printf(e->arena, "it comes with a chain of %d certificates; %d together are the most",
+                              count, CERTIFICATES_MOST);
 }
 
 static const char *twice_in_chain(const struct evidence *e)
@@ -178,7 +184,7 @@ static const char *chain_broken(const struct evidence *e)
     return arena_printf(e->arena, "%s", why.message);
 }
 
-/* Cheap ones first; the chain is last. That the life is not longer than the rules allow is the issuer's matter. */
+/* Cheap ones first, the chain last. A life longer than the rules allow is the issuer's matter. */
 static const struct check {
     const char *word;
     const char *(*reason)(const struct evidence *e);
@@ -199,7 +205,10 @@ static const struct check {
     {"chain", chain_broken},
 };
 
-const char *certificate_accept_check(size_t index) { return index < COUNT_OF(checks) ? checks[index].word : NULL; }
+const char *certificate_accept_check(size_t index)
+{
+    return index < COUNT_OF(checks) ? checks[index].word : NULL;
+}
 
 bool certificate_accept(const struct x509_bundle *bundle, const struct acceptance *rules, struct arena *arena,
                         struct error *err)

@@ -1,4 +1,5 @@
-/* Brought requests and brought keys: both are foreign PEM. Input that begins as DER does (0x30) is dressed up first. */
+/* Brought requests and brought keys: both are foreign PEM. Input that begins as DER does (0x30) is dressed up
+ * first. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
-/* Deliveries of certificates: bytes cut at each NUL into texts, then everything that is done with a delivery. Input
- * that begins as DER does (0x30) is dressed up first, so that the fuzzer need not find its way through base64. */
+/* Deliveries of certificates: bytes cut at each NUL into texts, then everything that is done with a delivery.
+ * Input that begins as DER does (0x30) is dressed up first, so that the fuzzer need not find its way through
+ * base64. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* What was assembled is clean: it reads back, holds together and has no key in it. */
     struct x509_info again;
-    if (!x509_parse(bundle.leaf, arena, &again, &err) || strcmp(again.fingerprint, bundle.info.fingerprint) != 0 ||
-        bundle.chain_count > 9 || strstr(bundle.fullchain, "PRIVATE KEY") != NULL)
+    if (!x509_parse(bundle.leaf, arena, &again, &err) ||
+        strcmp(again.fingerprint, bundle.info.fingerprint) != 0 || bundle.chain_count > 9 ||
+        strstr(bundle.fullchain, "PRIVATE KEY") != NULL)
         abort();
-    struct acceptance rules = {.key_id = bundle.info.spki_sha256, .names = bundle.info.dns_names, .now = 1795000000};
+    struct acceptance rules = {
+        .key_id = bundle.info.spki_sha256, .names = bundle.info.dns_names, .now = 1795000000};
     if (certificate_accept(&bundle, &rules, arena, &err))
         return 0;
     if (err.kind != ERROR_REFUSED)

@@ -74,7 +74,8 @@ static inline struct made make_x509(struct recipe r)
     BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(x));
     BN_free(serial);
     X509_NAME *name = X509_get_subject_name(x);
-    MUST(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)r.cn, -1, -1, 0) == 1);
+    MUST(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)r.cn, -1, -1,
+                                    0) == 1);
     MUST(X509_set_issuer_name(x, X509_get_subject_name(issuer)) == 1);
     ASN1_TIME_set(X509_getm_notBefore(x), r.not_before != 0 ? r.not_before : MADE_NOW - MADE_DAY);
     ASN1_TIME_set(X509_getm_notAfter(x), r.not_after != 0 ? r.not_after : MADE_NOW + 90 * MADE_DAY);
@@ -83,7 +84,8 @@ static inline struct made make_x509(struct recipe r)
     if (r.issuer != NULL)
         made_extension(x, issuer, NID_authority_key_identifier, "keyid:always");
     made_extension(x, issuer, NID_basic_constraints, r.ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    made_extension(x, issuer, NID_key_usage, r.ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+    made_extension(x, issuer, NID_key_usage,
+                   r.ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
     if (!r.ca || r.usage != NULL)
         made_extension(x, issuer, NID_ext_key_usage, r.usage != NULL ? r.usage : "serverAuth");
     if (r.san != NULL)
@@ -131,7 +133,8 @@ static inline char *made_key_id(EVP_PKEY *key, struct arena *arena)
 }
 
 /* A PKCS#7 bundle without signers, as PEM or (bare) as base64 alone. */
-static inline char *made_pkcs7(const struct made *const *members, size_t count, bool bare, struct arena *arena)
+static inline char *made_pkcs7(const struct made *const *members, size_t count, bool bare,
+                               struct arena *arena)
 {
     PKCS7 *pkcs7 = PKCS7_new();
     MUST(PKCS7_set_type(pkcs7, NID_pkcs7_signed) == 1 && PKCS7_content_new(pkcs7, NID_pkcs7_data) == 1);

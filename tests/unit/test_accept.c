@@ -17,7 +17,8 @@ static struct string_list list_of(const char *text)
 
 static struct acceptance rules_for(const char *names)
 {
-    struct acceptance rules = {.key_id = made_key_id(our_key, arena), .names = list_of(names), .now = MADE_NOW};
+    struct acceptance rules = {
+        .key_id = made_key_id(our_key, arena), .names = list_of(names), .now = MADE_NOW};
     string_list_push(arena, &rules.trust_roots, made_pem(&root, arena));
     return rules;
 }
@@ -123,10 +124,13 @@ static void every_ordered_name_must_be_there(void)
 
 static void no_other_name_may_be_there(void)
 {
-    CHECK_TEXT(names_verdict("DNS:a.example.com,DNS:b.example.com", rules_for("a.example.com")), "names added");
-    CHECK_TEXT(names_verdict("DNS:a.example.com,DNS:*.example.com", rules_for("a.example.com")), "names added");
+    CHECK_TEXT(names_verdict("DNS:a.example.com,DNS:b.example.com", rules_for("a.example.com")),
+               "names added");
+    CHECK_TEXT(names_verdict("DNS:a.example.com,DNS:*.example.com", rules_for("a.example.com")),
+               "names added");
     CHECK_TEXT(names_verdict("DNS:a.example.com,IP:192.0.2.1", rules_for("a.example.com")), "names added");
-    CHECK_TEXT(names_verdict("DNS:a.example.com,email:a@example.com", rules_for("a.example.com")), "names added");
+    CHECK_TEXT(names_verdict("DNS:a.example.com,email:a@example.com", rules_for("a.example.com")),
+               "names added");
 }
 
 static void the_www_twin_may_be_added_where_the_product_does(void)
@@ -137,7 +141,8 @@ static void the_www_twin_may_be_added_where_the_product_does(void)
     CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com,DNS:www.example.com", rules), "");
     CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com", rules), "");
     /* of the common name, of no other, and nothing that only looks like it */
-    CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com,DNS:www.b.example.com", rules), "names added");
+    CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com,DNS:www.b.example.com", rules),
+               "names added");
     CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com,DNS:www2.example.com", rules), "names added");
     rules.common_name = "b.example.com";
     CHECK_TEXT(names_verdict("DNS:example.com,DNS:b.example.com,DNS:www.b.example.com", rules), "");
@@ -186,9 +191,11 @@ static void it_lives_longer_than_a_day_and_than_what_is_served(void)
 
 static void authorities_and_other_uses_are_refused(void)
 {
-    CHECK_TEXT(verdict((struct recipe){.ca = true, .usage = "serverAuth"}, rules_for("shop.example.com")), "authority");
+    CHECK_TEXT(verdict((struct recipe){.ca = true, .usage = "serverAuth"}, rules_for("shop.example.com")),
+               "authority");
     CHECK_TEXT(verdict((struct recipe){.usage = "clientAuth"}, rules_for("shop.example.com")), "server use");
-    CHECK_TEXT(verdict((struct recipe){.usage = "codeSigning,emailProtection"}, rules_for("shop.example.com")),
+    CHECK_TEXT(verdict((struct recipe){.usage = "codeSigning,emailProtection"},
+                       rules_for("shop.example.com")),
                "server use");
 }
 

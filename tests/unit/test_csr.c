@@ -40,17 +40,20 @@ static X509_REQ *read_request(const char *pem)
 }
 
 /* A request as others make them; `extension` may be NULL. */
-static char *foreign_request(EVP_PKEY *key, const char *cn, const char *san, const EVP_MD *digest, EVP_PKEY *signer)
+static char *foreign_request(EVP_PKEY *key, const char *cn, const char *san, const EVP_MD *digest,
+                             EVP_PKEY *signer)
 {
     X509_REQ *request = X509_REQ_new();
     X509_NAME *name = X509_REQ_get_subject_name(request);
     MUST(X509_REQ_set_pubkey(request, key) == 1);
     if (cn != NULL)
-        MUST(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) == 1);
+        MUST(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)cn, -1,
+                                        -1, 0) == 1);
     if (san != NULL) {
         X509_EXTENSION *one = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
         STACK_OF(X509_EXTENSION) *all = sk_X509_EXTENSION_new_null();
-        MUST(one != NULL && sk_X509_EXTENSION_push(all, one) > 0 && X509_REQ_add_extensions(request, all) == 1);
+        MUST(one != NULL && sk_X509_EXTENSION_push(all, one) > 0 &&
+             X509_REQ_add_extensions(request, all) == 1);
         sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
     }
     MUST(X509_REQ_sign(request, signer, digest) > 0);
@@ -87,8 +90,11 @@ static void the_subject_has_its_parts_and_never_a_unit(void)
     struct error err = {0};
     AUTO(key) struct key *key = key_generate(KEY_ECDSA, 256, &err);
     char *pem = request_for(key,
-                            (struct csr_subject){.common_name = "shop.example.com", .organization = "Bücher & Söhne",
-                                                 .locality = "Köln", .region = "NRW", .country = "DE"},
+                            (struct csr_subject){.common_name = "shop.example.com",
+                                                 .organization = "Bücher & Söhne",
+                                                 .locality = "Köln",
+                                                 .region = "NRW",
+                                                 .country = "DE"},
                             "shop.example.com");
     X509_REQ *request = read_request(pem);
     BIO *bio = BIO_new(BIO_s_mem());
@@ -148,8 +154,9 @@ static void a_brought_request_is_read_whatever_its_dress(void)
     struct error err = {0};
     struct csr_info info;
     EVP_PKEY *key = EVP_RSA_gen(2048);
-    char *pem = foreign_request(key, "Shop.Example.COM", "DNS:WWW.example.com,DNS:shop.example.com,DNS:www.EXAMPLE.com",
-                                EVP_sha384(), key);
+    char *pem =
+        foreign_request(key, "Shop.Example.COM",
+                        "DNS:WWW.example.com,DNS:shop.example.com,DNS:www.EXAMPLE.com", EVP_sha384(), key);
     struct buffer dressed = {0};
     buffer_puts(&dressed, "Certificate Request:\r\n    Data:\r\n");
     for (char *at = strstr(pem, "-----BEGIN"); *at != '\0'; at++) { /* as older tools on Windows write it */
@@ -164,8 +171,9 @@ static void a_brought_request_is_read_whatever_its_dress(void)
     CHECK_TEXT(string_list_join(arena, &info.dns_names, " "), "www.example.com shop.example.com");
     CHECK_TEXT(info.spki_sha256, made_key_id(key, arena));
     char *renamed = arena_strdup(arena, pem);
-    renamed = arena_printf(arena, "-----BEGIN NEW CERTIFICATE REQUEST-----%.*s-----END NEW CERTIFICATE REQUEST-----\n",
-                           (int)(strstr(renamed + 20, "-----END") - renamed - 35), renamed + 35);
+    renamed = arena_printf(
+        arena, "-----BEGIN NEW CERTIFICATE REQUEST-----%.*s-----END NEW CERTIFICATE REQUEST-----\n",
+        (int)(strstr(renamed + 20, "-----END") - renamed - 35), renamed + 35);
     CHECK_OK(csr_parse(renamed, arena, &info, &err), err);
     EVP_PKEY_free(key);
 }
@@ -173,7 +181,8 @@ static void a_brought_request_is_read_whatever_its_dress(void)
 static void a_signature_by_another_key_is_refused(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
-    CHECK(strstr(refusal(foreign_request(key, "a.example.com", NULL, EVP_sha256(), other)), "own key") != NULL);
+    CHECK(strstr(refusal(foreign_request(key, "a.example.com", NULL, EVP_sha256(), other)), "own key") !=
+          NULL);
     CHECK(strstr(refusal(foreign_request(key, "a.example.com", NULL, EVP_sha1(), key)), "SHA-1") != NULL);
     EVP_PKEY_free(key);
     EVP_PKEY_free(other);
@@ -183,8 +192,10 @@ static void a_key_that_no_issuer_signs_for_is_refused(void)
 {
     EVP_PKEY *small = EVP_RSA_gen(1024), *curve = EVP_EC_gen("secp256k1");
     EVP_PKEY *modern = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-    CHECK(strstr(refusal(foreign_request(small, "a.example.com", NULL, EVP_sha256(), small)), "1024") != NULL);
-    CHECK(strstr(refusal(foreign_request(curve, "a.example.com", NULL, EVP_sha256(), curve)), "secp256k1") != NULL);
+    CHECK(strstr(refusal(foreign_request(small, "a.example.com", NULL, EVP_sha256(), small)), "1024") !=
+          NULL);
+    CHECK(strstr(refusal(foreign_request(curve, "a.example.com", NULL, EVP_sha256(), curve)), "secp256k1") !=
+          NULL);
     CHECK(strstr(refusal(foreign_request(modern, "a.example.com", NULL, NULL, modern)), "ED25519") != NULL);
     EVP_PKEY_free(small);
     EVP_PKEY_free(curve);
@@ -194,7 +205,8 @@ static void a_key_that_no_issuer_signs_for_is_refused(void)
 static void other_things_than_host_names_are_refused(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    CHECK(strstr(refusal(foreign_request(key, NULL, "DNS:a.example.com,IP:192.0.2.1", EVP_sha256(), key)), "host names"));
+    CHECK(strstr(refusal(foreign_request(key, NULL, "DNS:a.example.com,IP:192.0.2.1", EVP_sha256(), key)),
+                 "host names"));
     CHECK(strstr(refusal(foreign_request(key, "Our shop", NULL, EVP_sha256(), key)), "no host name") != NULL);
     CHECK(strstr(refusal(foreign_request(key, NULL, "DNS:a b", EVP_sha256(), key)), "no host name") != NULL);
     EVP_PKEY_free(key);

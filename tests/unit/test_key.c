@@ -74,7 +74,8 @@ static void two_keys_have_two_ids(void)
 
 static void other_sizes_are_not_made(void)
 {
-    static const int sizes[][2] = {{KEY_RSA, 1024}, {KEY_RSA, 2047}, {KEY_RSA, 256}, {KEY_ECDSA, 521}, {KEY_ECDSA, 0}};
+    static const int sizes[][2] = {
+        {KEY_RSA, 1024}, {KEY_RSA, 2047}, {KEY_RSA, 256}, {KEY_ECDSA, 521}, {KEY_ECDSA, 0}};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct error err = {0};
         CHECK(key_generate((enum key_algorithm)sizes[i][0], sizes[i][1], &err) == NULL);
@@ -90,8 +91,9 @@ static void the_older_pem_forms_are_read(void)
     CHECK(strstr(traditional(ec), "BEGIN EC PRIVATE KEY") != NULL);
     CHECK_TEXT(refusal(traditional(ec)), "");
     /* openssl ecparam -genkey writes the parameters in front; a certificate may stand in the same file */
-    char *both = arena_printf(arena, "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n%s",
-                              traditional(ec));
+    char *both =
+        arena_printf(arena, "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n%s",
+                     traditional(ec));
     CHECK_TEXT(refusal(both), "");
     struct made made = make_x509((struct recipe){.cn = "a.example.com"});
     CHECK_TEXT(refusal(arena_printf(arena, "%s%s", made_pem(&made, arena), made_key_pem(ec, arena))), "");
@@ -118,8 +120,8 @@ static void encrypted_keys_are_refused_with_the_way_out(void)
     MUST(PEM_write_bio_PKCS8PrivateKey(bio, ec, EVP_aes_256_cbc(), "secret", 6, NULL, NULL) == 1);
     CHECK(strstr(refusal(bio_text(bio, arena)), "is encrypted") != NULL);
     bio = BIO_new(BIO_s_mem());
-    MUST(PEM_write_bio_PrivateKey_traditional(bio, ec, EVP_aes_256_cbc(), (unsigned char *)"secret", 6, NULL, NULL) ==
-         1);
+    MUST(PEM_write_bio_PrivateKey_traditional(bio, ec, EVP_aes_256_cbc(), (unsigned char *)"secret", 6, NULL,
+                                              NULL) == 1);
     CHECK(strstr(refusal(bio_text(bio, arena)), "openssl pkey") != NULL);
     EVP_PKEY_free(ec);
 }
@@ -148,7 +150,8 @@ static void keys_that_no_issuer_signs_for_are_refused(void)
 static void a_curve_spelled_out_is_refused(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    MUST(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_EXPLICIT) == 1);
+    MUST(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, OSSL_PKEY_EC_ENCODING_EXPLICIT) ==
+         1);
     CHECK(strstr(refusal(made_key_pem(key, arena)), "named_curve") != NULL);
     EVP_PKEY_free(key);
 }

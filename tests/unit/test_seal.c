@@ -107,7 +107,8 @@ static void the_format_is_plain_gcm(void)
                      "cea7403d4d606b6e074ec5d3baf39d18"
                      "d0d1c8a799996bf0265b98b5d48ab919",
                      sealed, sizeof sealed));
-    CHECK_OK(seal_open(seal, span_of("", 0), span_of((char *)sealed, sizeof sealed), arena, &opened, &err), err);
+    CHECK_OK(seal_open(seal, span_of("", 0), span_of((char *)sealed, sizeof sealed), arena, &opened, &err),
+             err);
     CHECK_INT(opened.length, 16);
     for (size_t i = 0; i < 16; i++)
         CHECK_INT(opened.data[i], 0);
@@ -195,11 +196,14 @@ static void a_file_that_others_can_read_is_refused(void)
 
 static void a_file_of_another_shape_is_refused(void)
 {
-    static const char *const shapes[] = {"", "\n", "0001\n",
-                                         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1\n",
-                                         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f00\n",
-                                         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1g\n",
-                                         "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n\n"};
+    static const char *const shapes[] = {
+        "",
+        "\n",
+        "0001\n",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1\n",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f00\n",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1g\n",
+        "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n\n"};
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         char *path = path_of(arena_printf(arena, "shape%zu", i));
         write_file(path, shapes[i], 0400);

@@ -58,7 +58,8 @@ static SSL_CTX *server_context(struct server *server)
     SSL_CTX_set_max_proto_version(ctx, server->max_version);
     SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0");
     MUST(SSL_CTX_use_certificate(ctx, leaf->certificate) == 1 && SSL_CTX_use_PrivateKey(ctx, leaf->key) == 1);
-    MUST(SSL_CTX_add1_chain_cert(ctx, issuing.certificate) == 1 && SSL_CTX_add1_chain_cert(ctx, root.certificate) == 1);
+    MUST(SSL_CTX_add1_chain_cert(ctx, issuing.certificate) == 1 &&
+         SSL_CTX_add1_chain_cert(ctx, root.certificate) == 1);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose);
     SSL_CTX_set_tlsext_servername_arg(ctx, server);
     if (server->wants_client)
@@ -132,7 +133,8 @@ static void stop(struct server *server)
 }
 
 /* One probe of one such server. */
-static bool probe(struct server *server, const char *name, int timeout_ms, struct tls_served *out, struct error *err)
+static bool probe(struct server *server, const char *name, int timeout_ms, struct tls_served *out,
+                  struct error *err)
 {
     *err = (struct error){0};
     start(server);

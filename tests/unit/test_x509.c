@@ -55,7 +55,8 @@ static void the_order_of_delivery_does_not_matter(void)
 static void roots_and_repeats_are_dropped(void)
 {
     check_usual(ASSEMBLED(root_pem, leaf_pem, issuing_pem, middle_pem, root_pem));
-    check_usual(ASSEMBLED(leaf_pem, glue(issuing_pem, glue(middle_pem, root_pem)), issuing_pem, middle_pem, leaf_pem));
+    check_usual(ASSEMBLED(leaf_pem, glue(issuing_pem, glue(middle_pem, root_pem)), issuing_pem, middle_pem,
+                          leaf_pem));
 }
 
 static void pkcs7_is_unwrapped_in_both_dresses(void)
@@ -64,7 +65,8 @@ static void pkcs7_is_unwrapped_in_both_dresses(void)
     check_usual(ASSEMBLED(made_pkcs7(all, 4, false, arena)));
     check_usual(ASSEMBLED(made_pkcs7(all, 4, true, arena)));
     check_usual(ASSEMBLED(leaf_pem, made_pkcs7(all, 4, false, arena)));
-    char *renamed = arena_printf(arena, "-----BEGIN CMS%s", strstr(made_pkcs7(all, 4, false, arena), "PKCS7") + 5);
+    char *renamed =
+        arena_printf(arena, "-----BEGIN CMS%s", strstr(made_pkcs7(all, 4, false, arena), "PKCS7") + 5);
     memcpy(strstr(renamed, "END PKCS7"), "END CMS-----\n\0", 14);
     check_usual(ASSEMBLED(renamed));
 }
@@ -86,9 +88,10 @@ static void strangers_are_dropped(void)
 {
     struct made other = make_x509((struct recipe){.cn = "Other CA", .ca = true});
     struct made stranger = make_x509((struct recipe){.cn = "other.example.com", .issuer = &other});
-    struct made sister = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &middle}); /* same name */
-    check_usual(ASSEMBLED(made_pem(&other, arena), made_pem(&stranger, arena), made_pem(&sister, arena), leaf_pem,
-                          issuing_pem, middle_pem));
+    struct made sister =
+        make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &middle}); /* same name */
+    check_usual(ASSEMBLED(made_pem(&other, arena), made_pem(&stranger, arena), made_pem(&sister, arena),
+                          leaf_pem, issuing_pem, middle_pem));
     unmake_x509(other);
     unmake_x509(stranger);
     unmake_x509(sister);
@@ -116,7 +119,8 @@ static void two_authorities_that_certify_each_other_end_the_chain(void)
     struct made a_by_b = make_x509((struct recipe){.cn = "A", .ca = true, .key = a, .issuer = &self_b});
     struct made b_by_a = make_x509((struct recipe){.cn = "B", .ca = true, .key = b, .issuer = &self_a});
     struct made one = make_x509((struct recipe){.cn = "x.example.com", .key = leaf.key, .issuer = &self_a});
-    struct x509_bundle bundle = ASSEMBLED(made_pem(&b_by_a, arena), made_pem(&one, arena), made_pem(&a_by_b, arena));
+    struct x509_bundle bundle =
+        ASSEMBLED(made_pem(&b_by_a, arena), made_pem(&one, arena), made_pem(&a_by_b, arena));
     CHECK_INT(bundle.chain_count, 2);
     struct made all[] = {self_a, self_b, a_by_b, b_by_a, one};
     for (size_t i = 0; i < COUNT_OF(all); i++)
@@ -127,8 +131,11 @@ static void two_authorities_that_certify_each_other_end_the_chain(void)
 
 static void of_two_certificates_of_an_authority_the_longer_lived_is_taken(void)
 {
-    struct made longer = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .key = issuing.key,
-                                                   .issuer = &middle, .not_after = MADE_NOW + 1000LL * MADE_DAY});
+    struct made longer = make_x509((struct recipe){.cn = "Issuing CA",
+                                                   .ca = true,
+                                                   .key = issuing.key,
+                                                   .issuer = &middle,
+                                                   .not_after = MADE_NOW + 1000LL * MADE_DAY});
     struct x509_bundle bundle = ASSEMBLED(issuing_pem, made_pem(&longer, arena), leaf_pem, middle_pem);
     CHECK_TEXT(bundle.chain, glue(made_pem(&longer, arena), middle_pem));
     unmake_x509(longer);
@@ -147,7 +154,8 @@ static void of_two_leaves_of_our_key_the_newer_is_taken(void)
 static void a_certificate_of_another_key_is_not_ours(void)
 {
     struct made former = make_x509((struct recipe){.cn = "shop.example.com", .issuer = &issuing});
-    CHECK(strstr(refused(ERROR_NOT_FOUND, glue(made_pem(&former, arena), issuing_pem)), "another key") != NULL);
+    CHECK(strstr(refused(ERROR_NOT_FOUND, glue(made_pem(&former, arena), issuing_pem)), "another key") !=
+          NULL);
     struct made authority = make_x509((struct recipe){.cn = "shop.example.com", .ca = true, .key = leaf.key});
     CHECK(strstr(refused(ERROR_NOT_FOUND, made_pem(&authority, arena)), "authorities") != NULL);
     unmake_x509(former);
@@ -166,8 +174,10 @@ static void nothing_yet_is_no_damage(void)
 
 static void a_private_key_inside_spoils_everything(void)
 {
-    CHECK(strstr(refused(ERROR_MALFORMED, glue(leaf_pem, made_key_pem(leaf.key, arena))), "private key") != NULL);
-    CHECK(strstr(refused(ERROR_MALFORMED, glue(leaf_pem, "-----BEGIN RSA PRIVATE KEY-----\nbroken")), "private key"));
+    CHECK(strstr(refused(ERROR_MALFORMED, glue(leaf_pem, made_key_pem(leaf.key, arena))), "private key") !=
+          NULL);
+    CHECK(strstr(refused(ERROR_MALFORMED, glue(leaf_pem, "-----BEGIN RSA PRIVATE KEY-----\nbroken")),
+                 "private key"));
 }
 
 static void other_texts_are_refused(void)
@@ -304,16 +314,20 @@ static void a_chain_is_verified_at_the_time_given(void)
 static void weak_links_are_refused(void)
 {
     EVP_PKEY *weak = EVP_RSA_gen(1024);
-    struct made small = make_x509((struct recipe){.cn = "Small CA", .ca = true, .issuer = &root, .key = weak});
+    struct made small =
+        make_x509((struct recipe){.cn = "Small CA", .ca = true, .issuer = &root, .key = weak});
     struct made under = make_x509((struct recipe){.cn = "a.example.com", .issuer = &small});
-    CHECK(strstr(verify(made_pem(&under, arena), made_pem(&small, arena), root_pem, MADE_NOW), "too weak") != NULL);
-    struct made sha1 = make_x509((struct recipe){.cn = "a.example.com", .issuer = &root, .digest = EVP_sha1()});
+    CHECK(strstr(verify(made_pem(&under, arena), made_pem(&small, arena), root_pem, MADE_NOW), "too weak") !=
+          NULL);
+    struct made sha1 =
+        make_x509((struct recipe){.cn = "a.example.com", .issuer = &root, .digest = EVP_sha1()});
     CHECK(strstr(verify(made_pem(&sha1, arena), "", root_pem, MADE_NOW), "too weak") != NULL);
-    struct made mail = make_x509((struct recipe){.cn = "a.example.com", .issuer = &root, .usage = "emailProtection"});
+    struct made mail =
+        make_x509((struct recipe){.cn = "a.example.com", .issuer = &root, .usage = "emailProtection"});
     CHECK(strstr(verify(made_pem(&mail, arena), "", root_pem, MADE_NOW), "purpose") != NULL);
     struct made server = make_x509((struct recipe){.cn = "b.example.com", .issuer = &leaf});
-    CHECK(*verify(made_pem(&server, arena), arena_printf(arena, "%s%s%s", leaf_pem, issuing_pem, middle_pem), root_pem,
-                  MADE_NOW) != '\0'); /* a leaf is no authority */
+    CHECK(*verify(made_pem(&server, arena), arena_printf(arena, "%s%s%s", leaf_pem, issuing_pem, middle_pem),
+                  root_pem, MADE_NOW) != '\0'); /* a leaf is no authority */
     struct made all[] = {small, under, sha1, mail, server};
     for (size_t i = 0; i < COUNT_OF(all); i++)
         unmake_x509(all[i]);
@@ -338,7 +352,8 @@ int main(void)
     root = make_x509((struct recipe){.cn = "Root", .ca = true, .not_after = far});
     middle = make_x509((struct recipe){.cn = "Middle CA", .ca = true, .issuer = &root, .not_after = far});
     issuing = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &middle, .not_after = far});
-    leaf = make_x509((struct recipe){.cn = "shop.example.com", .san = "DNS:shop.example.com", .issuer = &issuing});
+    leaf = make_x509(
+        (struct recipe){.cn = "shop.example.com", .san = "DNS:shop.example.com", .issuer = &issuing});
     root_pem = made_pem(&root, arena);
     middle_pem = made_pem(&middle, arena);
     issuing_pem = made_pem(&issuing, arena);
