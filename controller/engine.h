@@ -1,0 +1,72 @@
+/* The loop that makes the world as the manifests say: look, decide, record the intent, perform, record the outcome, decide
+ * again. `apply`, `reconcile --once` and `run` are this engine with different ends.
+ *
+ * One turn: take finished jobs and write what they brought; commit; decide whatever is due and write its intents; commit;
+ * only then hand the steps to workers. So no worker can act unrecorded, and one commit serves a whole turn. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "controller/model.h"
+
+struct engine;
+struct loop;
+
+struct engine_progress { /* one line for whoever looks on */
+    const char *id;      /* "certificate/shop" */
+    const char *word;    /* a verb, or "ready", "blocked", "waiting", "failed" */
+    const char *subject, *text;
+    const char *human, *command; /* what a person must do; NULL: nothing */
+    bool bad;
+};
+typedef void engine_progress_call(const struct engine_progress *progress, void *arg);
+
+struct engine_options {
+    const struct operator_config *config;
+    struct state *state;
+    const struct string_list *files; /* -f; NULL: the operator's directory */
+    bool typed;          /* by a person: narrowing edits need no second look */
+    engine_progress_call *progress;
+    void *progress_arg;
+};
+/* Fails: SYSTEM. */
+struct engine *engine_create(const struct engine_options *options, struct error *err);
+void engine_destroy(struct engine *engine); /* waits for running jobs and records what they brought */
+struct loop *engine_loop(struct engine *engine);
+struct model *engine_model(struct engine *engine);
+
+/* Read the manifests again and queue what changed. `all`: whatever changed or not. Fails: as desired_read; the former set
+ * stays. */
+bool engine_look(struct engine *engine, bool all, struct error *err);
+/* Decide about one certificate at once (key as in "<ns>/<name>"); `now` also forgets what it was waiting for. */
+void engine_touch(struct engine *engine, const char *namespace_, const char *name);
+/* Have an action performed that no decision asks for (resend). */
+void engine_request(struct engine *engine, const char *namespace_, const char *name, enum action action);
+/* Only these are decided about (apply with names or a selector); NULL: all. */
+typedef bool engine_filter(const char *namespace_, const char *name, void *arg);
+
+/* Called after every turn of the loop. */
+void engine_after_turn(struct engine *engine, void (*call)(void *arg), void *arg);
+/* Stop taking up new steps; engine_idle tells when the running ones are done. */
+void engine_drain(struct engine *engine);
+
+/* Where everything stands, for deciding when an `apply` is over. */
+struct engine_standing {
+    size_t ready, blocked, waiting, patient, failing, running; /* certificates */
+    size_t invalid;      /* problems of severity error in the manifests */
+    int64_t next_due_ms; /* INT64_MAX: nothing */
+    bool broken;         /* the store failed: nothing more is done */
+    struct error error;  /* then */
+};
+void engine_standing(struct engine *engine, struct engine_standing *out);
+/* Calls for each certificate this engine decided about, with its last step. */
+typedef void engine_visit(const char *namespace_, const char *name, const struct step *step, void *arg);
+void engine_each(struct engine *engine, engine_visit *visit, void *arg);
+
+struct performed_step { /* what was done, in order, for `apply -o json` */
+    const char *verb, *id, *subject;
+    int64_t at;
+};
+const struct performed_step *engine_performed(const struct engine *engine, size_t *out_count);

@@ -1,0 +1,141 @@
+/* Issuers in the queue: an account is looked at when a certificate wants to buy, and its limiter spaces what is asked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/engine_internal.h"
+#include "controller/records.h"
+
+struct account_job {
+    struct job job;
+    struct snapshot *snapshot;
+    const struct resource *issuer;
+    struct account *account;
+    struct account_facts facts;
+    bool ok;
+    struct error err;
+};
+
+static void run_account_job(struct job *job, struct context *ctx)
+{
+    struct account_job *own = (struct account_job *)job;
+    own->ok = account_observe(ctx, own->issuer, true, &own->facts, &own->err);
+}
+
+void engine_account_wanted(struct engine *engine, const char *namespace_, const char *name)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct account *account = model_account(&engine->model, namespace_, name);
+    if (account->busy)
+        return;
+    int64_t now = clock_now_ms();
+    schedule_sooner(engine->queue, engine_key(arena, 'i', namespace_, name),
+                    account->retry_at_ms > now ? account->retry_at_ms : now);
+}
+
+void engine_account_due(struct engine *engine, const char *key)
+{
+    struct arena *arena = arena_create();
+    const char *namespace_, *name;
+    engine_split_key(key, arena, &namespace_, &name);
+    struct resource_lookup lookup = desired_lookup(engine->model.desired);
+    const struct resource *issuer = lookup.find(lookup.set, KIND_ISSUER, namespace_, name);
+    struct account *account = model_account(&engine->model, namespace_, name);
+    if (issuer == NULL || account->busy) {
+        arena_destroy(arena);
+        return;
+    }
+    struct account_job *own = arena_alloc(arena, sizeof *own);
+    *own = (struct account_job){.job = {.run = run_account_job, .arena = arena}, .issuer = issuer, .account = account,
+                                .snapshot = engine->snapshot};
+    engine->snapshot->references++;
+    account->busy = true;
+    engine->running++;
+    worker_pool_submit(engine->pool, &own->job);
+}
+
+/* Certificates that wait for this account are decided again; after a failure too, so that they say why they wait. */
+static void wake_waiting(struct engine *engine, const struct account *account, bool ok)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    for (size_t i = 0; i < engine->standing_count; i++) {
+        struct standing_entry *entry = engine->standing[i];
+        if (entry->step.action != ACTION_WAIT_ACCOUNT || entry->busy)
+            continue;
+        const char *namespace_, *name;
+        engine_split_key(entry->key, arena, &namespace_, &name);
+        if (!text_equal(namespace_, account->namespace_))
+            continue;
+        entry->failing = !ok;
+        schedule_set(engine->queue, entry->key, clock_now_ms());
+    }
+}
+
+void engine_take_account_result(struct engine *engine, struct job *job);
+void engine_take_account_result(struct engine *engine, struct job *job)
+{
+    struct account_job *own = (struct account_job *)job;
+    struct account *account = own->account;
+    struct error err = {0};
+    AUTO(arena) struct arena *arena = arena_create();
+    char *id = resource_id(arena, KIND_ISSUER, account->namespace_, account->name);
+    engine->running--;
+    account->busy = false;
+    if (own->ok) {
+        account_facts_finish(&account->facts);
+        account->facts = own->facts;
+        account->failures = 0;
+        account->retry_at_ms = 0;
+        engine_report(engine, id, "checked", NULL,
+                      arena_printf(arena, "credentials accepted, %zu prices, %zu orders listed", own->facts.prices.count,
+                                   own->facts.order_count), false);
+    } else {
+        account->failures++;
+        int64_t wait = backoff_s(own->err.kind, account->failures, (uint64_t)clock_now());
+        account->retry_at_ms = own->err.retry_at > clock_now() ? own->err.retry_at * 1000 : clock_now_ms() + wait * 1000;
+        schedule_set(engine->queue, engine_key(arena, 'i', account->namespace_, account->name), account->retry_at_ms);
+        engine_report(engine, id, "failed", NULL, own->err.message, true);
+        model_event(&engine->model, engine->batch, "Issuer", account->namespace_, account->name, "Warning", "CheckFailed",
+                    own->err.message, arena);
+    }
+    if (!model_write_account(&engine->model, account, &account->facts, own->ok ? NULL : &own->err, engine->batch, arena, &err))
+        engine_break(engine, &err);
+    wake_waiting(engine, account, own->ok);
+    engine_release_snapshot(own->snapshot);
+    arena_destroy(own->job.arena);
+}
+
+/* A bucket of one second's worth of tokens, so that a burst is never more than the account's rate. */
+int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view)
+{
+    if (view->refs.issuer == NULL)
+        return 0;
+    const struct operator_config *config = engine->model.config;
+    struct account *account = model_account(&engine->model, view->refs.issuer->namespace_, view->refs.issuer->name);
+    int concurrency = view->refs.issuer->issuer->limits.concurrency > 0 ? view->refs.issuer->issuer->limits.concurrency
+                                                                        : config->account_concurrency;
+    double rate = config->requests_per_second;
+    int64_t now = clock_now_ms();
+    if (concurrency > 0 && account->running >= concurrency)
+        return 20;
+    if (rate > 0) {
+        account->tokens += (double)(now - account->tokens_at_ms) * rate / 1000.0;
+        account->tokens_at_ms = now;
+        if (account->tokens > rate)
+            account->tokens = rate;
+        if (account->tokens < 1)
+            return (int64_t)((1 - account->tokens) * 1000.0 / rate) + 1;
+        account->tokens -= 1;
+    }
+    account->running++;
+    return 0;
+}
+
+void engine_account_done(struct engine *engine, const char *namespace_, const char *name)
+{
+    struct account *account = model_account(&engine->model, namespace_, name);
+    if (account->running > 0)
+        account->running--;
+}

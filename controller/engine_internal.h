@@ -1,0 +1,91 @@
+/* What the files of the engine share. */
+#pragma once
+
+#include "controller/engine.h"
+#include "controller/loop.h"
+#include "controller/schedule.h"
+#include "controller/worker.h"
+#include "base/http.h"
+
+/* Keys of the queue: 'c' or 'i', then \x01 namespace \x01 name. The same order as the index rows, which leave out the
+ * first letter: \x01 sorts below every letter of a name. */
+#define KEY_SEPARATOR '\x01'
+
+struct standing_entry { /* one certificate, as last decided */
+    char *key;
+    enum { STAND_READY, STAND_BLOCKED, STAND_WAITING, STAND_ACTIVE } stand;
+    struct step step; /* texts are ours */
+    char *texts;
+    bool failing;
+    bool busy;
+    enum action requested; /* ACTION_REST: none */
+};
+
+struct snapshot { /* a desired set and how many jobs still look at it */
+    struct desired *desired;
+    int references;
+};
+
+struct engine {
+    struct arena *arena;
+    struct model model;
+    struct engine_options options;
+    struct loop *loop;
+    struct loop_source *result_source, *timer;
+    struct http_network network;
+    struct worker_pool *pool;
+    struct schedule *queue;
+    struct snapshot *snapshot;
+    unsigned char shared_digest[32];
+    bool looked;
+    size_t settled; /* certificates the index says are as they should be, not decided again */
+    struct removal_watch {
+        char digest[16];   /* of the removals seen last, not acted upon yet */
+        int64_t seen_ms;
+        struct loop_source *timer; /* the second look */
+    } removals;
+
+    struct standing_entry **standing; /* sorted by key */
+    size_t standing_count, standing_capacity;
+
+    struct state_batch *batch; /* of this turn */
+    bool batch_paid;
+    struct job *launch, **launch_end; /* to be submitted after the commit */
+    int running;
+    bool draining, broken;
+    struct error broken_error;
+
+    struct performed_step *performed;
+    size_t performed_count;
+    void (*after_turn)(void *arg);
+    void *after_turn_arg;
+    size_t problem_count;
+};
+
+char *engine_key(struct arena *arena, char letter, const char *namespace_, const char *name);
+void engine_split_key(const char *key, struct arena *arena, const char **out_namespace, const char **out_name);
+struct standing_entry *engine_entry(struct engine *engine, const char *key, bool make);
+void engine_report(struct engine *engine, const char *id, const char *word, const struct step *step, const char *text,
+                   bool bad);
+bool engine_commit(struct engine *engine);
+void engine_break(struct engine *engine, const struct error *err);
+void engine_release_snapshot(struct snapshot *snapshot);
+void engine_wake(struct engine *engine); /* run a turn soon */
+
+/* Issuers: engine_account.c */
+void engine_account_due(struct engine *engine, const char *key);
+void engine_account_wanted(struct engine *engine, const char *namespace_, const char *name);
+/* Milliseconds until the account's limiter lets one more request go; 0: now, and it is counted. */
+int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view);
+void engine_account_done(struct engine *engine, const char *namespace_, const char *name);
+
+/* The plain index: what need not be decided again. */
+struct index_row {
+    unsigned char digest[32];
+    unsigned char shared[32];
+    int64_t due; /* Unix seconds; 0: nothing is due */
+    uint8_t flags;
+};
+enum { INDEX_REST = 1, INDEX_HAS_ORDER = 2, INDEX_BLOCKED = 4, INDEX_FORGOTTEN = 8, INDEX_CONFIRMED = 16 };
+bool index_decode(struct span value, struct index_row *out);
+void index_put(struct state_batch *batch, const char *key, const struct index_row *row); /* key without its letter */
