@@ -8,12 +8,25 @@
 #include "base/text.h"
 #include "schema/manifest.h"
 
+/* "12mo", "30d", "200ms": digits with a unit are text to every reader. */
+static bool is_quantity(const char *text)
+{
+    static const char *const units[] = {"ms", "s", "m", "h", "d", "mo", "y"};
+    size_t digits = strspn(text, "0123456789");
+    for (size_t i = 0; digits > 0 && i < COUNT_OF(units); i++)
+        if (strcmp(text + digits, units[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Letters first, then letters, digits and signs that mean nothing in YAML; no word that YAML 1.1 reads as a value. */
 static bool is_clearly_plain(const char *text)
 {
     static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
     static const char signs[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+-";
     size_t length = strlen(text);
+    if (is_quantity(text))
+        return true;
     if (length == 0 || length > 100 || !((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z')))
         return false;
     for (size_t i = 0; i < length; i++)
