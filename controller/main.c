@@ -1,0 +1,20 @@
+#include <locale.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/http.h"
+#include "controller/command_run.h"
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);
+    umask(0077);
+    /* Keys pass through this process: no core file, no ptrace by others of the same user. */
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    http_setup();
+    return command_run(argc, argv);
+}
