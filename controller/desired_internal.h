@@ -1,0 +1,70 @@
+/* Shared by the parts of desired.c: files, what they hold, and the rows that remember them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "controller/desired.h"
+#include "controller/desired_tree.h"
+
+struct arena;
+struct state;
+struct state_batch;
+
+/* One resource in one file. */
+struct holding {
+    unsigned char kind; /* enum resource_kind */
+    bool stale;         /* the file does not say it now; its last good form is kept */
+    unsigned line;
+    const char *namespace_, *name;
+    const unsigned char *digest;
+    const struct resource *resource; /* decoded in this reading; NULL: not yet */
+};
+
+enum file_flag {
+    FILE_PROBLEMS = 1,  /* stored: errors or warnings; decoded each time, so that they are told each time */
+    FILE_RACY = 2,      /* stored: changed so shortly before it was read that a later change may not show in its times */
+    FILE_READ = 4,      /* read just now */
+    FILE_REFUSED = 8,   /* cannot be opened: a link that leads out, no regular file */
+    FILE_DOUBTFUL = 16, /* remembered by another version of this program, which may decode otherwise */
+};
+#define FILE_STORED (FILE_PROBLEMS | FILE_RACY)
+
+struct manifest_file {
+    const char *path; /* as shown */
+    size_t length;
+    struct file_identity identity;
+    const unsigned char *content; /* SHA-256 */
+    unsigned flags;
+    int seen;   /* round in which it was listed last; -1: never */
+    int source; /* index of the directory it was found in; -1: named by itself */
+    struct holding *holdings;
+    size_t holding_count;
+    const struct manifest_file *former; /* as remembered, when it had to be read; NULL: new */
+    const char *refused;
+    struct problem_list problems;
+};
+
+/* A row of TABLE_FILE as it was read: a run of files in path order. */
+struct file_row {
+    const char *key;
+    struct span value;
+};
+struct file_rows {
+    struct file_row *items; /* in key order */
+    size_t count;
+};
+
+/* Read all rows into the arena and give each remembered file to `add`, its path beginning with `root`. Rows that cannot
+ * be understood are left out. */
+void rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
+               void (*add)(struct manifest_file *file, void *arg), void *arg);
+/* Put and delete what makes the stored rows say `files` (sorted by path). */
+void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count, size_t root_length,
+                struct state_batch *batch);
+
+uint64_t path_hash(const char *path, size_t length);
+/* The commit that a work tree is at, from .git alone; NULL: no work tree, or not to be told. */
+const char *git_commit(const char *directory, struct arena *arena);

@@ -1,0 +1,411 @@
+/* One moment's picture of a tree (reliability.md 8.2).
+ *
+ * Files that are as they were remembered are not opened. If the first listing is exactly what was remembered, it is the
+ * second look itself and all is done. Otherwise what is new is read and the tree is listed again, until a listing brings
+ * nothing new. */
+#include "controller/desired_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "schema/manifest.h"
+
+#define ROUNDS_MAX 6
+#define FILE_BYTES_MAX (256 * 1024) /* reliability.md 8.1 */
+#define ALL_BYTES_MAX ((uint64_t)512 << 20)
+#define FILES_MAX 100000
+#define RACY_NS 2000000000
+
+void reading_init(struct reading *reading, struct arena *arena, struct state *state)
+{
+    *reading = (struct reading){.arena = arena, .state = state};
+}
+
+void reading_finish(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->source_count; i++)
+        fd_release(&reading->sources[i].fd);
+    free(reading->files);
+    free(reading->slots);
+    free(reading->pending);
+}
+
+/* ---- the table of files by path ---- */
+
+static void *must_have(void *memory)
+{
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+static unsigned *slot_of(const struct reading *reading, const char *path, size_t length)
+{
+    size_t at = path_hash(path, length) & (reading->slot_count - 1);
+    for (; reading->slots[at] != 0; at = (at + 1) & (reading->slot_count - 1)) {
+        const struct manifest_file *file = reading->files[reading->slots[at] - 1];
+        if (file->length == length && memcmp(file->path, path, length) == 0)
+            break;
+    }
+    return &reading->slots[at];
+}
+
+static struct manifest_file *find(const struct reading *reading, const char *path, size_t length)
+{
+    unsigned index = reading->slot_count == 0 ? 0 : *slot_of(reading, path, length);
+    return index == 0 ? NULL : reading->files[index - 1];
+}
+
+static void grow(struct reading *reading)
+{
+    size_t capacity = reading->file_capacity == 0 ? 64 : reading->file_capacity * 2;
+    reading->files = must_have(reallocarray(reading->files, capacity, sizeof(struct manifest_file *)));
+    reading->file_capacity = capacity;
+    free(reading->slots);
+    reading->slot_count = capacity * 2;
+    reading->slots = must_have(calloc(reading->slot_count, sizeof *reading->slots));
+    for (size_t i = 0; i < reading->file_count; i++)
+        *slot_of(reading, reading->files[i]->path, reading->files[i]->length) = (unsigned)i + 1;
+}
+
+/* Put `file` in, in the place of a former one of the same path. */
+static void insert(struct reading *reading, struct manifest_file *file)
+{
+    if (reading->file_count == reading->file_capacity)
+        grow(reading);
+    unsigned *slot = slot_of(reading, file->path, file->length);
+    if (*slot != 0) {
+        reading->files[*slot - 1] = file;
+        return;
+    }
+    reading->files[reading->file_count++] = file;
+    *slot = (unsigned)reading->file_count;
+}
+
+static void remember(struct manifest_file *file, void *arg)
+{
+    insert(arg, file);
+}
+
+void reading_add_directory(struct reading *reading, const char *path, bool remembered)
+{
+    struct source *source = arena_push(reading->arena, &reading->sources, reading->source_count);
+    source->path = arena_strdup(reading->arena, path);
+    source->fd = -1;
+    if (!remembered || reading->state == NULL)
+        return;
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    const char *root = arena_printf(reading->arena, "%.*s%s", (int)length, path, path[length - 1] == '/' ? "" : "/");
+    reading->root_length = strlen(root);
+    rows_load(reading->state, root, reading->arena, &reading->rows, remember, reading);
+    reading->seen = reading->file_count; /* as if listed in round 0 */
+}
+
+/* ---- reading one file ---- */
+
+static struct manifest_file *new_file(struct reading *reading, const char *path, size_t length, int source)
+{
+    static const unsigned char unknown[32];
+    struct manifest_file *file = arena_alloc(reading->arena, sizeof *file);
+    file->path = arena_strndup(reading->arena, path, length);
+    file->length = length;
+    file->content = unknown;
+    file->source = source;
+    file->seen = -1;
+    file->problems.arena = reading->arena;
+    return file;
+}
+
+static bool same_identity(const struct manifest_file *file, const struct file_identity *identity)
+{
+    return memcmp(&file->identity, identity, sizeof *identity) == 0;
+}
+
+static bool holds(const struct manifest_file *file, size_t count, enum resource_kind kind, const char *namespace_,
+                  const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (file->holdings[i].kind == kind && strcmp(file->holdings[i].name, name) == 0 &&
+            strcmp(file->holdings[i].namespace_, namespace_) == 0)
+            return true;
+    return false;
+}
+
+/* What the file held before, or what can only be read in part now: a broken file is never an absence. */
+static void keep_stale(struct reading *reading, struct manifest_file *file, const struct resource_list *broken)
+{
+    static const unsigned char unknown[32];
+    size_t former = file->former == NULL ? 0 : file->former->holding_count;
+    struct holding *all = arena_array(reading->arena, file->holding_count + former + broken->count, sizeof *all);
+    if (file->holding_count > 0)
+        memcpy(all, file->holdings, file->holding_count * sizeof *all);
+    file->holdings = all;
+    for (size_t i = 0; i < former; i++) {
+        const struct holding *was = &file->former->holdings[i];
+        if (holds(file, file->holding_count, was->kind, was->namespace_, was->name))
+            continue;
+        all[file->holding_count] = *was;
+        all[file->holding_count].resource = NULL;
+        all[file->holding_count++].stale = true;
+    }
+    for (size_t i = 0; i < broken->count; i++) {
+        const struct resource *it = &broken->items[i];
+        if (it->kind < KIND_COUNT && it->name != NULL && it->namespace_ != NULL &&
+            !holds(file, file->holding_count, it->kind, it->namespace_, it->name))
+            all[file->holding_count++] = (struct holding){.kind = (unsigned char)it->kind, .stale = true,
+                                                          .line = (unsigned)it->position.line,
+                                                          .namespace_ = it->namespace_, .name = it->name,
+                                                          .digest = unknown};
+    }
+}
+
+static void decode(struct reading *reading, struct manifest_file *file, const struct buffer *text)
+{
+    struct resource_list good = {0}, broken = {0};
+    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken, &file->problems);
+    file->holdings = arena_array(reading->arena, good.count, sizeof *file->holdings);
+    for (size_t i = 0; i < good.count; i++) {
+        const struct resource *it = &good.items[i];
+        file->holdings[i] = (struct holding){.kind = (unsigned char)it->kind, .line = (unsigned)it->position.line,
+                                             .namespace_ = it->namespace_, .name = it->name, .digest = it->digest,
+                                             .resource = it};
+    }
+    file->holding_count = good.count;
+    if (file->problems.count > 0)
+        file->flags |= FILE_PROBLEMS;
+    if (file->problems.errors > 0)
+        keep_stale(reading, file, &broken);
+}
+
+/* The whole file cannot be used. */
+static void refuse(struct reading *reading, struct manifest_file *file, const char *code, const char *why)
+{
+    struct resource_list none = {0};
+    struct position position = {.file = file->path, .line = 1, .column = 1};
+    file->problems = (struct problem_list){.arena = reading->arena};
+    problem_add(&file->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
+    file->flags |= FILE_PROBLEMS | FILE_REFUSED;
+    file->refused = why;
+    keep_stale(reading, file, &none);
+}
+
+static int64_t real_ns(void) /* file times are real ones, whatever the clock is turned to */
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool read_bytes(struct reading *reading, struct manifest_file *file, int fd, struct buffer *text)
+{
+    struct stat st;
+    struct error why = {0};
+    int64_t now = real_ns();
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        refuse(reading, file, "not-a-file", "this is no regular file");
+        return false;
+    }
+    file->identity = file_identity_of(&st);
+    /* As in git's index: a change within the same tick of the file system's clock would leave the times as they are. */
+    if (file->identity.mtime_ns > now - RACY_NS || file->identity.ctime_ns > now - RACY_NS)
+        file->flags |= FILE_RACY;
+    if (st.st_size > FILE_BYTES_MAX) {
+        refuse(reading, file, "file-too-large", "the file is larger than 256 KiB: split it");
+        return false;
+    }
+    if (!file_read(fd, FILE_BYTES_MAX, text, &why)) {
+        refuse(reading, file, "unreadable", arena_strdup(reading->arena, why.message));
+        return false;
+    }
+    struct file_identity after = fstat(fd, &st) == 0 ? file_identity_of(&st) : (struct file_identity){0};
+    if (!same_identity(file, &after)) /* written to meanwhile: no listing will show this identity, so it is read again */
+        file->identity = (struct file_identity){0};
+    return true;
+}
+
+static void take_bytes(struct reading *reading, struct manifest_file *file, const struct buffer *text)
+{
+    unsigned char content[32];
+    const struct manifest_file *former = file->former;
+    hash_sha256(span_of(buffer_text(text), text->length), content);
+    file->content = arena_memdup(reading->arena, content, sizeof content);
+    if (former != NULL && !(former->flags & (FILE_PROBLEMS | FILE_DOUBTFUL)) && memcmp(former->content, content, 32) == 0) {
+        file->holdings = former->holdings; /* touched, not changed */
+        file->holding_count = former->holding_count;
+        return;
+    }
+    decode(reading, file, text);
+}
+
+static bool read_file(struct reading *reading, struct manifest_file *file, struct error *err)
+{
+    struct error why = {0};
+    struct buffer text = {.limit = FILE_BYTES_MAX + 1};
+    const struct source *source = &reading->sources[file->source];
+    const char *relative = file->path + strlen(source->path);
+    while (*relative == '/')
+        relative++;
+    AUTO(fd) int fd = file_open_beneath(source->fd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, true, &why);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) /* our trouble, not the file's */
+        return error_raise(err, ERROR_SYSTEM, "%s: %s", file->path, why.message);
+    if (fd < 0 && why.kind == ERROR_NOT_FOUND) { /* gone since it was listed: no listing will show this identity */
+        reading->torn = true;
+        file->identity = (struct file_identity){0};
+    }
+    if (fd < 0)
+        refuse(reading, file, "unreadable", arena_strdup(reading->arena, why.message));
+    else if (read_bytes(reading, file, fd, &text))
+        take_bytes(reading, file, &text);
+    file->flags |= FILE_READ;
+    buffer_release(&text);
+    return true;
+}
+
+void reading_add_file(struct reading *reading, const char *path)
+{
+    bool input = strcmp(path, "-") == 0;
+    const char *shown = input ? "<stdin>" : path;
+    if (find(reading, shown, strlen(shown)) != NULL)
+        return;
+    struct manifest_file *file = new_file(reading, shown, strlen(shown), -1);
+    struct buffer text = {.limit = FILE_BYTES_MAX + 1};
+    insert(reading, file);
+    AUTO(fd) int fd = input ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (input) {
+        char bytes[8192];
+        ssize_t got;
+        while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && !text.overflow)
+            buffer_append(&text, bytes, (size_t)got);
+        if (text.overflow || text.length > FILE_BYTES_MAX)
+            refuse(reading, file, "file-too-large", "standard input holds more than 256 KiB");
+        else
+            take_bytes(reading, file, &text);
+    } else if (fd < 0) {
+        refuse(reading, file, "unreadable", arena_strdup(reading->arena, strerror(errno)));
+    } else if (read_bytes(reading, file, fd, &text)) {
+        take_bytes(reading, file, &text);
+    }
+    file->flags |= FILE_READ;
+    buffer_release(&text);
+}
+
+/* ---- rounds ---- */
+
+struct visit {
+    struct reading *reading;
+    int source;
+    struct error *err;
+};
+
+static void put_off(struct reading *reading, struct manifest_file *file)
+{
+    if ((reading->pending_count & (reading->pending_count + 1)) == 0) /* 0, 1, 3, 7, …: full */
+        reading->pending = must_have(reallocarray(reading->pending, reading->pending_count * 2 + 1, sizeof(void *)));
+    reading->pending[reading->pending_count++] = file;
+}
+
+static bool known(const struct manifest_file *file, const struct tree_entry *entry)
+{
+    if (entry->refused != NULL || file->refused != NULL)
+        return text_equal(entry->refused, file->refused) || (file->flags & FILE_READ && same_identity(file, &entry->identity));
+    return same_identity(file, &entry->identity) &&
+           (file->flags & FILE_READ || !(file->flags & (FILE_STORED | FILE_DOUBTFUL)));
+}
+
+static bool visit_file(const struct tree_entry *entry, void *arg)
+{
+    const struct visit *visit = arg;
+    struct reading *reading = visit->reading;
+    struct manifest_file *file = find(reading, entry->path, entry->length);
+    if (file != NULL && (file->seen == reading->round || (file->source < 0 && file->flags & FILE_READ)))
+        return true; /* two directories given, one below the other; or the file given by itself too */
+    if (file == NULL || !known(file, entry)) {
+        const struct manifest_file *was = file;
+        file = new_file(reading, entry->path, entry->length, visit->source);
+        file->former = was != NULL && was->flags & FILE_READ ? was->former : was;
+        insert(reading, file);
+        if (entry->refused != NULL) {
+            refuse(reading, file, "unreadable", arena_strdup(reading->arena, entry->refused));
+            file->flags |= FILE_READ;
+        } else {
+            file->identity = entry->identity;
+            put_off(reading, file);
+        }
+    }
+    file->source = visit->source;
+    if (file->seen != reading->round - 1)
+        reading->fresh++;
+    file->seen = reading->round;
+    reading->bytes += entry->identity.size;
+    if (++reading->seen > FILES_MAX)
+        return error_raise(visit->err, ERROR_MANIFEST, "more than %d manifest files in %s", FILES_MAX,
+                           reading->sources[visit->source].path);
+    return reading->bytes <= ALL_BYTES_MAX ||
+           error_raise(visit->err, ERROR_MANIFEST, "the manifest files in %s hold more than %d MiB",
+                       reading->sources[visit->source].path, (int)(ALL_BYTES_MAX >> 20));
+}
+
+static bool list(struct reading *reading, struct error *err)
+{
+    for (size_t i = 0; i < reading->source_count; i++) {
+        struct source *source = &reading->sources[i];
+        struct visit visit = {reading, (int)i, err};
+        bool torn = false;
+        fd_release(&source->fd);
+        source->fd = file_open_directory(source->path, err);
+        if (source->fd < 0 || !tree_walk(source->fd, source->path, visit_file, &visit, &torn, err))
+            return false;
+        reading->torn |= torn;
+    }
+    return true;
+}
+
+bool reading_run(struct reading *reading, struct error *err)
+{
+    if (reading->source_count == 0)
+        return true;
+    size_t before = reading->seen;
+    for (reading->round = 1; reading->round <= ROUNDS_MAX; reading->round++) {
+        reading->seen = reading->fresh = reading->pending_count = 0;
+        reading->bytes = 0;
+        reading->torn = false;
+        if (!list(reading, err))
+            return false;
+        if (!reading->torn && reading->pending_count == 0 && reading->fresh == 0 && reading->seen == before)
+            return true;
+        for (size_t i = 0; i < reading->pending_count; i++)
+            if (!read_file(reading, reading->pending[i], err))
+                return false;
+        before = reading->seen;
+    }
+    return error_raise(err, ERROR_SYSTEM, "%s keeps changing while it is read; it is read again when it is quiet",
+                       reading->sources[0].path);
+}
+
+bool reading_content(const struct reading *reading, const struct manifest_file *file, struct buffer *out)
+{
+    unsigned char content[32];
+    if (file->source < 0 || file->refused != NULL)
+        return false;
+    const struct source *source = &reading->sources[file->source];
+    const char *relative = file->path + strlen(source->path);
+    while (*relative == '/')
+        relative++;
+    AUTO(fd) int fd = file_open_beneath(source->fd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, true, NULL);
+    if (fd < 0 || !file_read(fd, FILE_BYTES_MAX, out, NULL))
+        return false;
+    hash_sha256(span_of(buffer_text(out), out->length), content);
+    return memcmp(content, file->content, sizeof content) == 0;
+}

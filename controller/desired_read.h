@@ -1,0 +1,45 @@
+/* Reading the files of one desired set: rounds of listing and reading until two listings agree. For desired.c. */
+#pragma once
+
+#include "controller/desired_internal.h"
+
+struct error;
+
+struct source { /* a directory that is walked */
+    const char *path;
+    int fd; /* of the last walk: what is read later is read from the same directory, whatever its name leads to then */
+};
+
+struct reading {
+    struct arena *arena;
+    struct state *state; /* NULL: nothing is remembered */
+    struct source *sources;
+    size_t source_count;
+    struct manifest_file **files; /* remembered ones in path order, then new ones; `seen` of the last round: they exist */
+    size_t file_count, file_capacity;
+    unsigned *slots; /* hash table of index + 1 into files */
+    size_t slot_count;
+    struct file_rows rows;
+    size_t root_length; /* of the paths that rows_load gave */
+    int round;
+    size_t seen, fresh; /* files listed in this round; those of them that were not listed in the one before */
+    uint64_t bytes;
+    struct manifest_file **pending;
+    size_t pending_count;
+    bool torn;
+};
+
+void reading_init(struct reading *reading, struct arena *arena, struct state *state);
+void reading_finish(struct reading *reading);
+/* Walk a directory. `remembered`: the rows of TABLE_FILE are about it. Fails: NOT_FOUND, SYSTEM, MANIFEST (limits). */
+void reading_add_directory(struct reading *reading, const char *path, bool remembered);
+/* A file named by itself; "-" is standard input. What is wrong with it is a problem, not a failure. */
+void reading_add_file(struct reading *reading, const char *path);
+bool reading_run(struct reading *reading, struct error *err);
+
+static inline bool file_exists_now(const struct reading *reading, const struct manifest_file *file)
+{
+    return file->seen == reading->round || file->source < 0;
+}
+/* The bytes of a file again, if they are still those that were read. */
+bool reading_content(const struct reading *reading, const struct manifest_file *file, struct buffer *out);
