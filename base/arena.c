@@ -118,11 +118,14 @@ void *arena_memdup(struct arena *arena, const void *data, size_t length)
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
+    char small[256];
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vsnprintf(small, sizeof small, format, args);
     char *text = arena_alloc(arena, (size_t)(length < 0 ? 0 : length) + 1);
-    if (length > 0)
+    if (length > 0 && (size_t)length < sizeof small)
+        memcpy(text, small, (size_t)length);
+    else if (length > 0)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;
