@@ -10,8 +10,8 @@
 #include "base/secret.h"
 #include "schema/operator.h"
 
-/* A header or a JSON string carries the token as it is: a line break or another control character in it is a mistake
- * in the file. */
+/* A header or a JSON string carries the token as it is: a line break or another control character in it is a
+ * mistake in the file. */
 static bool token_usable(const struct secret *token)
 {
     const char *bytes = secret_bytes(token);
@@ -29,18 +29,20 @@ static bool read_token(const struct operator_config *config, const struct secret
     struct secret *token = file_read_named_secret(config->secrets_directory, ref->name, ref->key, err);
     if (token == NULL) {
         if (err != NULL && err->kind == ERROR_NOT_FOUND)
-            error_raise(err, ERROR_CREDENTIAL,
-                        "issuer %s has no token: put the token into %s/%s/%s (mode 0400, owned by the user that runs "
-                        "certwright)",
-                        issuer, config->secrets_directory, ref->name, ref->key);
+            error_raise(
+                err, ERROR_CREDENTIAL,
+                "issuer %s has no token: put the token into %s/%s/%s (mode 0400, owned by the user that runs "
+                "certwright)",
+                issuer, config->secrets_directory, ref->name, ref->key);
         return false;
     }
     if (!token_usable(token)) {
         secret_destroy(token);
-        return error_raise(err, ERROR_CREDENTIAL,
-                           "the token of issuer %s is empty or holds blanks or line breaks: put the token alone into "
-                           "%s/%s/%s (mode 0400)",
-                           issuer, config->secrets_directory, ref->name, ref->key);
+        return error_raise(
+            err, ERROR_CREDENTIAL,
+            "the token of issuer %s is empty or holds blanks or line breaks: put the token alone into "
+            "%s/%s/%s (mode 0400)",
+            issuer, config->secrets_directory, ref->name, ref->key);
     }
     *out = token;
     return true;
@@ -53,10 +55,11 @@ bool issuer_account_open(struct context *ctx, const struct resource *issuer, str
     const char *environment = spec->sslstore.environment != NULL ? spec->sslstore.environment : "Live";
     const struct endpoint *endpoint = operator_endpoint(ctx->config, environment);
     if (endpoint == NULL || endpoint->url == NULL)
-        return error_raise(err, ERROR_CONFIG,
-                           "issuer %s wants the environment %s, which is neither Live, EU nor Sandbox nor listed under "
-                           "`endpoints` in the operator's file",
-                           issuer->name, environment);
+        return error_raise(
+            err, ERROR_CONFIG,
+            "issuer %s wants the environment %s, which is neither Live, EU nor Sandbox nor listed under "
+            "`endpoints` in the operator's file",
+            issuer->name, environment);
     if (spec->sslstore.partner_code == NULL || *spec->sslstore.partner_code == '\0')
         return error_raise(err, ERROR_MANIFEST, "issuer %s names no partnerCode", issuer->name);
     struct secret *token = NULL;
@@ -64,7 +67,8 @@ bool issuer_account_open(struct context *ctx, const struct resource *issuer, str
         return false;
     *out = (struct issuer_account){
         .name = arena_strdup(ctx->arena, issuer->name),
-        .url = arena_printf(ctx->arena, "%s%s", endpoint->url, text_has_suffix(endpoint->url, "/") ? "" : "/"),
+        .url =
+            arena_printf(ctx->arena, "%s%s", endpoint->url, text_has_suffix(endpoint->url, "/") ? "" : "/"),
         .ca = endpoint->ca,
         .proxy = endpoint->proxy,
         .sandbox = endpoint->sandbox,
@@ -93,8 +97,10 @@ static int64_t add_times(int64_t base, int64_t count, int64_t each)
     return sum;
 }
 
-/* Rows of one product and term differ by their number of servers: the row of that number, else the largest below it. */
-static const struct price *find_row(const struct price_list *prices, const char *product, int months, int servers)
+/* Rows of one product and term differ by their number of servers: the row of that number, else the largest
+ * below it. */
+static const struct price *find_row(const struct price_list *prices, const char *product, int months,
+                                    int servers)
 {
     const struct price *best = NULL;
     for (size_t i = 0; i < prices->count; i++) {
@@ -109,8 +115,8 @@ static const struct price *find_row(const struct price_list *prices, const char 
     return best;
 }
 
-int64_t price_of(const struct price_list *prices, const char *product, int months, int servers, int plain_names,
-                 int wildcard_names, const char **out_currency)
+int64_t price_of(const struct price_list *prices, const char *product, int months, int servers,
+                 int plain_names, int wildcard_names, const char **out_currency)
 {
     const struct price *row = find_row(prices, product, months, servers);
     if (row == NULL)
@@ -121,8 +127,8 @@ int64_t price_of(const struct price_list *prices, const char *product, int month
         more_servers = row->per_server_cents == 0 ? 0 : -1;
     if (total < 0 || (servers < 0 && more_servers < 0))
         return -1;
-    /* The common name is in the base price. It is a plain name unless there are only wildcards. What is included besides
-     * (MinSan, sslstore-api.md 7.4) counts additional names. */
+    /* The common name is in the base price. It is a plain name unless there are only wildcards. What is
+     * included besides (MinSan, sslstore-api.md 7.4) counts additional names. */
     int64_t plain = plain_names, wildcard = wildcard_names;
     if (plain > 0)
         plain--;

@@ -1,4 +1,5 @@
-/* Every reader of The SSL Store's answers over the same bytes: no crash, no leak, and what may be acted upon is sound. */
+/* Every reader of The SSL Store's answers over the same bytes: no crash, no leak, and what may be acted upon
+ * is sound. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,11 +54,13 @@ static void read_everything(const struct answer *answer, struct arena *arena)
     if (sslstore_read_prices(answer, arena, &prices, &err)) {
         const char *currency;
         for (size_t i = 0; i < prices.count; i++)
-            MUST(price_of(&prices, prices.items[i].product, prices.items[i].months, 2, 9, 3, &currency) >= -1);
+            MUST(price_of(&prices, prices.items[i].product, prices.items[i].months, 2, 9, 3, &currency) >=
+                 -1);
     }
     sslstore_read_approvers(answer, "www.example.org", arena, &approvers);
     for (size_t i = 0; i < approvers.count; i++)
-        MUST(text_has_suffix(approvers.items[i], "example.org") && strpbrk(approvers.items[i], ", \r\n<>") == NULL);
+        MUST(text_has_suffix(approvers.items[i], "example.org") &&
+             strpbrk(approvers.items[i], ", \r\n<>") == NULL);
     sslstore_read_files(answer, "4567890", arena, &files, &count, &err);
 }
 
@@ -69,8 +72,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vendor_order order;
     const char *text = arena_strndup(arena, (const char *)data, size), *evidence = NULL;
     log_to(-1);
-    struct http_response response = {.outcome = HTTP_ANSWERED, .status = 200, .body = text, .body_length = strlen(text)};
-    if (sslstore_classify(&response, "6f0c1a52", "corr-0003", arena, &order, &evidence, &err) == ANSWER_ACCEPTED)
+    struct http_response response = {
+        .outcome = HTTP_ANSWERED, .status = 200, .body = text, .body_length = strlen(text)};
+    if (sslstore_classify(&response, "6f0c1a52", "corr-0003", arena, &order, &evidence, &err) ==
+        ANSWER_ACCEPTED)
         MUST(*order.vendor_order_id != '\0' && strcmp(order.custom_order_id, "6f0c1a52") == 0);
     check_order(&order);
     MUST(evidence != NULL && strlen(evidence) <= 120);

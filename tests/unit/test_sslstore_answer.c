@@ -70,11 +70,28 @@ static void is_error_is_found_in_four_shapes(void)
 static void doubt_is_malformed(void)
 {
     static const char *const texts[] = {
-        "", "   ", "null", "true", "12", "'OK'", "[1]", "[null]", "[[]]", "{", "{'isError':false", "{'isError':false}x",
-        "<html><body>Service Unavailable</body></html>", "\n\n <!DOCTYPE html>", "{'AuthResponse':{'isError':'maybe'}}",
-        "{'AuthResponse':{'isError':0}}", "{'isError':false,'IsError':true}", "{'isError':false,'isError':false}",
-        "{'AuthResponse':{'isError':false},'isError':true}", "{'AuthResponse':{},'authResponse':{}}",
-        "{'TheSSLStoreOrderID':'1','thesslstoreorderid':'2'}", "{'CustomOrderID':'a','CustomOrderId':'b'}",
+        "",
+        "   ",
+        "null",
+        "true",
+        "12",
+        "'OK'",
+        "[1]",
+        "[null]",
+        "[[]]",
+        "{",
+        "{'isError':false",
+        "{'isError':false}x",
+        "<html><body>Service Unavailable</body></html>",
+        "\n\n <!DOCTYPE html>",
+        "{'AuthResponse':{'isError':'maybe'}}",
+        "{'AuthResponse':{'isError':0}}",
+        "{'isError':false,'IsError':true}",
+        "{'isError':false,'isError':false}",
+        "{'AuthResponse':{'isError':false},'isError':true}",
+        "{'AuthResponse':{},'authResponse':{}}",
+        "{'TheSSLStoreOrderID':'1','thesslstoreorderid':'2'}",
+        "{'CustomOrderID':'a','CustomOrderId':'b'}",
         "[{'AuthResponse':{'isError':false}},7]",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -134,7 +151,8 @@ static void texts_become_kinds(void)
         {"ErrorCode:-9009|Message:Vendor returns error: csr_invalid", ERROR_REFUSED, ERROR_REFUSED},
         {"Failed to parse CSR. Generate CSR as valid Base-64 data", ERROR_REFUSED, ERROR_REFUSED},
         {"The CSR cannot be decoded!", ERROR_REFUSED, ERROR_REFUSED},
-        {"ErrorCode:-9009|Message:Vendor returns error: apprepcountryname is invalid", ERROR_REFUSED, ERROR_MANIFEST},
+        {"ErrorCode:-9009|Message:Vendor returns error: apprepcountryname is invalid", ERROR_REFUSED,
+         ERROR_MANIFEST},
         {"ErrorCode:-9009|Message:Vendor returns error: timeout", ERROR_UNREACHABLE, ERROR_REFUSED},
         {"The service is under maintenance", ERROR_UNREACHABLE, ERROR_REFUSED},
         {"ErrorCode:-9009|Message:Vendor returns error: order not found", ERROR_MALFORMED, ERROR_REFUSED},
@@ -196,9 +214,10 @@ static void dates_come_in_three_forms(void)
 
 static void dates_in_utc_are_preferred(void)
 {
-    struct vendor_order order = order_of("{'PurchaseDate':'7/23/2026 1:50:20 AM','PurchaseDateInUTC':'7/23/2026 5:50:20 AM',"
-                                         "'CertificateEndDate':'2/7/2027 1:00:00 AM','CertificateEndDateInUTC':null,"
-                                         "'OrderExpiryDate':'','OrderExpiryDateInUTC':'1/1/1900 12:00:00 AM'}");
+    struct vendor_order order =
+        order_of("{'PurchaseDate':'7/23/2026 1:50:20 AM','PurchaseDateInUTC':'7/23/2026 5:50:20 AM',"
+                 "'CertificateEndDate':'2/7/2027 1:00:00 AM','CertificateEndDateInUTC':null,"
+                 "'OrderExpiryDate':'','OrderExpiryDateInUTC':'1/1/1900 12:00:00 AM'}");
     CHECK_INT(order.purchased_at, 1784785820);
     CHECK_INT(order.certificate_ends_at, 1801962000);
     CHECK_INT(order.subscription_ends_at, 0);
@@ -210,12 +229,32 @@ static void money_is_read_without_loss(void)
         const char *json;
         int64_t cents;
     } cases[] = {
-        {"'25.00'", 2500},    {"'7.5'", 750},         {"7.5", 750},         {"25", 2500},     {"'0'", 0},
-        {"0.29", 29},         {"'0.29'", 29},         {"'1,234.50'", 123450}, {"'8.995'", 900}, {"'8.994'", 899},
-        {"' 8.00 '", 800},    {"'19.'", 1900},        {"null", -1},         {"''", -1},       {"'-5'", -1},
-        {"-5", -1},           {"'free'", -1},         {"'1,23'", -1},       {"'1.2.3'", -1},  {"'$25'", -1},
-        {"'99999999999999999999'", -1},               {"1e300", -1},        {"true", -1},     {"[]", -1},
-        {"'1.005'", 101},     {"'123456789.01'", 12345678901},
+        {"'25.00'", 2500},
+        {"'7.5'", 750},
+        {"7.5", 750},
+        {"25", 2500},
+        {"'0'", 0},
+        {"0.29", 29},
+        {"'0.29'", 29},
+        {"'1,234.50'", 123450},
+        {"'8.995'", 900},
+        {"'8.994'", 899},
+        {"' 8.00 '", 800},
+        {"'19.'", 1900},
+        {"null", -1},
+        {"''", -1},
+        {"'-5'", -1},
+        {"-5", -1},
+        {"'free'", -1},
+        {"'1,23'", -1},
+        {"'1.2.3'", -1},
+        {"'$25'", -1},
+        {"'99999999999999999999'", -1},
+        {"1e300", -1},
+        {"true", -1},
+        {"[]", -1},
+        {"'1.005'", 101},
+        {"'123456789.01'", 12345678901},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         CHECK_OK(reads(arena_printf(arena, "{'OrderAmount':%s}", cases[i].json)), err);
@@ -232,10 +271,21 @@ static void order_numbers_are_digits(void)
         const char *json;
         enum order_number is;
     } cases[] = {
-        {"'4567890'", NUMBER_GOOD},  {"4567890", NUMBER_GOOD}, {"'1234567890123456789'", NUMBER_GOOD},
-        {"'12345678901234567890'", NUMBER_ODD}, {"null", NUMBER_NONE}, {"''", NUMBER_NONE}, {"'0'", NUMBER_ODD},
-        {"0", NUMBER_ODD},           {"-4", NUMBER_ODD},       {"'45 67'", NUMBER_ODD}, {"'A1'", NUMBER_ODD},
-        {"4.5", NUMBER_ODD},         {"9007199254740993000", NUMBER_ODD}, {"[]", NUMBER_ODD}, {"{}", NUMBER_ODD},
+        {"'4567890'", NUMBER_GOOD},
+        {"4567890", NUMBER_GOOD},
+        {"'1234567890123456789'", NUMBER_GOOD},
+        {"'12345678901234567890'", NUMBER_ODD},
+        {"null", NUMBER_NONE},
+        {"''", NUMBER_NONE},
+        {"'0'", NUMBER_ODD},
+        {"0", NUMBER_ODD},
+        {"-4", NUMBER_ODD},
+        {"'45 67'", NUMBER_ODD},
+        {"'A1'", NUMBER_ODD},
+        {"4.5", NUMBER_ODD},
+        {"9007199254740993000", NUMBER_ODD},
+        {"[]", NUMBER_ODD},
+        {"{}", NUMBER_ODD},
         {"true", NUMBER_ODD},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -250,21 +300,30 @@ static void order_numbers_are_digits(void)
 /* ---- the order object ---- */
 
 static const char example[] = /* sslstore-api.md 9 */
-    "{'AuthResponse':{'isError':false,'Message':null,'Timestamp':'','ReplayToken':'corr-0003','InvokingPartnerCode':''},"
-    "'PartnerOrderID':'900111','CustomOrderID':'6f0c1a52','TheSSLStoreOrderID':'4567890','VendorOrderID':'1200345678',"
+    "{'AuthResponse':{'isError':false,'Message':null,'Timestamp':'','ReplayToken':'corr-0003','"
+    "InvokingPartnerCode':''},"
+    "'PartnerOrderID':'900111','CustomOrderID':'6f0c1a52','TheSSLStoreOrderID':'4567890','VendorOrderID':'"
+    "1200345678',"
     "'RefundRequestID':'','isRefundApproved':false,'TinyOrderLink':'','OrderStatus':{'isTinyOrder':false,"
     "'isTinyOrderClaimed':false,'MajorStatus':'Pending','MinorStatus':'Awaiting domain validation',"
     "'AuthenticationStatuses':null,'AuthenticationComments':null,'OrderNotes':[],'DomainAuthVettingStatus':["
-    "{'domain':'www.example.org','dcvMethod':'CNAME','dcvStatus':'Pending','FileName':null,'FileContents':null,"
+    "{'domain':'www.example.org','dcvMethod':'CNAME','dcvStatus':'Pending','FileName':null,'FileContents':"
+    "null,"
     "'DNSName':'_0a1b2c3d4e5f60718293a4b5c6d7e8f9.www.example.org',"
-    "'DNSEntry':'00112233445566778899aabbccddeeff.ffeeddccbbaa99887766554433221100.k7qm2zt9xb4rw1ls8vdn.sectigo.com',"
-    "'PollStatus':'','LastPollDate':'1/1/1900 12:00:00 AM'}]},'OrderAmount':'25.00','PurchaseDate':'7/23/2026 1:50:20 AM',"
+    "'DNSEntry':'00112233445566778899aabbccddeeff.ffeeddccbbaa99887766554433221100.k7qm2zt9xb4rw1ls8vdn."
+    "sectigo.com',"
+    "'PollStatus':'','LastPollDate':'1/1/1900 12:00:00 "
+    "AM'}]},'OrderAmount':'25.00','PurchaseDate':'7/23/2026 1:50:20 AM',"
     "'PurchaseDateInUTC':'7/23/2026 5:50:20 AM','CertificateStartDate':'1/1/1900 12:00:00 AM',"
     "'CertificateEndDate':'1/1/1900 12:00:00 AM','OrderExpiryDateInUTC':'7/23/2027 12:00:00 AM',"
-    "'CommonName':'www.example.org','DNSNames':'example.org,shop.example.net','SANCount':2,'ServerCount':1,'Validity':12,"
-    "'AuthFileName':'','AuthFileContent':'','CNAMEAuthName':'_0a1b2c3d4e5f60718293a4b5c6d7e8f9.www.example.org',"
-    "'CNAMEAuthValue':'00112233445566778899aabbccddeeff.ffeeddccbbaa99887766554433221100.k7qm2zt9xb4rw1ls8vdn.sectigo.com',"
-    "'ProductCode':'positivemdcssl','VendorName':'COMODO','SerialNumber':'','Token':'AAA111#!BBB222','TokenID':'AAA111',"
+    "'CommonName':'www.example.org','DNSNames':'example.org,shop.example.net','SANCount':2,'ServerCount':1,'"
+    "Validity':12,"
+    "'AuthFileName':'','AuthFileContent':'','CNAMEAuthName':'_0a1b2c3d4e5f60718293a4b5c6d7e8f9.www.example."
+    "org',"
+    "'CNAMEAuthValue':'00112233445566778899aabbccddeeff.ffeeddccbbaa99887766554433221100."
+    "k7qm2zt9xb4rw1ls8vdn.sectigo.com',"
+    "'ProductCode':'positivemdcssl','VendorName':'COMODO','SerialNumber':'','Token':'AAA111#!BBB222','"
+    "TokenID':'AAA111',"
     "'TokenCode':'BBB222'}";
 
 static void the_documented_order_is_read_whole(void)
@@ -312,9 +371,10 @@ static void null_everywhere_is_nothing(void)
 
 static void numbers_may_be_strings_and_members_of_any_case(void)
 {
-    struct vendor_order order = order_of("{'thesslstoreorderid':4567890,'VALIDITY':'24','partnerorderid':17,"
-                                         "'orderstatus':{'majorstatus':'ACTIVE'},'dnsnames':['A.Example.org','b.example.org'],"
-                                         "'commonName':'A.example.org.'}");
+    struct vendor_order order =
+        order_of("{'thesslstoreorderid':4567890,'VALIDITY':'24','partnerorderid':17,"
+                 "'orderstatus':{'majorstatus':'ACTIVE'},'dnsnames':['A.Example.org','b.example.org'],"
+                 "'commonName':'A.example.org.'}");
     CHECK_TEXT(order.vendor_order_id, "4567890");
     CHECK_INT(order.term_months, 24);
     CHECK_TEXT(order.partner_order_id, "17");
@@ -324,7 +384,8 @@ static void numbers_may_be_strings_and_members_of_any_case(void)
 
 static void a_product_title_is_no_name(void)
 {
-    struct vendor_order order = order_of("{'CommonName':'PositiveSSL Multi Domain','DNSNames':' , ,example.org,'}");
+    struct vendor_order order =
+        order_of("{'CommonName':'PositiveSSL Multi Domain','DNSNames':' , ,example.org,'}");
     CHECK_TEXT(order.common_name, "");
     CHECK_TEXT(string_list_join(arena, &order.names, " "), "example.org");
 }
@@ -345,8 +406,9 @@ static void status_words_have_phases(void)
         {"Activeish", "", VENDOR_UNKNOWN},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct vendor_order order = order_of(arena_printf(
-            arena, "{'OrderStatus':{'MajorStatus':'%s','MinorStatus':'%s'}}", cases[i].major, cases[i].minor));
+        struct vendor_order order =
+            order_of(arena_printf(arena, "{'OrderStatus':{'MajorStatus':'%s','MinorStatus':'%s'}}",
+                                  cases[i].major, cases[i].minor));
         if (order.phase != cases[i].phase)
             CHECK_TEXT(cases[i].major, arena_printf(arena, "phase %d", order.phase));
     }
@@ -354,19 +416,22 @@ static void status_words_have_phases(void)
 
 static void notes_are_gathered_and_cleaned(void)
 {
-    struct vendor_order order = order_of("{'OrderStatus':{'AuthenticationComments':'call\\u0007us','OrderNotes':"
-                                         "[{'Comments':'documents wanted','DateAdded':'x'}],'AuthenticationStatuses':"
-                                         "[{'AuthenticationStep':'Phone','Status':'Open'}]},'SerialNumber':'00:AB:0c'}");
+    struct vendor_order order =
+        order_of("{'OrderStatus':{'AuthenticationComments':'call\\u0007us','OrderNotes':"
+                 "[{'Comments':'documents wanted','DateAdded':'x'}],'AuthenticationStatuses':"
+                 "[{'AuthenticationStep':'Phone','Status':'Open'}]},'SerialNumber':'00:AB:0c'}");
     CHECK_TEXT(order.notes, "call\xEF\xBF\xBDus; Phone: Open; documents wanted");
     CHECK_TEXT(order.serial, "ab0c");
 }
 
 static void secrets_of_an_order_are_not_kept(void)
 {
-    struct vendor_order order = order_of("{'TheSSLStoreOrderID':'1','Token':'QQ1#!QQ2','TokenID':'QQ1','TokenCode':'QQ2',"
-                                         "'CustomerPassword':'QQ3','CustomerLoginName':'x'}");
-    const char *const texts[] = {order.vendor_order_id, order.custom_order_id, order.partner_order_id, order.ca_order_id,
-                                 order.notes, order.major_status, order.serial, order.product};
+    struct vendor_order order =
+        order_of("{'TheSSLStoreOrderID':'1','Token':'QQ1#!QQ2','TokenID':'QQ1','TokenCode':'QQ2',"
+                 "'CustomerPassword':'QQ3','CustomerLoginName':'x'}");
+    const char *const texts[] = {order.vendor_order_id, order.custom_order_id, order.partner_order_id,
+                                 order.ca_order_id,     order.notes,           order.major_status,
+                                 order.serial,          order.product};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         CHECK(strstr(texts[i], "QQ") == NULL);
 }
@@ -404,10 +469,11 @@ static void the_type_of_a_record_follows_word_and_shape(void)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vendor_challenge challenge = only_challenge(
-            arena_printf(arena, "{'domain':'example.org','dcvMethod':'%s','DNSName':'%s','DNSEntry':'%s'}", cases[i].method,
-                         cases[i].name, cases[i].value));
+            arena_printf(arena, "{'domain':'example.org','dcvMethod':'%s','DNSName':'%s','DNSEntry':'%s'}",
+                         cases[i].method, cases[i].name, cases[i].value));
         if (!text_equal(challenge.record_type, cases[i].type))
-            CHECK_TEXT(arena_printf(arena, "%s %s %s", cases[i].method, cases[i].name, cases[i].value), cases[i].type);
+            CHECK_TEXT(arena_printf(arena, "%s %s %s", cases[i].method, cases[i].name, cases[i].value),
+                       cases[i].type);
     }
 }
 
@@ -416,19 +482,25 @@ static void record_names_are_canonical(void)
     static const struct {
         const char *domain, *name, *is;
     } cases[] = {
-        {"*.example.org", "_AB.*.example.org", "_ab.example.org"}, {"*.example.org", "*.example.org", "example.org"},
-        {"*.example.org", "", "example.org"},                      {"example.org", "_AB.Example.ORG.", "_ab.example.org"},
+        {"*.example.org", "_AB.*.example.org", "_ab.example.org"},
+        {"*.example.org", "*.example.org", "example.org"},
+        {"*.example.org", "", "example.org"},
+        {"example.org", "_AB.Example.ORG.", "_ab.example.org"},
         {"EXAMPLE.org", "", "example.org"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        CHECK_TEXT(only_challenge(arena_printf(arena, "{'domain':'%s','DNSName':'%s','DNSEntry':'token'}", cases[i].domain,
-                                               cases[i].name))
+        CHECK_TEXT(only_challenge(arena_printf(arena, "{'domain':'%s','DNSName':'%s','DNSEntry':'token'}",
+                                               cases[i].domain, cases[i].name))
                        .record_name,
                    cases[i].is);
-    CHECK_TEXT(only_challenge("{'domain':'*.example.org','DNSName':'_a.example.org','DNSEntry':'x.sectigo.com.'}").domain,
-               "*.example.org");
-    CHECK_TEXT(only_challenge("{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':'x.sectigo.com.'}").record_value,
-               "x.sectigo.com");
+    CHECK_TEXT(
+        only_challenge("{'domain':'*.example.org','DNSName':'_a.example.org','DNSEntry':'x.sectigo.com.'}")
+            .domain,
+        "*.example.org");
+    CHECK_TEXT(
+        only_challenge("{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':'x.sectigo.com.'}")
+            .record_value,
+        "x.sectigo.com");
 }
 
 static void files_are_bare_names(void)
@@ -446,14 +518,17 @@ static void files_are_bare_names(void)
     log_to(-1);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vendor_challenge challenge = only_challenge(arena_printf(
-            arena, "{'domain':'example.org','FileName':'%s','FileContents':'abc\\r\\nsectigo.com'}", cases[i].given));
+            arena, "{'domain':'example.org','FileName':'%s','FileContents':'abc\\r\\nsectigo.com'}",
+            cases[i].given));
         if (!text_equal(challenge.file_name, cases[i].is))
             CHECK_TEXT(challenge.file_name, cases[i].is);
         if (cases[i].is != NULL)
             CHECK_TEXT(challenge.file_content, "abc\r\nsectigo.com"); /* byte for byte */
     }
-    CHECK(only_challenge("{'domain':'example.org','FileName':'a.txt','FileContents':'\\u0001'}").file_name == NULL);
-    CHECK(only_challenge("{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':'a\\u0001'}").record_name == NULL);
+    CHECK(only_challenge("{'domain':'example.org','FileName':'a.txt','FileContents':'\\u0001'}").file_name ==
+          NULL);
+    CHECK(only_challenge("{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':'a\\u0001'}")
+              .record_name == NULL);
     CHECK(only_challenge("{'domain':'example.org','DNSName':'a b','DNSEntry':'abc'}").record_name == NULL);
     log_to(2);
 }
@@ -464,13 +539,15 @@ static void status_words_of_a_challenge_are_judged(void)
         const char *word;
         bool validated;
     } cases[] = {
-        {"Approved", true},     {"Validated", true}, {"COMPLETED", true}, {"Complete", true},      {"valid", true},
-        {"Pending", false},     {"NotValidated", false}, {"Not Validated", false}, {"not_validated", false},
-        {"Invalid", false},     {"Unapproved", false}, {"", false},       {"Awaiting approval", false}, {"Incomplete", false},
+        {"Approved", true},           {"Validated", true},      {"COMPLETED", true},
+        {"Complete", true},           {"valid", true},          {"Pending", false},
+        {"NotValidated", false},      {"Not Validated", false}, {"not_validated", false},
+        {"Invalid", false},           {"Unapproved", false},    {"", false},
+        {"Awaiting approval", false}, {"Incomplete", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        if (only_challenge(arena_printf(arena, "{'domain':'example.org','dcvStatus':'%s'}", cases[i].word)).validated !=
-            cases[i].validated)
+        if (only_challenge(arena_printf(arena, "{'domain':'example.org','dcvStatus':'%s'}", cases[i].word))
+                .validated != cases[i].validated)
             CHECK_TEXT(cases[i].word, "otherwise");
 }
 
@@ -478,31 +555,36 @@ static void both_sources_are_united(void)
 {
     /* the order's own level fills the element of the main domain */
     struct vendor_order order =
-        order_of("{'CommonName':'www.example.org','CNAMEAuthName':'_a.www.example.org','CNAMEAuthValue':'x.sectigo.com',"
+        order_of("{'CommonName':'www.example.org','CNAMEAuthName':'_a.www.example.org','CNAMEAuthValue':'x."
+                 "sectigo.com',"
                  "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'www.example.org','dcvMethod':'CNAME'},"
                  "{'domain':'example.org','DNSName':'_b.example.org','DNSEntry':'y.sectigo.com'}]}}");
     CHECK_INT(order.challenge_count, 2);
     CHECK_TEXT(order.challenges[0].record_name, "_a.www.example.org");
     /* it stands alone when there is no element */
-    order = order_of("{'CommonName':'*.example.org','CNAMEAuthName':'_a.example.org','CNAMEAuthValue':'x.sectigo.com'}");
+    order = order_of(
+        "{'CommonName':'*.example.org','CNAMEAuthName':'_a.example.org','CNAMEAuthValue':'x.sectigo.com'}");
     CHECK_INT(order.challenge_count, 1);
     CHECK_TEXT(order.challenges[0].domain, "*.example.org");
     CHECK_TEXT(order.challenges[0].record_type, "CNAME");
     /* the same record in another case is not made twice, nor an element that comes twice */
-    order = order_of("{'CommonName':'example.org','CNAMEAuthName':'_A.EXAMPLE.org.','CNAMEAuthValue':'x.sectigo.com',"
-                     "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'example.org','DNSName':'_a.example.org',"
-                     "'DNSEntry':'x.sectigo.com'},{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':"
-                     "'x.sectigo.com'}]}}");
+    order = order_of(
+        "{'CommonName':'example.org','CNAMEAuthName':'_A.EXAMPLE.org.','CNAMEAuthValue':'x.sectigo.com',"
+        "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'example.org','DNSName':'_a.example.org',"
+        "'DNSEntry':'x.sectigo.com'},{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':"
+        "'x.sectigo.com'}]}}");
     CHECK_INT(order.challenge_count, 1);
     /* another record for the main domain is kept beside */
-    order = order_of("{'CommonName':'example.org','CNAMEAuthName':'_z.example.org','CNAMEAuthValue':'x.sectigo.com',"
-                     "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'example.org','DNSName':'_a.example.org',"
-                     "'DNSEntry':'x.sectigo.com'}]}}");
+    order = order_of(
+        "{'CommonName':'example.org','CNAMEAuthName':'_z.example.org','CNAMEAuthValue':'x.sectigo.com',"
+        "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'example.org','DNSName':'_a.example.org',"
+        "'DNSEntry':'x.sectigo.com'}]}}");
     CHECK_INT(order.challenge_count, 2);
 }
 
-#define HASH_FILE \
-    "'AuthFileName':'00112233445566778899AABBCCDDEEFF.txt','AuthFileContent':'00112233445566778899aabbccddeeff" \
+#define HASH_FILE                                                                                            \
+    "'AuthFileName':'00112233445566778899AABBCCDDEEFF.txt','AuthFileContent':'"                              \
+    "00112233445566778899aabbccddeeff"                                                                       \
     "00112233445566778899aabbccddeeff\\nsectigo.com\\nk7'"
 
 static void a_file_named_by_hash_is_for_every_name(void)
@@ -513,9 +595,10 @@ static void a_file_named_by_hash_is_for_every_name(void)
     CHECK_TEXT(order.challenges[0].domain, "example.org");
     CHECK_TEXT(order.challenges[1].domain, "www.example.org");
     CHECK_TEXT(order.challenges[1].file_name, "00112233445566778899AABBCCDDEEFF.txt"); /* case kept */
-    order = order_of("{'CommonName':'example.org'," HASH_FILE ",'OrderStatus':{'DomainAuthVettingStatus':["
-                     "{'domain':'example.org','dcvMethod':'HTTP'},{'domain':'www.example.org','dcvMethod':'HTTP'},"
-                     "{'domain':'example.net','dcvMethod':'admin@example.net'}]}}");
+    order = order_of(
+        "{'CommonName':'example.org'," HASH_FILE ",'OrderStatus':{'DomainAuthVettingStatus':["
+        "{'domain':'example.org','dcvMethod':'HTTP'},{'domain':'www.example.org','dcvMethod':'HTTP'},"
+        "{'domain':'example.net','dcvMethod':'admin@example.net'}]}}");
     CHECK_INT(order.challenge_count, 3);
     CHECK(order.challenges[0].file_name != NULL && order.challenges[1].file_name != NULL);
     CHECK(order.challenges[2].file_name == NULL);
@@ -529,17 +612,27 @@ static void a_file_named_by_hash_is_for_every_name(void)
 static void prices_are_read_from_numbers_and_strings(void)
 {
     struct price_list prices;
-    CHECK_OK(reads("[{'AuthResponse':{'isError':false},'ProductCode':'PositiveSSL','MinSan':0,'MaxSan':0,'IsSanEnable':false,"
-                   "'CanbeReissued':true,'isNoOfServerFree':true,'CurrencyCode':'USD','PricingInfo':[{'NumberOfMonths':12,"
-                   "'NumberOfServer':1,'Price':7.5,'SRP':49.0,'PricePerAdditionalSAN':null}]},"
-                   "{'AuthResponse':null,'ProductCode':'digi_flex','MinSan':'1','MaxSan':'250','IsSanEnable':'true',"
-                   "'isFlexProduct':true,'IsNoOfServerFree':false,'CurrencyCode':'USD','PricingInfo':[{'NumberOfMonths':'12',"
-                   "'NumberOfServer':'1','Price':'100.10','PricePerAdditionalSAN':'20','PricePerWildcardSAN':'90.00',"
-                   "'PricePerAdditionalServer':'50'},{'NumberOfMonths':0,'Price':1},{'NumberOfMonths':24,'Price':'oops'}]},"
-                   "{'ProductCode':'nothing','PricingInfo':null}]"),
-             err);
+    CHECK_OK(
+        reads(
+            "[{'AuthResponse':{'isError':false},'ProductCode':'PositiveSSL','MinSan':0,'MaxSan':0,'"
+            "IsSanEnable':false,"
+            "'CanbeReissued':true,'isNoOfServerFree':true,'CurrencyCode':'USD','PricingInfo':[{'"
+            "NumberOfMonths':12,"
+            "'NumberOfServer':1,'Price':7.5,'SRP':49.0,'PricePerAdditionalSAN':null}]},"
+            "{'AuthResponse':null,'ProductCode':'digi_flex','MinSan':'1','MaxSan':'250','IsSanEnable':'true',"
+            "'isFlexProduct':true,'IsNoOfServerFree':false,'CurrencyCode':'USD','PricingInfo':[{'"
+            "NumberOfMonths':'12',"
+            "'NumberOfServer':'1','Price':'100.10','PricePerAdditionalSAN':'20','PricePerWildcardSAN':'90.00'"
+            ","
+            "'PricePerAdditionalServer':'50'},{'NumberOfMonths':0,'Price':1},{'NumberOfMonths':24,'Price':'"
+            "oops'}]},"
+            "{'ProductCode':'mdc','MinSan':2,'MaxSan':250,'IsSanEnable':true,'isFlexProduct':false,'"
+            "CurrencyCode':'USD',"
+            "'PricingInfo':[{'NumberOfMonths':12,'NumberOfServer':1,'Price':159,'PricePerAdditionalSAN':12,"
+            "'PricePerWildcardSAN':60}]},{'ProductCode':'nothing','PricingInfo':null}]"),
+        err);
     CHECK_OK(sslstore_read_prices(&answer, arena, &prices, &err), err);
-    CHECK_INT(prices.count, 3);
+    CHECK_INT(prices.count, 4);
     CHECK_TEXT(prices.items[0].product, "positivessl");
     CHECK_INT(prices.items[0].price_cents, 750);
     CHECK(prices.items[0].can_be_reissued);
@@ -556,6 +649,9 @@ static void prices_are_read_from_numbers_and_strings(void)
     CHECK_INT(price_of(&prices, "digi_flex", 12, 3, 1, 0, NULL), 10010 + 2 * 5000);
     CHECK_INT(price_of(&prices, "digi_flex", 12, -1, 1, 0, NULL), -1); /* unlimited is not stated */
     CHECK_INT(price_of(&prices, "digi_flex", 24, 1, 1, 0, NULL), -1);  /* unreadable is unknown */
+    CHECK_INT(price_of(&prices, "mdc", 12, 1, 3, 0, NULL), 15900); /* the common name and two more */
+    CHECK_INT(price_of(&prices, "mdc", 12, 1, 3, 2, NULL),
+              15900 + 2 * 1200); /* wildcards are names like any other */
     CHECK_INT(price_of(&prices, "unknown", 12, 1, 1, 0, NULL), -1);
     CHECK_OK(reads("{'AuthResponse':{'isError':false}}"), err);
     CHECK(!sslstore_read_prices(&answer, arena, &prices, &err));
@@ -564,11 +660,14 @@ static void prices_are_read_from_numbers_and_strings(void)
 static void only_constructed_approvers_are_kept(void)
 {
     struct string_list list;
-    CHECK_OK(reads("{'AuthResponse':{'isError':false},'ApproverEmailList':['none','',null,7,'support@geotrust.com',"
-                   "'support_preprod@geotrust.com','Admin@Example.org','admin@example.org','owner@example.org',"
-                   "'postmaster@www.shop.example.org','webmaster@org','hostmaster@example.net','admin@shop.example.org',"
-                   "'admin@evil-example.org','admin@example.org,x@y'],'baseDomainName':'example.org'}"),
-             err);
+    CHECK_OK(
+        reads(
+            "{'AuthResponse':{'isError':false},'ApproverEmailList':['none','',null,7,'support@geotrust.com',"
+            "'support_preprod@geotrust.com','Admin@Example.org','admin@example.org','owner@example.org',"
+            "'postmaster@www.shop.example.org','webmaster@org','hostmaster@example.net','admin@shop.example."
+            "org',"
+            "'admin@evil-example.org','admin@example.org,x@y'],'baseDomainName':'example.org'}"),
+        err);
     sslstore_read_approvers(&answer, "*.www.shop.example.org", arena, &list);
     CHECK_TEXT(string_list_join(arena, &list, " "),
                "admin@example.org postmaster@www.shop.example.org admin@shop.example.org");
@@ -584,11 +683,14 @@ static void downloads_may_be_empty(void)
         bool ok;
         size_t count;
     } cases[] = {
-        {"{'AuthResponse':{'isError':false},'Certificates':[{'FileName':'a','FileContent':'X'},{'FileName':'b',"
-         "'FileContent':'Y'}]}", true, 2},
+        {"{'AuthResponse':{'isError':false},'Certificates':[{'FileName':'a','FileContent':'X'},{'FileName':'"
+         "b',"
+         "'FileContent':'Y'}]}",
+         true, 2},
         {"{'AuthResponse':{'isError':false},'Certificates':null}", true, 0},
         {"{'AuthResponse':{'isError':false},'Certificates':[]}", true, 0},
-        {"{'AuthResponse':{'isError':false},'Certificates':[{'FileName':'a','FileContent':null},null,7]}", true, 0},
+        {"{'AuthResponse':{'isError':false},'Certificates':[{'FileName':'a','FileContent':null},null,7]}",
+         true, 0},
         {"{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':4567890,'Certificates':[]}", true, 0},
         {"{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'99','Certificates':[]}", false, 0},
         {"{'something':'else'}", false, 0},
@@ -616,31 +718,45 @@ static void answers_to_an_order_are_classified(void)
         enum error_kind kind;
     } cases[] = {
         {200, "{'AuthResponse':{'isError':false}," OK_ORDER "}", ANSWER_ACCEPTED, ERROR_NONE},
-        {200, "{'AuthResponse':{'isError':false,'ReplayToken':'r1'}," OK_ORDER "}", ANSWER_ACCEPTED, ERROR_NONE},
-        {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':4567890,'CustomOrderID':'cw1-abc'}", ANSWER_ACCEPTED, 0},
+        {200, "{'AuthResponse':{'isError':false,'ReplayToken':'r1'}," OK_ORDER "}", ANSWER_ACCEPTED,
+         ERROR_NONE},
+        {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':4567890,'CustomOrderID':'cw1-abc'}",
+         ANSWER_ACCEPTED, 0},
         {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'4567890','CustomOrderID':'CW1-ABC'}",
          ANSWER_UNKNOWN, ERROR_MALFORMED},
         {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'4567890','CustomOrderID':'cw1-abc '}",
          ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'4567890','CustomOrderID':null}", ANSWER_UNKNOWN,
-         ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':false},'CustomOrderID':'cw1-abc'}", ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'12345678901234567890','CustomOrderID':'cw1-abc'}",
+        {200, "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'4567890','CustomOrderID':null}",
          ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':false,'ReplayToken':'other'}," OK_ORDER "}", ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['no']}," OK_ORDER "}", ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['no']},'VendorOrderID':'12'}", ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['no']},'TheSSLStoreOrderID':0}", ANSWER_UNKNOWN, ERROR_MALFORMED},
+        {200, "{'AuthResponse':{'isError':false},'CustomOrderID':'cw1-abc'}", ANSWER_UNKNOWN,
+         ERROR_MALFORMED},
+        {200,
+         "{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':'12345678901234567890','CustomOrderID':'cw1-"
+         "abc'}",
+         ANSWER_UNKNOWN, ERROR_MALFORMED},
+        {200, "{'AuthResponse':{'isError':false,'ReplayToken':'other'}," OK_ORDER "}", ANSWER_UNKNOWN,
+         ERROR_MALFORMED},
+        {200, "{'AuthResponse':{'isError':true,'Message':['no']}," OK_ORDER "}", ANSWER_UNKNOWN,
+         ERROR_MALFORMED},
+        {200, "{'AuthResponse':{'isError':true,'Message':['no']},'VendorOrderID':'12'}", ANSWER_UNKNOWN,
+         ERROR_MALFORMED},
+        {200, "{'AuthResponse':{'isError':true,'Message':['no']},'TheSSLStoreOrderID':0}", ANSWER_UNKNOWN,
+         ERROR_MALFORMED},
         {200, "{" OK_ORDER "}", ANSWER_UNKNOWN, ERROR_MALFORMED},
         {200, "[{'AuthResponse':{'isError':false}," OK_ORDER "}]", ANSWER_UNKNOWN, ERROR_MALFORMED},
         {200, "[]", ANSWER_UNKNOWN, ERROR_MALFORMED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9009|Message:Vendor returns error: bad']}}",
+        {200,
+         "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9009|Message:Vendor returns error: bad']}}",
          ANSWER_REFUSED, ERROR_REFUSED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['new words']},'TheSSLStoreOrderID':null,'VendorOrderID':''}",
+        {200,
+         "{'AuthResponse':{'isError':true,'Message':['new "
+         "words']},'TheSSLStoreOrderID':null,'VendorOrderID':''}",
          ANSWER_REFUSED, ERROR_REFUSED},
         {200, "{'isError':true,'Message':'flat'}", ANSWER_REFUSED, ERROR_REFUSED},
         {200, "[{'AuthResponse':{'isError':true,'Message':['in a list']}}]", ANSWER_REFUSED, ERROR_REFUSED},
-        {200, "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9008|Message:Token/Authentication Failure']}}",
+        {200,
+         "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9008|Message:Token/Authentication "
+         "Failure']}}",
          ANSWER_REFUSED, ERROR_CREDENTIAL},
         {200, "{'AuthResponse':{'isError':true},'isError':false}", ANSWER_UNKNOWN, ERROR_MALFORMED},
         {200, "<html>ok</html>", ANSWER_UNKNOWN, ERROR_MALFORMED},
@@ -661,24 +777,32 @@ static void answers_to_an_order_are_classified(void)
                                          .body_length = strlen(body), .content_type = ""};
         struct vendor_order order;
         struct error reason = {0};
-        enum answer_class class = sslstore_classify(&response, "cw1-abc", "r1", arena, &order, &evidence, &reason);
+        enum answer_class class =
+            sslstore_classify(&response, "cw1-abc", "r1", arena, &order, &evidence, &reason);
         if (class != cases[i].class || reason.kind != cases[i].kind)
-            CHECK_TEXT(cases[i].body, arena_printf(arena, "%d: class %d, %s", cases[i].status, class, reason.message));
-        CHECK(evidence != NULL && *evidence != '\0' && strlen(evidence) <= 120 && strchr(evidence, '\n') == NULL);
+            CHECK_TEXT(cases[i].body,
+                       arena_printf(arena, "%d: class %d, %s", cases[i].status, class, reason.message));
+        CHECK(evidence != NULL && *evidence != '\0' && strlen(evidence) <= 120 &&
+              strchr(evidence, '\n') == NULL);
         CHECK_INT(reason.kind == ERROR_NONE, class == ANSWER_ACCEPTED);
     }
 }
 
 static void every_cut_of_an_answer_is_unknown(void)
 {
-    const char *whole = json_of("{'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'r1'}," OK_ORDER
-                                ",'OrderStatus':{'MajorStatus':'Pending'}}");
+    const char *whole =
+        json_of("{'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'r1'}," OK_ORDER
+                ",'OrderStatus':{'MajorStatus':'Pending'}}");
     for (size_t length = 0; length < strlen(whole); length++) {
-        struct http_response response = {.outcome = HTTP_ANSWERED, .status = 200, .body = arena_strndup(arena, whole, length),
-                                         .body_length = length, .content_type = ""};
+        struct http_response response = {.outcome = HTTP_ANSWERED,
+                                         .status = 200,
+                                         .body = arena_strndup(arena, whole, length),
+                                         .body_length = length,
+                                         .content_type = ""};
         struct vendor_order order;
         const char *evidence;
-        CHECK_INT(sslstore_classify(&response, "cw1-abc", "r1", arena, &order, &evidence, &err), ANSWER_UNKNOWN);
+        CHECK_INT(sslstore_classify(&response, "cw1-abc", "r1", arena, &order, &evidence, &err),
+                  ANSWER_UNKNOWN);
     }
 }
 

@@ -1,6 +1,7 @@
-/* Our client against a stand-in of its own, as small as can be: a thread that accepts on loopback, keeps what was asked and
- * gives the next answer of a script, in every odd way that is documented (sslstore-api.md 3, 4, 14) and some that the
- * network adds. It borrows nothing from the client; the shipped sandbox has no part in this. */
+/* Our client against a stand-in of its own, as small as can be: a thread that accepts on loopback, keeps what
+ * was asked and gives the next answer of a script, in every odd way that is documented (sslstore-api.md 3, 4,
+ * 14) and some that the network adds. It borrows nothing from the client; the shipped sandbox has no part in
+ * this. */
 #include "reconcilers/issuer/issuer.h"
 
 #include <arpa/inet.h>
@@ -27,7 +28,8 @@
 
 static long asked_timeout_ms, short_timeout_ms;
 
-/* Stands before libcurl's own, so that a time-out is tried without waiting 150 seconds, and the 150 are seen. */
+/* Stands before libcurl's own, so that a time-out is tried without waiting 150 seconds, and the 150 are seen.
+ */
 #undef curl_easy_setopt
 CURLcode curl_easy_setopt(CURL *curl, CURLoption option, ...)
 {
@@ -120,9 +122,11 @@ static bool answer_request(int fd, const char *asked, const struct reply *reply)
     char head[512];
     char *body = fill_in(reply->body != NULL ? reply->body : "", asked);
     size_t length = strlen(body);
-    int head_length = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: application/json; charset=utf-8\r\n"
-                               "Content-Length: %zu\r\n%s\r\n", reply->status ? reply->status : 200, length,
-                               reply->headers ? reply->headers : "");
+    int head_length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d X\r\nContent-Type: application/json; charset=utf-8\r\n"
+                 "Content-Length: %zu\r\n%s\r\n",
+                 reply->status ? reply->status : 200, length, reply->headers ? reply->headers : "");
     bool keep = false;
     switch (reply->fault) {
     case ANSWER:
@@ -202,7 +206,8 @@ static bool serve(int fd)
 static void *stand_in(void *unused)
 {
     (void)unused;
-    struct pollfd polls[MAX_PEERS + 2] = {{.fd = far.stop[0], .events = POLLIN}, {.fd = far.listener, .events = POLLIN}};
+    struct pollfd polls[MAX_PEERS + 2] = {{.fd = far.stop[0], .events = POLLIN},
+                                          {.fd = far.listener, .events = POLLIN}};
     nfds_t count = 2;
     while (poll(polls, count, -1) >= 0 && polls[0].revents == 0) {
         if (polls[1].revents != 0 && count < MAX_PEERS + 2) {
@@ -282,7 +287,8 @@ static int asked_count(void)
     return count;
 }
 
-static const struct product positivessl = {.code = "positivessl", .family = FAMILY_SECTIGO, .www_included = true};
+static const struct product positivessl = {
+    .code = "positivessl", .family = FAMILY_SECTIGO, .www_included = true};
 #define OUR_ID "cw1-abcdefghijklmnopqrstuvwxyz234567"
 
 static const char *frozen_order(void)
@@ -311,9 +317,12 @@ static enum answer_class place(int64_t deadline_ms)
 }
 
 #define FINE "'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'}"
-#define PLACED "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':'" OUR_ID "','OrderStatus':{'MajorStatus':'Pending'}}"
-#define AUTH_FAILURE \
-    "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9008|Message:Token/Authentication Failure'],'ReplayToken':'%R'}}"
+#define PLACED                                                                                               \
+    "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':'" OUR_ID                                      \
+    "','OrderStatus':{'MajorStatus':'Pending'}}"
+#define AUTH_FAILURE                                                                                         \
+    "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9008|Message:Token/Authentication "              \
+    "Failure'],'ReplayToken':'%R'}}"
 
 /* ---- placing ---- */
 
@@ -333,7 +342,8 @@ static void an_order_is_sent_as_frozen_and_accepted(void)
     CHECK(strcasestr(asked, "\r\nAccept-Encoding:") == NULL);
     const char *body = strstr(asked, "\r\n\r\n") + 4, *frozen = frozen_order();
     const char *rest = strstr(frozen, ",\"UserAgent\"");
-    CHECK(text_has_prefix(body, "{\"AuthRequest\":{\"PartnerCode\":\"10012345\",\"AuthToken\":\"s3cr3t-t0ken\",\"ReplayToken\":\"cw-"));
+    CHECK(text_has_prefix(body, "{\"AuthRequest\":{\"PartnerCode\":\"10012345\",\"AuthToken\":\"s3cr3t-"
+                                "t0ken\",\"ReplayToken\":\"cw-"));
     CHECK(text_has_suffix(body, rest)); /* behind the two values, byte for byte what was frozen */
 }
 
@@ -383,9 +393,11 @@ static void faults_on_the_order_call_are_unknown(void)
         {{.status = 502, .body = "<html>"}, ERROR_UNREACHABLE},
         {{.status = 503, .headers = "Retry-After: 7\r\n", .body = ""}, ERROR_THROTTLED},
         {{.body = "{" FINE ",'TheSSLStoreOrderID':'1','CustomOrderID':'cw1-other'}"}, ERROR_MALFORMED},
-        {{.body = "{'AuthResponse':{'isError':false,'ReplayToken':'stale'},'TheSSLStoreOrderID':'1','CustomOrderID':'" OUR_ID
-                  "'}"}, ERROR_MALFORMED},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['x']},'TheSSLStoreOrderID':'1'}"}, ERROR_MALFORMED},
+        {{.body = "{'AuthResponse':{'isError':false,'ReplayToken':'stale'},'TheSSLStoreOrderID':'1','"
+                  "CustomOrderID':'" OUR_ID "'}"},
+         ERROR_MALFORMED},
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['x']},'TheSSLStoreOrderID':'1'}"},
+         ERROR_MALFORMED},
         {{.body = "[" PLACED "]"}, ERROR_MALFORMED},
         {{.body = "{" FINE "}"}, ERROR_MALFORMED},
     };
@@ -411,8 +423,9 @@ static void retry_after_is_kept(void)
 
 static void well_formed_errors_are_refusals(void)
 {
-    SCRIPT({.body = "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9009|Message:Vendor returns error: "
-                    "apprepcountryname is invalid'],'ReplayToken':'%R'},'TheSSLStoreOrderID':null}"});
+    SCRIPT({.body =
+                "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9009|Message:Vendor returns error: "
+                "apprepcountryname is invalid'],'ReplayToken':'%R'},'TheSSLStoreOrderID':null}"});
     CHECK_INT(place(0), ANSWER_REFUSED);
     CHECK_INT(err.kind, ERROR_MANIFEST);
     CHECK(strstr(err.message, "apprepcountryname") != NULL && strstr(err.message, "-9009") != NULL);
@@ -450,8 +463,10 @@ static void what_never_left_is_not_sent(void)
 
 static void the_token_is_in_no_message(void)
 {
-    SCRIPT({.body = "{'AuthResponse':{'isError':true,'Message':['token %T is bad, I say %T'],'ReplayToken':'%R'}}"},
-           {.body = "{'isError':true,'Message':'%T'}"});
+    SCRIPT(
+        {.body =
+             "{'AuthResponse':{'isError':true,'Message':['token %T is bad, I say %T'],'ReplayToken':'%R'}}"},
+        {.body = "{'isError':true,'Message':'%T'}"});
     CHECK_INT(place(0), ANSWER_REFUSED);
     CHECK(strstr(err.message, "s3cr3t") == NULL && strstr(evidence, "s3cr3t") == NULL);
     CHECK(strstr(err.message, "************ is bad") != NULL);
@@ -467,7 +482,9 @@ static void check_tells_good_from_bad(void)
         struct reply reply;
         enum error_kind kind; /* NONE: accepted */
     } cases[] = {
-        {{.body = "{'isError':false,'Message':null,'Timestamp':'','ReplayToken':'%R','InvokingPartnerCode':''}"}, ERROR_NONE},
+        {{.body =
+              "{'isError':false,'Message':null,'Timestamp':'','ReplayToken':'%R','InvokingPartnerCode':''}"},
+         ERROR_NONE},
         {{.body = "\xEF\xBB\xBF{'AuthResponse':{'IsError':'false'}}"}, ERROR_NONE},
         {{.body = AUTH_FAILURE}, ERROR_CREDENTIAL},
         {{.body = "{'isError':true,'Message':['no idea']}"}, ERROR_CREDENTIAL},
@@ -505,24 +522,49 @@ static void status_tells_absent_from_unknown(void)
         {{.body = PLACED}, NULL, "cw1-another", ERROR_MALFORMED},
         {{.body = PLACED}, "99", NULL, ERROR_MALFORMED},
         {{.body = PLACED}, "4567890", "cw1-another", ERROR_MALFORMED},
-        {{.body = "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':''}"}, NULL, OUR_ID, ERROR_MALFORMED},
-        {{.body = "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':''}"}, "4567890", OUR_ID, ERROR_NONE},
+        {{.body = "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':''}"},
+         NULL,
+         OUR_ID,
+         ERROR_MALFORMED},
+        {{.body = "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':''}"},
+         "4567890",
+         OUR_ID,
+         ERROR_NONE},
         {{.body = "{'TheSSLStoreOrderID':'4567890','CustomOrderID':'" OUR_ID "'}"}, NULL, OUR_ID, ERROR_NONE},
         {{.body = "{" FINE ",'TheSSLStoreOrderID':''}"}, NULL, OUR_ID, ERROR_NOT_FOUND},
         {{.body = "{" FINE ",'TheSSLStoreOrderID':null}"}, NULL, OUR_ID, ERROR_NOT_FOUND},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['Order not found']}}"}, NULL, OUR_ID, ERROR_NOT_FOUND},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':'ErrorCode:-9001|Message:The order does not exist'}}"}, NULL,
-         OUR_ID, ERROR_NOT_FOUND},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['Order not found']},'TheSSLStoreOrderID':'4'}"}, NULL, OUR_ID,
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['Order not found']}}"},
+         NULL,
+         OUR_ID,
+         ERROR_NOT_FOUND},
+        {{.body = "{'AuthResponse':{'isError':true,'Message':'ErrorCode:-9001|Message:The order does not "
+                  "exist'}}"},
+         NULL,
+         OUR_ID,
+         ERROR_NOT_FOUND},
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['Order not found']},'TheSSLStoreOrderID':'4'}"},
+         NULL,
+         OUR_ID,
          ERROR_MALFORMED},
         {{.body = AUTH_FAILURE}, NULL, OUR_ID, ERROR_CREDENTIAL},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['Token not found: Authentication']}}"}, NULL, OUR_ID,
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['Token not found: Authentication']}}"},
+         NULL,
+         OUR_ID,
          ERROR_CREDENTIAL},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['words nobody knows']}}"}, NULL, OUR_ID, ERROR_MALFORMED},
-        {{.body = "{'AuthResponse':{'isError':true,'Message':['request timed out']}}"}, NULL, OUR_ID, ERROR_UNREACHABLE},
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['words nobody knows']}}"},
+         NULL,
+         OUR_ID,
+         ERROR_MALFORMED},
+        {{.body = "{'AuthResponse':{'isError':true,'Message':['request timed out']}}"},
+         NULL,
+         OUR_ID,
+         ERROR_UNREACHABLE},
         {{.body = "{}"}, NULL, OUR_ID, ERROR_MALFORMED},
         {{.body = "[]"}, NULL, OUR_ID, ERROR_MALFORMED},
-        {{.body = "[{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':null}]"}, NULL, OUR_ID, ERROR_MALFORMED},
+        {{.body = "[{'AuthResponse':{'isError':false},'TheSSLStoreOrderID':null}]"},
+         NULL,
+         OUR_ID,
+         ERROR_MALFORMED},
         {{.body = "<html>not found</html>"}, NULL, OUR_ID, ERROR_MALFORMED},
         {{.status = 404, .body = "<html>not found</html>"}, NULL, OUR_ID, ERROR_MALFORMED},
         {{.status = 401, .body = ""}, NULL, OUR_ID, ERROR_CREDENTIAL},
@@ -563,7 +605,8 @@ static bool list(size_t *count)
 static void every_page_of_the_list_is_read(void)
 {
     size_t count;
-    SCRIPT({.body = page(1, 100)}, {.body = page(100, 100)}, {.body = page(200, 30)}); /* one has moved a page down */
+    SCRIPT({.body = page(1, 100)}, {.body = page(100, 100)},
+           {.body = page(200, 30)}); /* one has moved a page down */
     CHECK_OK(list(&count), err);
     CHECK_INT(count, 229);
     CHECK_INT(asked_count(), 3);
@@ -580,7 +623,8 @@ static void every_page_of_the_list_is_read(void)
 static void an_empty_list_has_many_spellings(void)
 {
     static const char *const spellings[] = {
-        "[]", "[{'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'},'TheSSLStoreOrderID':null}]",
+        "[]",
+        "[{'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'},'TheSSLStoreOrderID':null}]",
         "[{'AuthResponse':{'isError':true,'Message':['No orders found']}}]",
         "{'AuthResponse':{'isError':true,'Message':['No record found']}}",
     };
@@ -600,7 +644,8 @@ static void a_page_that_fails_fails_the_list(void)
     } cases[] = {
         {{.body = AUTH_FAILURE}, ERROR_CREDENTIAL},
         {{.body = "[" AUTH_FAILURE "]"}, ERROR_CREDENTIAL},
-        {{.body = "[{'TheSSLStoreOrderID':'500'},{'AuthResponse':{'isError':true,'Message':['odd']}}]"}, ERROR_MALFORMED},
+        {{.body = "[{'TheSSLStoreOrderID':'500'},{'AuthResponse':{'isError':true,'Message':['odd']}}]"},
+         ERROR_MALFORMED},
         {{.body = "[{'TheSSLStoreOrderID':'500'},{'TheSSLStoreOrderID':null}]"}, ERROR_MALFORMED},
         {{.body = "[{'TheSSLStoreOrderID':'none'}]"}, ERROR_MALFORMED},
         {{.body = "{'AuthResponse':{'isError':false}}"}, ERROR_MALFORMED},
@@ -632,9 +677,11 @@ static void the_other_questions_work(void)
     struct string_list approvers;
     struct span *files;
     size_t count;
-    SCRIPT({.body = "[{'AuthResponse':{'isError':false,'ReplayToken':'%R'},'ProductCode':'positivessl','CurrencyCode':'USD',"
+    SCRIPT({.body = "[{'AuthResponse':{'isError':false,'ReplayToken':'%R'},'ProductCode':'positivessl','"
+                    "CurrencyCode':'USD',"
                     "'PricingInfo':[{'NumberOfMonths':12,'NumberOfServer':1,'Price':'7.50'}]}]"},
-           {.body = "{" FINE ",'ApproverEmailList':['none','admin@example.org'],'baseDomainName':'example.org'}"},
+           {.body =
+                "{" FINE ",'ApproverEmailList':['none','admin@example.org'],'baseDomainName':'example.org'}"},
            {.body = "{" FINE ",'Certificates':[{'FileName':'x','FileContent':'PEM'}]}"},
            {.body = "{'isError':false,'Message':null,'ReplayToken':'%R'}"});
     CHECK_OK(ops->prices(&ctx, &account, &prices, &err), err);
@@ -657,7 +704,9 @@ static void refusals_of_questions_are_told(void)
     size_t count;
     SCRIPT({.body = "{'isError':true,'Message':['This order is not pending']}"},
            {.body = "{'AuthResponse':{'isError':true,'Message':['Domain not supported']}}"},
-           {.body = "{'AuthResponse':{'isError':true,'Message':['still working on it']}}"}, {.body = "{}"}, {.body = "{}"});
+           {.body = "{'AuthResponse':{'isError':true,'Message':['still working on it']}}"}, {.body = "{}"},
+           {.body = "{}"},
+           {.body = "{'AuthResponse':{'isError':true,'Message':['The certificate is not issued yet']}}"});
     CHECK(!ops->order_resend(&ctx, &account, "4567890", NULL, &err));
     CHECK_INT(err.kind, ERROR_REFUSED);
     CHECK(!ops->approvers(&ctx, &account, "positivessl", "example.org", &approvers, &err));
@@ -668,6 +717,8 @@ static void refusals_of_questions_are_told(void)
     CHECK_INT(err.kind, ERROR_MALFORMED);
     CHECK(!ops->approvers(&ctx, &account, "positivessl", "example.org", &approvers, &err));
     CHECK_INT(err.kind, ERROR_MALFORMED);
+    CHECK_OK(ops->order_download(&ctx, &account, "4567890", &files, &count, &err), err);
+    CHECK_INT(count, 0); /* none yet is no failure */
 }
 
 /* ---- opening ---- */
@@ -676,7 +727,8 @@ static void an_account_opens_with_endpoint_and_token(void)
 {
     char folder[] = "/tmp/certwright-test-XXXXXX";
     CHECK(mkdtemp(folder) != NULL);
-    struct endpoint endpoint = {.name = "offline", .url = "https://127.0.0.1:14443/rest", .ca = "/ca.pem", .sandbox = true};
+    struct endpoint endpoint = {
+        .name = "offline", .url = "https://127.0.0.1:14443/rest", .ca = "/ca.pem", .sandbox = true};
     struct operator_config config = {.secrets_directory = folder, .endpoints = &endpoint, .endpoint_count = 1,
                                      .requests_per_second = 5};
     struct context own = {.arena = arena, .config = &config};
@@ -684,7 +736,8 @@ static void an_account_opens_with_endpoint_and_token(void)
                                        .auth_token_secret_ref = {.name = "sslstore", .key = "auth-token"}}};
     struct resource issuer = {.kind = KIND_ISSUER, .name = "main", .issuer = &spec};
     struct issuer_account opened;
-    const char *directory = arena_printf(arena, "%s/sslstore", folder), *path = arena_printf(arena, "%s/auth-token", directory);
+    const char *directory = arena_printf(arena, "%s/sslstore", folder),
+               *path = arena_printf(arena, "%s/auth-token", directory);
 
     bool missing = !issuer_account_open(&own, &issuer, &opened, &err) && err.kind == ERROR_CREDENTIAL &&
                    strstr(err.message, path) != NULL && strstr(err.message, "mode 0400") != NULL;
@@ -722,7 +775,9 @@ int main(void)
     start_stand_in();
     arena = arena_create();
     ctx = (struct context){.arena = arena, .http = http_client_create(NULL)};
-    account = (struct issuer_account){.name = "main", .partner_code = "10012345", .token = secret_create("s3cr3t-t0ken", 12),
+    account = (struct issuer_account){.name = "main",
+                                      .partner_code = "10012345",
+                                      .token = secret_create("s3cr3t-t0ken", 12),
                                       .url = arena_printf(arena, "http://127.0.0.1:%d/rest/", far.port)};
     RUN(an_order_is_sent_as_frozen_and_accepted);
     RUN(every_order_has_a_connection_of_its_own);

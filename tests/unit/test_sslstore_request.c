@@ -1,5 +1,6 @@
-/* The exact JSON of every request that the client sends to The SSL Store (sslstore-api.md 7, 8). The texts here were
- * written by hand from that page; "@" stands for ", and blanks and line breaks between members are taken out. */
+/* The exact JSON of every request that the client sends to The SSL Store (sslstore-api.md 7, 8). The texts
+ * here were written by hand from that page; "@" stands for ", and blanks and line breaks between members are
+ * taken out. */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include "base/arena.h"
@@ -109,8 +110,9 @@ static void resend_names_one_domain_or_none(void)
 {
     struct buffer body = {0};
     request_resend(&body, &account, "4567890", "www.example.org");
-    CHECK_TEXT(wire(&body), golden("{" AUTH ",@TheSSLStoreOrderID@:@4567890@,@ResendEmailType@:@ApproverEmail@,"
-                                   "@DomainNames@:@www.example.org@}"));
+    CHECK_TEXT(wire(&body),
+               golden("{" AUTH ",@TheSSLStoreOrderID@:@4567890@,@ResendEmailType@:@ApproverEmail@,"
+                      "@DomainNames@:@www.example.org@}"));
     request_resend(&body, &account, "4567890", NULL);
     CHECK_TEXT(wire(&body),
                golden("{" AUTH ",@TheSSLStoreOrderID@:@4567890@,@ResendEmailType@:@ApproverEmail@}"));
@@ -120,24 +122,37 @@ static void resend_names_one_domain_or_none(void)
 
 static const struct product positivessl = {.code = "positivessl", .family = FAMILY_SECTIGO, .level = LEVEL_DV,
                                            .email = true, .file = true, .dns = true, .www_included = true};
-static const struct product rapidssl = {.code = "digi_rapidssl", .family = FAMILY_DIGICERT, .level = LEVEL_DV};
+static const struct product rapidssl = {
+    .code = "digi_rapidssl", .family = FAMILY_DIGICERT, .level = LEVEL_DV};
 static const struct product sectigomdc = {.code = "sectigomdc", .family = FAMILY_SECTIGO, .level = LEVEL_OV,
                                           .multi_domain = true, .organization = true};
-static const struct product mdcwildcard = {.code = "positivemdcwildcard", .family = FAMILY_SECTIGO, .level = LEVEL_DV,
-                                           .multi_domain = true, .wildcard = true};
+static const struct product mdcwildcard = {.code = "positivemdcwildcard",
+                                           .family = FAMILY_SECTIGO,
+                                           .level = LEVEL_DV,
+                                           .multi_domain = true,
+                                           .wildcard = true};
 static const struct product evssl = {.code = "sectigoevssl", .family = FAMILY_SECTIGO, .level = LEVEL_EV,
                                      .organization = true, .jurisdiction = true};
 static const struct product truebizid_ev = {.code = "digi_truebizid_ev_flex", .family = FAMILY_DIGICERT,
                                             .level = LEVEL_EV, .flex = true, .multi_domain = true,
                                             .organization = true, .title = true};
-static const struct product geotrust_flex = {.code = "digi_ssl_dv_geotrust_flex", .family = FAMILY_DIGICERT,
-                                             .level = LEVEL_DV, .flex = true, .multi_domain = true, .wildcard = true};
+static const struct product geotrust_flex = {.code = "digi_ssl_dv_geotrust_flex",
+                                             .family = FAMILY_DIGICERT,
+                                             .level = LEVEL_DV,
+                                             .flex = true,
+                                             .multi_domain = true,
+                                             .wildcard = true};
 
 static const char *street[] = {"Ring 1"};
-static const struct organization example_ltd = {
-    .name = "Example Ltd", .registration_number = "HRB 12345", .jurisdiction = {"Vienna", "Vienna", "AT"},
-    .address = {.lines = {street, 1}, .city = "Vienna", .region = "Vienna", .postal_code = "1010", .country = "AT"},
-    .phone = "+43 1 5550100"};
+static const struct organization example_ltd = {.name = "Example Ltd",
+                                                .registration_number = "HRB 12345",
+                                                .jurisdiction = {"Vienna", "Vienna", "AT"},
+                                                .address = {.lines = {street, 1},
+                                                            .city = "Vienna",
+                                                            .region = "Vienna",
+                                                            .postal_code = "1010",
+                                                            .country = "AT"},
+                                                .phone = "+43 1 5550100"};
 static const struct contact petra = {.first_name = "Petra", .last_name = "Muster", .title = "Head of IT",
                                      .email = "petra@example.com", .phone = "+43 1 5550101"};
 
@@ -153,10 +168,18 @@ static struct order_request order_of(const struct product *product, size_t count
         methods[i] = DCV_DNS;
         approvers[i] = NULL;
     }
-    return (struct order_request){.custom_order_id = "cw1-abcdefghijklmnopqrstuvwxyz234567", .product = product,
-                                  .term_months = 12, .server_count = 1, .csr = PEM, .common_name = names[0],
-                                  .names = {names, count}, .methods = methods, .approvers = approvers,
-                                  .web_server_type = "Other", .special_instructions = "", .email_language = "EN",
+    return (struct order_request){.custom_order_id = "cw1-abcdefghijklmnopqrstuvwxyz234567",
+                                  .product = product,
+                                  .term_months = 12,
+                                  .server_count = 1,
+                                  .csr = PEM,
+                                  .common_name = names[0],
+                                  .names = {names, count},
+                                  .methods = methods,
+                                  .approvers = approvers,
+                                  .web_server_type = "Other",
+                                  .special_instructions = "",
+                                  .email_language = "EN",
                                   .unique_value = "k7Qm2Zt9Xb4Rw1Ls8VdN"};
 }
 
@@ -173,31 +196,36 @@ static const char *member(const char *body, const char *name)
     const char *key = arena_printf(arena, "\"%s\":", name), *at = strstr(body, key);
     CHECK(at != NULL);
     at += strlen(key);
-    const char *end = *at == '"' ? strchr(at + 1, '"') + 1 : *at == '[' ? strchr(at, ']') + 1 : at + strcspn(at, ",}");
+    const char *end = *at == '"'   ? strchr(at + 1, '"') + 1
+                      : *at == '[' ? strchr(at, ']') + 1
+                                   : at + strcspn(at, ",}");
     return arena_strndup(arena, at, (size_t)(end - at));
 }
 
 static void a_domain_validated_order_is_written_whole(void)
 {
     struct order_request order = order_of(&positivessl, 1);
-    CHECK_TEXT(ordered(&order),
-               golden("{" AUTH ",@CustomOrderID@:@cw1-abcdefghijklmnopqrstuvwxyz234567@,@ProductCode@:@positivessl@,"
-                      "@TSSOrganizationId@:0,@ValidityPeriod@:12,@ServerCount@:1,"
-                      "@CSR@:@-----BEGIN CERTIFICATE REQUEST-----\\nMIIB+/8=\\n-----END CERTIFICATE REQUEST-----\\n@,"
-                      "@DomainName@:@www.example.org@,@WebServerType@:@Other@,@DNSNames@:[],@ReserveSANCount@:0,"
-                      "@WildcardReserveSANCount@:0,@isCUOrder@:false,@isRenewalOrder@:false,@isTrialOrder@:false,"
-                      "@RelatedTheSSLStoreOrderID@:@@,@SpecialInstructions@:@@,"
-                      "@AdminContact@:{@FirstName@:@@,@LastName@:@@,@Phone@:@@,@Fax@:@@,@Email@:@admin~example.org@,"
-                      "@Title@:@@,@OrganizationName@:@@,@AddressLine1@:@@,@AddressLine2@:@@,@City@:@@,@Region@:@@,"
-                      "@PostalCode@:@@,@Country@:@@},"
-                      "@TechnicalContact@:{@FirstName@:@@,@LastName@:@@,@Phone@:@@,@Fax@:@@,@Email@:@admin~example.org@,"
-                      "@Title@:@@,@OrganizationName@:@@,@AddressLine1@:@@,@AddressLine2@:@@,@City@:@@,@Region@:@@,"
-                      "@PostalCode@:@@,@Country@:@@},"
-                      "@ApproverEmail@:@admin~example.org@,@FileAuthDVIndicator@:false,"
-                      "@HTTPSFileAuthDVIndicator@:false,@CNAMEAuthDVIndicator@:true,"
-                      "@SignatureHashAlgorithm@:@PREFER_SHA2@,@CertTransparencyIndicator@:true,@RenewalDays@:0,"
-                      "@AddInstallationSupport@:false,@EmailLanguageCode@:@EN@,@DateTimeCulture@:@en-US@,"
-                      "@CSRUniqueValue@:@k7Qm2Zt9Xb4Rw1Ls8VdN@}"));
+    CHECK_TEXT(
+        ordered(&order),
+        golden(
+            "{" AUTH ",@CustomOrderID@:@cw1-abcdefghijklmnopqrstuvwxyz234567@,@ProductCode@:@positivessl@,"
+            "@TSSOrganizationId@:0,@ValidityPeriod@:12,@ServerCount@:1,"
+            "@CSR@:@-----BEGIN CERTIFICATE REQUEST-----\\nMIIB+/8=\\n-----END CERTIFICATE REQUEST-----\\n@,"
+            "@DomainName@:@www.example.org@,@WebServerType@:@Other@,@DNSNames@:[],@ReserveSANCount@:0,"
+            "@WildcardReserveSANCount@:0,@isCUOrder@:false,@isRenewalOrder@:false,@isTrialOrder@:false,"
+            "@RelatedTheSSLStoreOrderID@:@@,@SpecialInstructions@:@@,"
+            "@AdminContact@:{@FirstName@:@@,@LastName@:@@,@Phone@:@@,@Fax@:@@,@Email@:@admin~example.org@,"
+            "@Title@:@@,@OrganizationName@:@@,@AddressLine1@:@@,@AddressLine2@:@@,@City@:@@,@Region@:@@,"
+            "@PostalCode@:@@,@Country@:@@},"
+            "@TechnicalContact@:{@FirstName@:@@,@LastName@:@@,@Phone@:@@,@Fax@:@@,@Email@:@admin~example.org@"
+            ","
+            "@Title@:@@,@OrganizationName@:@@,@AddressLine1@:@@,@AddressLine2@:@@,@City@:@@,@Region@:@@,"
+            "@PostalCode@:@@,@Country@:@@},"
+            "@ApproverEmail@:@admin~example.org@,@FileAuthDVIndicator@:false,"
+            "@HTTPSFileAuthDVIndicator@:false,@CNAMEAuthDVIndicator@:true,"
+            "@SignatureHashAlgorithm@:@PREFER_SHA2@,@CertTransparencyIndicator@:true,@RenewalDays@:0,"
+            "@AddInstallationSupport@:false,@EmailLanguageCode@:@EN@,@DateTimeCulture@:@en-US@,"
+            "@CSRUniqueValue@:@k7Qm2Zt9Xb4Rw1Ls8VdN@}"));
 }
 
 static void an_order_with_organization_and_three_methods_is_written_whole(void)
@@ -214,26 +242,28 @@ static void an_order_with_organization_and_three_methods_is_written_whole(void)
     "{@FirstName@:@Petra@,@LastName@:@Muster@,@Phone@:@+43 1 5550101@,@Fax@:@@,@Email@:@petra~example.com@," \
     "@Title@:@Head of IT@,@OrganizationName@:@Example Ltd@,@AddressLine1@:@Ring 1@,@AddressLine2@:@@," \
     "@City@:@Vienna@,@Region@:@Vienna@,@PostalCode@:@1010@,@Country@:@AT@}"
-    CHECK_TEXT(ordered(&order),
-               golden("{" AUTH ",@CustomOrderID@:@cw1-abcdefghijklmnopqrstuvwxyz234567@,@ProductCode@:@sectigomdc@,"
-                      "@OrganizationInfo@:{@OrganizationName@:@Example Ltd@,@DUNS@:@@,@Division@:@@,"
-                      "@IncorporatingAgency@:@@,@RegistrationNumber@:@HRB 12345@,@JurisdictionCity@:@Vienna@,"
-                      "@JurisdictionRegion@:@Vienna@,@JurisdictionCountry@:@AT@,@AssumedName@:@@,"
-                      "@OrganizationAddress@:{@AddressLine1@:@Ring 1@,@AddressLine2@:@@,@AddressLine3@:@@,"
-                      "@City@:@Vienna@,@Region@:@Vienna@,@PostalCode@:@1010@,@Country@:@AT@,@Phone@:@+43 1 5550100@,"
-                      "@Fax@:@@,@LocalityName@:@Vienna@}},"
-                      "@TSSOrganizationId@:0,@ValidityPeriod@:12,@ServerCount@:2,"
-                      "@CSR@:@-----BEGIN CERTIFICATE REQUEST-----\\nMIIB+/8=\\n-----END CERTIFICATE REQUEST-----\\n@,"
-                      "@DomainName@:@www.example.org@,@WebServerType@:@Other@,"
-                      "@DNSNames@:[@example.org@,@shop.example.net@],@ReserveSANCount@:2,"
-                      "@WildcardReserveSANCount@:0,@isCUOrder@:false,@isRenewalOrder@:false,@isTrialOrder@:false,"
-                      "@RelatedTheSSLStoreOrderID@:@@,@SpecialInstructions@:@call \\@first\\@@,"
-                      "@AdminContact@:" PETRA ",@TechnicalContact@:" PETRA ","
-                      "@ApproverEmail@:@DNS,HTTP,hostmaster~example.net@,@FileAuthDVIndicator@:false,"
-                      "@HTTPSFileAuthDVIndicator@:false,@CNAMEAuthDVIndicator@:true,"
-                      "@SignatureHashAlgorithm@:@PREFER_SHA2@,@CertTransparencyIndicator@:true,@RenewalDays@:0,"
-                      "@AddInstallationSupport@:false,@EmailLanguageCode@:@EN@,@DateTimeCulture@:@en-US@,"
-                      "@CSRUniqueValue@:@k7Qm2Zt9Xb4Rw1Ls8VdN@}"));
+    CHECK_TEXT(
+        ordered(&order),
+        golden(
+            "{" AUTH ",@CustomOrderID@:@cw1-abcdefghijklmnopqrstuvwxyz234567@,@ProductCode@:@sectigomdc@,"
+            "@OrganizationInfo@:{@OrganizationName@:@Example Ltd@,@DUNS@:@@,@Division@:@@,"
+            "@IncorporatingAgency@:@@,@RegistrationNumber@:@HRB 12345@,@JurisdictionCity@:@Vienna@,"
+            "@JurisdictionRegion@:@Vienna@,@JurisdictionCountry@:@AT@,@AssumedName@:@@,"
+            "@OrganizationAddress@:{@AddressLine1@:@Ring 1@,@AddressLine2@:@@,@AddressLine3@:@@,"
+            "@City@:@Vienna@,@Region@:@Vienna@,@PostalCode@:@1010@,@Country@:@AT@,@Phone@:@+43 1 5550100@,"
+            "@Fax@:@@,@LocalityName@:@Vienna@}},"
+            "@TSSOrganizationId@:0,@ValidityPeriod@:12,@ServerCount@:2,"
+            "@CSR@:@-----BEGIN CERTIFICATE REQUEST-----\\nMIIB+/8=\\n-----END CERTIFICATE REQUEST-----\\n@,"
+            "@DomainName@:@www.example.org@,@WebServerType@:@Other@,"
+            "@DNSNames@:[@example.org@,@shop.example.net@],@ReserveSANCount@:2,"
+            "@WildcardReserveSANCount@:0,@isCUOrder@:false,@isRenewalOrder@:false,@isTrialOrder@:false,"
+            "@RelatedTheSSLStoreOrderID@:@@,@SpecialInstructions@:@call \\@first\\@@,"
+            "@AdminContact@:" PETRA ",@TechnicalContact@:" PETRA ","
+            "@ApproverEmail@:@DNS,HTTP,hostmaster~example.net@,@FileAuthDVIndicator@:false,"
+            "@HTTPSFileAuthDVIndicator@:false,@CNAMEAuthDVIndicator@:true,"
+            "@SignatureHashAlgorithm@:@PREFER_SHA2@,@CertTransparencyIndicator@:true,@RenewalDays@:0,"
+            "@AddInstallationSupport@:false,@EmailLanguageCode@:@EN@,@DateTimeCulture@:@en-US@,"
+            "@CSRUniqueValue@:@k7Qm2Zt9Xb4Rw1Ls8VdN@}"));
 }
 
 static void the_indicator_follows_the_main_name(void)
@@ -338,8 +368,8 @@ static void the_request_is_encoded_as_the_issuer_says(void)
     CHECK_TEXT(member(ordered(&order), "CSR"),
                "\"-----BEGIN CERTIFICATE REQUEST-----MIIB+/8=-----END CERTIFICATE REQUEST-----\"");
     account.csr_encoding = CSR_URL_ENCODED;
-    CHECK_TEXT(member(ordered(&order), "CSR"),
-               "\"-----BEGIN%20CERTIFICATE%20REQUEST-----%0AMIIB%2B%2F8%3D%0A-----END%20CERTIFICATE%20REQUEST-----%0A\"");
+    CHECK_TEXT(member(ordered(&order), "CSR"), "\"-----BEGIN%20CERTIFICATE%20REQUEST-----%0AMIIB%2B%2F8%3D%"
+                                               "0A-----END%20CERTIFICATE%20REQUEST-----%0A\"");
     account.csr_encoding = CSR_PEM;
 }
 
@@ -431,7 +461,8 @@ static void a_token_is_escaped_like_any_text(void)
     AUTO(secret) struct secret *token = secret_create("a\"b\\c\x01", 6);
     request_validate(&body, &account);
     CHECK_OK(request_fill(buffer_text(&body), token, "r", &filled, &err), err);
-    bool good = strstr(buffer_text(&filled), "\"AuthToken\":\"a\\\"b\\\\c\\u0001\"") != NULL && !filled.overflow;
+    bool good =
+        strstr(buffer_text(&filled), "\"AuthToken\":\"a\\\"b\\\\c\\u0001\"") != NULL && !filled.overflow;
     buffer_wipe(&filled);
     buffer_release(&body);
     CHECK(good);

@@ -1,10 +1,11 @@
-/* The tolerant reader of answers. Tolerant of spelling: member names in any case, numbers or strings, null anywhere,
- * four shapes of envelope (3.2), dates in three forms (4.7). Not tolerant of doubt: what contradicts itself, or gives a
- * member that matters twice, is MALFORMED, for money hangs on it.
+/* The tolerant reader of answers. Tolerant of spelling: member names in any case, numbers or strings, null
+ * anywhere, four shapes of envelope (3.2), dates in three forms (4.7). Not tolerant of doubt: what
+ * contradicts itself, or gives a member that matters twice, is MALFORMED, for money hangs on it.
  *
  *     {"AuthResponse": {isError, Message…}, …}      most
  *     {isError, Message…}                           flat
- *     [{"AuthResponse": {…} or null, …}, …]         lists; an error is a list of one, or an object as above */
+ *     [{"AuthResponse": {…} or null, …}, …]         lists; an error is a list of one, or an object as above
+ */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include <math.h>
@@ -131,7 +132,8 @@ static int64_t unix_time(const int date[3], const int clock[3])
     static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year = date[0], month = date[1], day = date[2];
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (year <= 1970 || month < 1 || month > 12 || day < 1 || day > days[month - 1] || (month == 2 && day == 29 && !leap))
+    if (year <= 1970 || month < 1 || month > 12 || day < 1 || day > days[month - 1] ||
+        (month == 2 && day == 29 && !leap))
         return 0; /* 1/1/1900 and 1/1/0001 are the vendor's "no date" */
     if (clock[0] > 23 || clock[1] > 59 || clock[2] > 60)
         return 0;
@@ -142,8 +144,8 @@ static int64_t unix_time(const int date[3], const int clock[3])
 static int64_t american_date(const char *at)
 {
     int date[3], clock[3] = {0};
-    if (!take_number(&at, 2, &date[1]) || !take(&at, '/') || !take_number(&at, 2, &date[2]) || !take(&at, '/') ||
-        !take_number(&at, 4, &date[0]))
+    if (!take_number(&at, 2, &date[1]) || !take(&at, '/') || !take_number(&at, 2, &date[2]) ||
+        !take(&at, '/') || !take_number(&at, 4, &date[0]))
         return 0;
     skip_blanks(&at);
     if (*at != '\0' && !take_time(&at, clock))
@@ -162,8 +164,8 @@ static int64_t american_date(const char *at)
 static int64_t iso_date(const char *at)
 {
     int date[3], clock[3] = {0}, hours = 0, minutes = 0;
-    if (!take_number(&at, 4, &date[0]) || !take(&at, '-') || !take_number(&at, 2, &date[1]) || !take(&at, '-') ||
-        !take_number(&at, 2, &date[2]))
+    if (!take_number(&at, 4, &date[0]) || !take(&at, '-') || !take_number(&at, 2, &date[1]) ||
+        !take(&at, '-') || !take_number(&at, 2, &date[2]))
         return 0;
     if ((take(&at, 'T') || take(&at, ' ')) && !take_time(&at, clock))
         return 0;
@@ -259,7 +261,8 @@ static void read_message(const struct json *envelope, struct arena *arena, struc
 }
 
 /* isError of one object: nested, flat, or both if they agree. */
-static bool read_envelope(const struct json *object, struct arena *arena, struct answer *answer, struct error *err)
+static bool read_envelope(const struct json *object, struct arena *arena, struct answer *answer,
+                          struct error *err)
 {
     const struct json *nested = json_member_nocase(object, "AuthResponse");
     const struct json *places[] = {json_is_object(nested) ? nested : NULL, object};
@@ -274,7 +277,8 @@ static bool read_envelope(const struct json *object, struct arena *arena, struct
         if (json_is_null(flag))
             continue;
         if (!json_bool(flag, &is_error))
-            return error_raise(err, ERROR_MALFORMED, "the vendor's answer has an isError that is neither true nor false");
+            return error_raise(err, ERROR_MALFORMED,
+                               "the vendor's answer has an isError that is neither true nor false");
         if (!first && before != is_error)
             return error_raise(err, ERROR_MALFORMED, "the vendor's answer contradicts itself about isError");
         first = false;
@@ -367,7 +371,8 @@ static void read_product(const struct json *product, struct arena *arena, struct
     const struct json *rows = json_member_nocase(product, "PricingInfo");
     const struct json *san = json_member_nocase(product, "IsSanEnable");
     bool free_servers = sslstore_bool(product, "isNoOfServerFree");
-    bool no_sans = json_is_bool(san) && !sslstore_bool(product, "IsSanEnable") && !sslstore_bool(product, "isFlexProduct");
+    bool flex = sslstore_bool(product, "isFlexProduct"),
+         no_sans = json_is_bool(san) && !sslstore_bool(product, "IsSanEnable");
     for (const struct json *row = *code != '\0' && json_is_array(rows) ? json_first(rows) : NULL; row != NULL;
          row = json_next(row)) {
         int months = json_is_object(row) ? small(sslstore_int(row, "NumberOfMonths", -1)) : -1;
@@ -379,8 +384,10 @@ static void read_product(const struct json *product, struct arena *arena, struct
             .servers = small(sslstore_int(row, "NumberOfServer", 1)),
             .price_cents = cents_member(row, "Price"),
             /* The twin that a product without further names includes costs nothing. */
-            .per_name_cents = no_sans ? 0 : cents_member(row, "PricePerAdditionalSAN"),
-            .per_wildcard_cents = cents_member(row, "PricePerWildcardSAN"),
+            .per_name_cents = no_sans && !flex ? 0 : cents_member(row, "PricePerAdditionalSAN"),
+            /* Only flex products count wildcards apart (8); elsewhere a wildcard is ordered as a name like
+               any other. */
+            .per_wildcard_cents = flex ? cents_member(row, "PricePerWildcardSAN") : -1,
             .per_server_cents = free_servers ? 0 : cents_member(row, "PricePerAdditionalServer"),
             .currency = sslstore_text(arena, product, "CurrencyCode"),
             .min_names = small(sslstore_int(product, "MinSan", 0)),
@@ -390,7 +397,8 @@ static void read_product(const struct json *product, struct arena *arena, struct
     }
 }
 
-bool sslstore_read_prices(const struct answer *answer, struct arena *arena, struct price_list *out, struct error *err)
+bool sslstore_read_prices(const struct answer *answer, struct arena *arena, struct price_list *out,
+                          struct error *err)
 {
     struct price_list prices = {0};
     if (answer->list == NULL)
@@ -403,11 +411,12 @@ bool sslstore_read_prices(const struct answer *answer, struct arena *arena, stru
 
 /* ---- approvers (7.7) ---- */
 
-/* Addresses from WHOIS, the vendor's own mailboxes and "none" are dropped: only the five constructed mailboxes at the
- * name itself or at a parent down to the registrable domain (BR 3.2.2.4.4). */
+/* Addresses from WHOIS, the vendor's own mailboxes and "none" are dropped: only the five constructed
+ * mailboxes at the name itself or at a parent down to the registrable domain (BR 3.2.2.4.4). */
 static bool constructed(const char *address, const char *domain, struct arena *arena)
 {
-    static const char *const mailboxes[] = {"admin", "administrator", "webmaster", "hostmaster", "postmaster"};
+    static const char *const mailboxes[] = {"admin", "administrator", "webmaster", "hostmaster",
+                                            "postmaster"};
     const char *at = strchr(address, '@');
     bool known = false;
     for (size_t i = 0; at != NULL && i < COUNT_OF(mailboxes); i++)
@@ -416,16 +425,19 @@ static bool constructed(const char *address, const char *domain, struct arena *a
     if (!known)
         return false;
     const char *name = name_without_wildcard(domain), *base = name_registrable(arena, name);
-    return text_name_within(name, at + 1) && (base == NULL ? strcmp(at + 1, name) == 0 : text_name_within(at + 1, base));
+    return text_name_within(name, at + 1) &&
+           (base == NULL ? strcmp(at + 1, name) == 0 : text_name_within(at + 1, base));
 }
 
 void sslstore_read_approvers(const struct answer *answer, const char *domain, struct arena *arena,
                              struct string_list *out)
 {
     struct string_list approvers = {0};
-    const struct json *list = answer->object != NULL ? json_member_nocase(answer->object, "ApproverEmailList") : NULL;
+    const struct json *list =
+        answer->object != NULL ? json_member_nocase(answer->object, "ApproverEmailList") : NULL;
     const char *name = text_lower(arena, domain);
-    for (const struct json *item = json_is_array(list) ? json_first(list) : NULL; item != NULL; item = json_next(item)) {
+    for (const struct json *item = json_is_array(list) ? json_first(list) : NULL; item != NULL;
+         item = json_next(item)) {
         const char *text = json_string(item);
         const char *address = text != NULL ? text_lower(arena, text_trim(arena, text)) : "";
         if (constructed(address, name, arena) && !string_list_contains(&approvers, address))
@@ -450,7 +462,8 @@ bool sslstore_read_files(const struct answer *answer, const char *vendor_order_i
     const struct json *list = json_member_nocase(answer->object, "Certificates");
     if (!answer->said && !json_is_array(list))
         return error_raise(err, ERROR_MALFORMED, "the vendor's answer to a download holds no certificates");
-    for (const struct json *file = json_is_array(list) ? json_first(list) : NULL; file != NULL; file = json_next(file)) {
+    for (const struct json *file = json_is_array(list) ? json_first(list) : NULL; file != NULL;
+         file = json_next(file)) {
         const struct json *content = json_is_object(file) ? json_member_nocase(file, "FileContent") : NULL;
         if (text_empty(json_string(content)))
             continue; /* active, and nothing there yet (12.4) */

@@ -1,5 +1,6 @@
-/* The operations of an issuer at The SSL Store. Every call is one POST with one answer; nothing here tries again. The order
- * itself goes out on a connection of its own, at most once, and not after its deadline (reliability.md 4.8). */
+/* The operations of an issuer at The SSL Store. Every call is one POST with one answer; nothing here tries
+ * again. The order itself goes out on a connection of its own, at most once, and not after its deadline
+ * (reliability.md 4.8). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,13 +28,14 @@ static void hide_token(struct http_response *response, const struct secret *toke
 {
     char *at = (char *)response->body, *end = at != NULL ? at + response->body_length : at;
     size_t length = secret_length(token);
-    while (at != NULL && length > 0 && (at = memmem(at, (size_t)(end - at), secret_bytes(token), length)) != NULL)
+    while (at != NULL && length > 0 &&
+           (at = memmem(at, (size_t)(end - at), secret_bytes(token), length)) != NULL)
         memset(at, '*', length);
 }
 
 /* One POST. True with a complete answer of whatever status. */
-static bool call_send(struct context *ctx, const struct issuer_account *account, const char *frozen, struct call *call,
-                      struct http_response *response, struct error *err)
+static bool call_send(struct context *ctx, const struct issuer_account *account, const char *frozen,
+                      struct call *call, struct http_response *response, struct error *err)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
     static const struct http_header headers[] = {
@@ -77,8 +79,8 @@ static void forget_body(struct http_response *response)
 }
 
 /* Ask and read the envelope. An isError is still the caller's to judge. */
-static bool ask(struct context *ctx, const struct issuer_account *account, struct buffer *frozen, const char *path,
-                size_t limit, struct answer *out, struct error *err)
+static bool ask(struct context *ctx, const struct issuer_account *account, struct buffer *frozen,
+                const char *path, size_t limit, struct answer *out, struct error *err)
 {
     struct call call = {.path = path, .response_limit = limit, .timeout_ms = READ_TIMEOUT_MS};
     struct http_response response;
@@ -93,10 +95,10 @@ static bool ask(struct context *ctx, const struct issuer_account *account, struc
     return error_raise(err, ERROR_MALFORMED, "the vendor's answer belongs to another request");
 }
 
-/* The same, with isError turned into an error. `refused`: what the vendor does not want and we do not know is a refusal,
- * not something to ask again. */
-static bool ask_well(struct context *ctx, const struct issuer_account *account, struct buffer *frozen, const char *path,
-                     size_t limit, bool refused, struct answer *out, struct error *err)
+/* The same, with isError turned into an error. `refused`: what the vendor does not want and we do not know is
+ * a refusal, not something to ask again. */
+static bool ask_well(struct context *ctx, const struct issuer_account *account, struct buffer *frozen,
+                     const char *path, size_t limit, bool refused, struct answer *out, struct error *err)
 {
     if (!ask(ctx, account, frozen, path, limit, out, err))
         return false;
@@ -131,7 +133,8 @@ static bool check(struct context *ctx, const struct issuer_account *account, str
     return ok || error_prefix(err, "issuer %s", account->name);
 }
 
-static bool prices(struct context *ctx, const struct issuer_account *account, struct price_list *out, struct error *err)
+static bool prices(struct context *ctx, const struct issuer_account *account, struct price_list *out,
+                   struct error *err)
 {
     struct buffer body = {0};
     struct answer answer;
@@ -151,7 +154,8 @@ static bool approvers(struct context *ctx, const struct issuer_account *account,
     request_approvers(&body, account, product, domain);
     if (!ask_well(ctx, account, &body, "order/approverlist/", 0, true, &answer, err))
         return error_prefix(err, "reading the approvers of %s", domain);
-    bool ok = answer.said || (answer.object != NULL && json_member_nocase(answer.object, "ApproverEmailList") != NULL);
+    bool ok = answer.said ||
+              (answer.object != NULL && json_member_nocase(answer.object, "ApproverEmailList") != NULL);
     if (ok)
         sslstore_read_approvers(&answer, domain, ctx->arena, out);
     else
@@ -168,9 +172,9 @@ static bool order_freeze(const struct order_request *request, const struct issue
     return request_order(out, account, request, arena, err);
 }
 
-static enum answer_class order_place(struct context *ctx, const struct issuer_account *account, const char *frozen,
-                                     const char *custom_order_id, int64_t deadline_ms, struct vendor_order *out,
-                                     const char **out_evidence, struct error *err)
+static enum answer_class order_place(struct context *ctx, const struct issuer_account *account,
+                                     const char *frozen, const char *custom_order_id, int64_t deadline_ms,
+                                     struct vendor_order *out, const char **out_evidence, struct error *err)
 {
     struct call call = {.path = "order/neworder/",
                         .once = true,
@@ -181,7 +185,8 @@ static enum answer_class order_place(struct context *ctx, const struct issuer_ac
     sslstore_read_order(NULL, ctx->arena, out);
     if (!call_send(ctx, account, frozen, &call, &response, &reason)) {
         bool not_sent = response.outcome == HTTP_NOT_SENT;
-        char *evidence = arena_printf(ctx->arena, "%s: %s", not_sent ? "not sent" : "no complete answer", reason.message);
+        char *evidence =
+            arena_printf(ctx->arena, "%s: %s", not_sent ? "not sent" : "no complete answer", reason.message);
         *out_evidence = text_clean(ctx->arena, evidence, strlen(evidence), 120);
         forget_body(&response);
         if (err != NULL)
@@ -197,17 +202,19 @@ static enum answer_class order_place(struct context *ctx, const struct issuer_ac
 /* ---- looking ---- */
 
 /* That the order in the answer is the one asked for. */
-static bool check_identity(const struct vendor_order *order, const char *vendor_order_id, const char *custom_order_id,
-                           struct error *err)
+static bool check_identity(const struct vendor_order *order, const char *vendor_order_id,
+                           const char *custom_order_id, struct error *err)
 {
     if (!text_empty(vendor_order_id) && strcmp(order->vendor_order_id, vendor_order_id) != 0)
         return error_raise(err, ERROR_MALFORMED, "order %s was asked for and order %s came", vendor_order_id,
                            order->vendor_order_id);
-    /* Asked by our id, the answer must repeat it. Asked by number, an order from the vendor's web page may have none. */
+    /* Asked by our id, the answer must repeat it. Asked by number, an order from the vendor's web page may
+     * have none. */
     bool must_repeat = text_empty(vendor_order_id);
     if (!text_empty(custom_order_id) && (must_repeat || *order->custom_order_id != '\0') &&
         strcmp(order->custom_order_id, custom_order_id) != 0)
-        return error_raise(err, ERROR_MALFORMED, "order %s came, which bears the id \"%s\" and not ours, \"%s\"",
+        return error_raise(err, ERROR_MALFORMED,
+                           "order %s came, which bears the id \"%s\" and not ours, \"%s\"",
                            order->vendor_order_id, order->custom_order_id, custom_order_id);
     return true;
 }
@@ -219,7 +226,8 @@ static bool read_status(const struct answer *answer, const char *vendor_order_id
     enum order_number number = sslstore_order_number(answer->object);
     if (answer->is_error) {
         answer_raise(answer, false, err);
-        if (err != NULL && (err->kind == ERROR_REFUSED || (err->kind == ERROR_NOT_FOUND && number != NUMBER_NONE)))
+        if (err != NULL &&
+            (err->kind == ERROR_REFUSED || (err->kind == ERROR_NOT_FOUND && number != NUMBER_NONE)))
             err->kind = ERROR_MALFORMED; /* no known way to say that there is no such order */
         return false;
     }
@@ -236,8 +244,9 @@ static bool read_status(const struct answer *answer, const char *vendor_order_id
     return true;
 }
 
-static bool order_status(struct context *ctx, const struct issuer_account *account, const char *vendor_order_id,
-                         const char *custom_order_id, struct vendor_order *out, struct error *err)
+static bool order_status(struct context *ctx, const struct issuer_account *account,
+                         const char *vendor_order_id, const char *custom_order_id, struct vendor_order *out,
+                         struct error *err)
 {
     struct buffer body = {0};
     struct answer answer;
@@ -267,8 +276,8 @@ static size_t *bucket_of(struct listing *listing, const struct vendor_order *ord
     return &listing->buckets[hash % COUNT_OF(listing->buckets)];
 }
 
-/* Orders move between pages while they are read, so one may come twice. False: it is there already. An order and its
- * reissues share the number and differ in the partner's (9). */
+/* Orders move between pages while they are read, so one may come twice. False: it is there already. An order
+ * and its reissues share the number and differ in the partner's (9). */
 static bool listing_add(struct listing *listing, struct arena *arena, const struct vendor_order *order)
 {
     size_t *bucket = bucket_of(listing, order);
@@ -283,8 +292,8 @@ static bool listing_add(struct listing *listing, struct arena *arena, const stru
 }
 
 /* `out_more`: another page may follow. */
-static bool read_page(const struct answer *answer, struct arena *arena, struct listing *listing, bool *out_more,
-                      struct error *err)
+static bool read_page(const struct answer *answer, struct arena *arena, struct listing *listing,
+                      bool *out_more, struct error *err)
 {
     size_t count = json_count(answer->list), fresh = 0;
     if (answer->list == NULL)
@@ -296,12 +305,14 @@ static bool read_page(const struct answer *answer, struct arena *arena, struct l
             return true;
         }
         if (number != NUMBER_GOOD)
-            return error_raise(err, ERROR_MALFORMED, "the vendor's list holds an order without a readable number");
+            return error_raise(err, ERROR_MALFORMED,
+                               "the vendor's list holds an order without a readable number");
         struct vendor_order order;
         sslstore_read_order(item, arena, &order);
         fresh += listing_add(listing, arena, &order);
     }
-    /* A service that knows no pages sends everything each time. One that sends the same full page again hides the rest. */
+    /* A service that knows no pages sends everything each time. One that sends the same full page again hides
+     * the rest. */
     if (fresh == 0 && count == SSLSTORE_PAGE_SIZE)
         return error_raise(err, ERROR_MALFORMED, "the vendor's list of orders repeats itself");
     *out_more = count >= SSLSTORE_PAGE_SIZE && fresh > 0;
@@ -324,7 +335,8 @@ static bool order_list(struct context *ctx, const struct issuer_account *account
         bool ok = true;
         if (answer.is_error) {
             struct error said = {0};
-            ok = answer_raise(&answer, false, &said) || said.kind == ERROR_NOT_FOUND; /* "no orders found" ends the list */
+            ok = answer_raise(&answer, false, &said) ||
+                 said.kind == ERROR_NOT_FOUND; /* "no orders found" ends the list */
             if (!ok && err != NULL)
                 *err = said;
             more = false;
@@ -342,28 +354,40 @@ static bool order_list(struct context *ctx, const struct issuer_account *account
 
 /* ---- after the order ---- */
 
-static bool order_download(struct context *ctx, const struct issuer_account *account, const char *vendor_order_id,
-                           struct span **out, size_t *out_count, struct error *err)
+static bool order_download(struct context *ctx, const struct issuer_account *account,
+                           const char *vendor_order_id, struct span **out, size_t *out_count,
+                           struct error *err)
 {
     struct buffer body = {0};
     struct answer answer;
     request_download(&body, account, vendor_order_id);
-    if (!ask_well(ctx, account, &body, "order/download/", 0, false, &answer, err))
+    if (!ask(ctx, account, &body, "order/download/", 0, &answer, err))
         return error_prefix(err, "downloading order %s", vendor_order_id);
-    bool ok = sslstore_read_files(&answer, vendor_order_id, ctx->arena, out, out_count, err);
+    bool ok = true;
+    if (!answer.is_error) {
+        ok = sslstore_read_files(&answer, vendor_order_id, ctx->arena, out, out_count, err);
+    } else if (strcasestr(answer.message, "not issued") != NULL ||
+               strcasestr(answer.message, "not yet") != NULL) {
+        *out = NULL; /* no certificate yet, told as an error */
+        *out_count = 0;
+    } else {
+        answer_raise(&answer, false, err);
+        ok = error_prefix(err, "downloading order %s", vendor_order_id);
+    }
     answer_release(&answer);
     return ok;
 }
 
-static bool order_resend(struct context *ctx, const struct issuer_account *account, const char *vendor_order_id,
-                         const char *domain, struct error *err)
+static bool order_resend(struct context *ctx, const struct issuer_account *account,
+                         const char *vendor_order_id, const char *domain, struct error *err)
 {
     struct buffer body = {0};
     struct answer answer;
     request_resend(&body, account, vendor_order_id, domain);
     if (!ask_well(ctx, account, &body, "order/resend/", 0, true, &answer, err))
         return error_prefix(err, "sending the approval mail of order %s again", vendor_order_id);
-    bool ok = answer.said || error_raise(err, ERROR_MALFORMED, "the vendor does not say whether the mail was sent");
+    bool ok =
+        answer.said || error_raise(err, ERROR_MALFORMED, "the vendor does not say whether the mail was sent");
     answer_release(&answer);
     return ok;
 }

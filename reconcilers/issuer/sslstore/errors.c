@@ -1,5 +1,5 @@
-/* What the vendor's error codes and texts mean to us (16). No complete list is public, so known words are looked for in
- * the text, the more telling ones first; what fits no row is taken as it stands. */
+/* What the vendor's error codes and texts mean to us (16). No complete list is public, so known words are
+ * looked for in the text, the more telling ones first; what fits no row is taken as it stands. */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@ static const struct sslstore_problem problems[] = {
     {-9008, NULL, ERROR_CREDENTIAL, ERROR_CREDENTIAL, wrong_pair},
     /* Validation by the authority, which also speaks of tokens and of things not found. */
     {0, "invalid_dns_txt", ERROR_REFUSED, ERROR_REFUSED, "the authority does not see the record yet"},
-    {0, "file_random_value_not_found", ERROR_REFUSED, ERROR_REFUSED, "the authority does not see the file yet"},
+    {0, "file_random_value_not_found", ERROR_REFUSED, ERROR_REFUSED,
+     "the authority does not see the file yet"},
     {0, "invalid_dns_method", ERROR_REFUSED, ERROR_REFUSED, NULL},
     {0, "domain authentication", ERROR_REFUSED, ERROR_REFUSED, NULL},
     {0, "token/authentication", ERROR_CREDENTIAL, ERROR_CREDENTIAL, wrong_pair},
@@ -35,7 +36,8 @@ static const struct sslstore_problem problems[] = {
     {0, "maintenance", ERROR_UNREACHABLE, ERROR_REFUSED, NULL},
     {0, "temporarily", ERROR_UNREACHABLE, ERROR_REFUSED, NULL},
     {0, "too many requests", ERROR_THROTTLED, ERROR_REFUSED, NULL},
-    /* The authority's words passed through: that *it* does not find something says nothing about the vendor's list. */
+    /* The authority's words passed through: that *it* does not find something says nothing about the vendor's
+       list. */
     {-9009, NULL, ERROR_MALFORMED, ERROR_REFUSED, NULL},
     {0, "not found", ERROR_NOT_FOUND, ERROR_REFUSED, NULL},
     {0, "notfound", ERROR_NOT_FOUND, ERROR_REFUSED, NULL},
@@ -55,7 +57,8 @@ static const struct sslstore_problem problems[] = {
 const struct sslstore_problem *sslstore_problem_find(int code, const char *message)
 {
     const struct sslstore_problem *row = problems;
-    while ((row->code != 0 && row->code != code) || (row->text != NULL && strcasestr(message, row->text) == NULL))
+    while ((row->code != 0 && row->code != code) ||
+           (row->text != NULL && strcasestr(message, row->text) == NULL))
         row++; /* the last row fits everything */
     return row;
 }

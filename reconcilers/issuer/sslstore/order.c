@@ -1,8 +1,9 @@
-/* The order object (9), the challenges in it (11), and what the answer to an order means (reliability.md 4.3).
+/* The order object (9), the challenges in it (11), and what the answer to an order means
+ * (reliability.md 4.3).
  *
- * Reading never fails: what is absent or unreadable is not stated. What may spend money or be published is judged
- * strictly: the order number, the echoed id, records and files of a challenge. The members Token, TokenID, TokenCode and
- * CustomerPassword are secrets of the order and are never read. */
+ * Reading never fails: what is absent or unreadable is not stated. What may spend money or be published is
+ * judged strictly: the order number, the echoed id, records and files of a challenge. The members Token,
+ * TokenID, TokenCode and CustomerPassword are secrets of the order and are never read. */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include <string.h>
@@ -24,19 +25,31 @@ static const struct {
     const char *word;
     enum vendor_phase phase;
 } major_words[] = {
-    {"Initial", VENDOR_INITIAL},     {"Pending", VENDOR_PENDING},         {"Start", VENDOR_PENDING},
-    {"Active", VENDOR_ACTIVE},       {"Valid", VENDOR_ACTIVE},            {"Enrolled", VENDOR_ACTIVE},
-    {"Complete", VENDOR_ACTIVE},     {"Completed", VENDOR_ACTIVE},        {"Issued", VENDOR_ACTIVE},
-    {"Replaced", VENDOR_ACTIVE},     {"Reissued", VENDOR_ACTIVE},         {"Cancelled", VENDOR_CANCELLED},
-    {"Canceled", VENDOR_CANCELLED},  {"Revoked", VENDOR_CANCELLED},       {"Refunded", VENDOR_CANCELLED},
-    {"Rejected", VENDOR_CANCELLED},  {"Order Rejected", VENDOR_CANCELLED}, {"CertGen_Failed", VENDOR_CANCELLED},
+    {"Initial", VENDOR_INITIAL},
+    {"Pending", VENDOR_PENDING},
+    {"Start", VENDOR_PENDING},
+    {"Active", VENDOR_ACTIVE},
+    {"Valid", VENDOR_ACTIVE},
+    {"Enrolled", VENDOR_ACTIVE},
+    {"Complete", VENDOR_ACTIVE},
+    {"Completed", VENDOR_ACTIVE},
+    {"Issued", VENDOR_ACTIVE},
+    {"Replaced", VENDOR_ACTIVE},
+    {"Reissued", VENDOR_ACTIVE},
+    {"Cancelled", VENDOR_CANCELLED},
+    {"Canceled", VENDOR_CANCELLED},
+    {"Revoked", VENDOR_CANCELLED},
+    {"Refunded", VENDOR_CANCELLED},
+    {"Rejected", VENDOR_CANCELLED},
+    {"Order Rejected", VENDOR_CANCELLED},
+    {"CertGen_Failed", VENDOR_CANCELLED},
     {"Expired", VENDOR_EXPIRED},
 };
 
 /* The value set of dcvStatus is not documented (9.2): these say yes, whatever stands between the letters. */
-static const char *const validated_words[] = {"approved",  "validated", "completed", "complete",    "valid",  "verified",
-                                              "succeeded", "success",   "successful", "satisfied", "passed", "done",
-                                              "alreadyvalidated", "prevalidated"};
+static const char *const validated_words[] = {
+    "approved", "validated",  "completed", "complete", "valid", "verified",         "succeeded",
+    "success",  "successful", "satisfied", "passed",   "done",  "alreadyvalidated", "prevalidated"};
 
 /* Lower case, letters only: "Pending Reissue", "PENDING_REISSUE" and "pending-reissue" are one word. */
 static const char *letters(struct arena *arena, const char *text)
@@ -55,7 +68,8 @@ static enum vendor_phase phase_of(const char *major, const char *minor, struct a
     for (size_t i = 0; i < COUNT_OF(major_words); i++)
         if (strcasecmp(major, major_words[i].word) == 0)
             phase = major_words[i].phase;
-    return phase == VENDOR_ACTIVE && strcmp(letters(arena, minor), "pendingreissue") == 0 ? VENDOR_REISSUING : phase;
+    return phase == VENDOR_ACTIVE && strcmp(letters(arena, minor), "pendingreissue") == 0 ? VENDOR_REISSUING
+                                                                                          : phase;
 }
 
 static bool says_validated(const char *status, struct arena *arena)
@@ -72,7 +86,8 @@ static bool says_validated(const char *status, struct arena *arena)
 /* Canonical, or lower case as far as it is one word; "" for a product title in place of a name (4.11). */
 static const char *host_name(struct arena *arena, const char *raw)
 {
-    const char *reason, *text = text_trim(arena, text_clean(arena, raw != NULL ? raw : "", raw ? strlen(raw) : 0, 300));
+    const char *reason,
+        *text = text_trim(arena, text_clean(arena, raw != NULL ? raw : "", raw ? strlen(raw) : 0, 300));
     const char *name = name_canonical(arena, text, &reason);
     return name != NULL ? name : strpbrk(text, " \t") != NULL ? "" : text_lower(arena, text);
 }
@@ -103,7 +118,8 @@ static bool printable(const char *text, size_t most, bool lines)
 {
     size_t length = 0;
     for (; text[length] != '\0'; length++)
-        if ((text[length] < ' ' || text[length] > '~') && !(lines && (text[length] == '\n' || text[length] == '\r')))
+        if ((text[length] < ' ' || text[length] > '~') &&
+            !(lines && (text[length] == '\n' || text[length] == '\r')))
             return false;
     return length > 0 && length <= most;
 }
@@ -139,7 +155,8 @@ static const char *record_type(struct arena *arena, const char *name, const char
     return strchr(value, '.') != NULL ? "CNAME" : "TXT";
 }
 
-static void set_record(struct arena *arena, struct vendor_challenge *challenge, const char *name, const char *value)
+static void set_record(struct arena *arena, struct vendor_challenge *challenge, const char *name,
+                       const char *value)
 {
     const char *reason, *domain = name_without_wildcard(challenge->domain);
     if (text_empty(value))
@@ -152,12 +169,14 @@ static void set_record(struct arena *arena, struct vendor_challenge *challenge, 
     }
     challenge->record_name = owner;
     challenge->record_type = record_type(arena, owner, value, domain, challenge->method);
-    challenge->record_value =
-        strcmp(challenge->record_type, "CNAME") == 0 ? without_dot(arena, arena_strdup(arena, value)) : arena_strdup(arena, value);
+    challenge->record_value = strcmp(challenge->record_type, "CNAME") == 0
+                                  ? without_dot(arena, arena_strdup(arena, value))
+                                  : arena_strdup(arena, value);
 }
 
 /* The bare name, whatever path comes with it (11.1); nothing that could lead elsewhere. */
-static void set_file(struct arena *arena, struct vendor_challenge *challenge, const char *name, const char *content)
+static void set_file(struct arena *arena, struct vendor_challenge *challenge, const char *name,
+                     const char *content)
 {
     if (text_empty(name) || text_empty(content))
         return;
@@ -180,7 +199,8 @@ static bool same_proof(const struct vendor_challenge *a, const struct vendor_cha
            text_equal(a->record_value, b->record_value) && text_equal(a->file_name, b->file_name);
 }
 
-static void add_challenge(struct arena *arena, struct vendor_order *order, const struct vendor_challenge *challenge)
+static void add_challenge(struct arena *arena, struct vendor_order *order,
+                          const struct vendor_challenge *challenge)
 {
     for (size_t i = 0; i < order->challenge_count; i++)
         if (same_proof(&order->challenges[i], challenge))
@@ -200,8 +220,10 @@ static void read_element(const struct json *element, struct arena *arena, struct
         .status = sslstore_text(arena, element, "dcvStatus"),
     };
     challenge.validated = says_validated(challenge.status, arena);
-    set_record(arena, &challenge, sslstore_raw(arena, element, "DNSName"), sslstore_raw(arena, element, "DNSEntry"));
-    set_file(arena, &challenge, sslstore_raw(arena, element, "FileName"), sslstore_raw(arena, element, "FileContents"));
+    set_record(arena, &challenge, sslstore_raw(arena, element, "DNSName"),
+               sslstore_raw(arena, element, "DNSEntry"));
+    set_file(arena, &challenge, sslstore_raw(arena, element, "FileName"),
+             sslstore_raw(arena, element, "FileContents"));
     add_challenge(arena, order, &challenge);
 }
 
@@ -270,8 +292,10 @@ static void read_order_level(const struct json *object, struct arena *arena, str
     struct vendor_challenge *dns_of = main_challenge(order, false), *file_of = main_challenge(order, true);
     if (dns_of != NULL)
         dns.method = dns_of->method;
-    set_record(arena, &dns, sslstore_raw(arena, object, "CNAMEAuthName"), sslstore_raw(arena, object, "CNAMEAuthValue"));
-    set_file(arena, &file, sslstore_raw(arena, object, "AuthFileName"), sslstore_raw(arena, object, "AuthFileContent"));
+    set_record(arena, &dns, sslstore_raw(arena, object, "CNAMEAuthName"),
+               sslstore_raw(arena, object, "CNAMEAuthValue"));
+    set_file(arena, &file, sslstore_raw(arena, object, "AuthFileName"),
+             sslstore_raw(arena, object, "AuthFileContent"));
     if (dns.record_name != NULL && !listed(order, &dns)) {
         if (dns_of != NULL) {
             dns_of->record_name = dns.record_name;
@@ -297,7 +321,8 @@ static void read_order_level(const struct json *object, struct arena *arena, str
 static void read_challenges(const struct json *object, struct arena *arena, struct vendor_order *order)
 {
     const struct json *status = json_member_nocase(object, "OrderStatus");
-    const struct json *list = json_is_object(status) ? json_member_nocase(status, "DomainAuthVettingStatus") : NULL;
+    const struct json *list =
+        json_is_object(status) ? json_member_nocase(status, "DomainAuthVettingStatus") : NULL;
     for (const struct json *element = json_is_array(list) ? json_first(list) : NULL; element != NULL;
          element = json_next(element))
         if (json_is_object(element))
@@ -313,16 +338,18 @@ static const char *read_notes(const struct json *status, struct arena *arena)
     struct string_list notes = {0};
     static const struct {
         const char *list, *first, *second;
-    } sources[] = {{"AuthenticationStatuses", "AuthenticationStep", "Status"}, {"OrderNotes", "Comments", NULL}};
+    } sources[] = {{"AuthenticationStatuses", "AuthenticationStep", "Status"},
+                   {"OrderNotes", "Comments", NULL}};
     const char *comment = sslstore_text(arena, status, "AuthenticationComments");
     if (*comment != '\0')
         string_list_push(arena, &notes, comment);
     for (size_t i = 0; json_is_object(status) && i < COUNT_OF(sources); i++) {
         const struct json *list = json_member_nocase(status, sources[i].list);
-        for (const struct json *item = json_is_array(list) ? json_first(list) : NULL; item != NULL && notes.count < 8;
-             item = json_next(item)) {
+        for (const struct json *item = json_is_array(list) ? json_first(list) : NULL;
+             item != NULL && notes.count < 8; item = json_next(item)) {
             const char *first = sslstore_text(arena, item, sources[i].first);
-            const char *second = sources[i].second != NULL ? sslstore_text(arena, item, sources[i].second) : "";
+            const char *second =
+                sources[i].second != NULL ? sslstore_text(arena, item, sources[i].second) : "";
             if (*first != '\0')
                 string_list_push(arena, &notes,
                                  *second != '\0' ? arena_printf(arena, "%s: %s", first, second) : first);
@@ -349,7 +376,8 @@ static const char *serial_number(struct arena *arena, const char *text)
 
 enum order_number sslstore_order_number(const struct json *object)
 {
-    const struct json *value = json_is_object(object) ? json_member_nocase(object, "TheSSLStoreOrderID") : NULL;
+    const struct json *value =
+        json_is_object(object) ? json_member_nocase(object, "TheSSLStoreOrderID") : NULL;
     int64_t number;
     const char *text = json_string(value);
     if (json_is_null(value) || (text != NULL && *text == '\0'))
@@ -365,8 +393,9 @@ void sslstore_read_order(const struct json *object, struct arena *arena, struct 
 {
     const struct json *status = json_is_object(object) ? json_member_nocase(object, "OrderStatus") : NULL;
     struct vendor_order order = {
-        .vendor_order_id =
-            sslstore_order_number(object) == NUMBER_GOOD ? sslstore_text(arena, object, "TheSSLStoreOrderID") : "",
+        .vendor_order_id = sslstore_order_number(object) == NUMBER_GOOD
+                               ? sslstore_text(arena, object, "TheSSLStoreOrderID")
+                               : "",
         .custom_order_id = sslstore_raw(arena, object, "CustomOrderID"),
         .partner_order_id = sslstore_text(arena, object, "PartnerOrderID"),
         .ca_order_id = sslstore_text(arena, object, "VendorOrderID"),
@@ -379,11 +408,13 @@ void sslstore_read_order(const struct json *object, struct arena *arena, struct 
         .subscription_ends_at = sslstore_date_of(object, "OrderExpiryDate"),
         .certificate_ends_at = sslstore_date_of(object, "CertificateEndDate"),
         .term_months = (int)sslstore_int(object, "Validity", 0),
-        .amount_cents = json_is_object(object) ? sslstore_cents(json_member_nocase(object, "OrderAmount")) : -1,
+        .amount_cents =
+            json_is_object(object) ? sslstore_cents(json_member_nocase(object, "OrderAmount")) : -1,
         .currency = sslstore_text(arena, object, "CurrencyCode"),
         .serial = serial_number(arena, sslstore_text(arena, object, "SerialNumber")),
     };
-    /* Not trimmed, for it is compared byte for byte; cleaning leaves every id of ours as it is and makes no other equal. */
+    /* Not trimmed, for it is compared byte for byte; cleaning leaves every id of ours as it is and makes no
+     * other equal. */
     const char *id = order.custom_order_id;
     order.custom_order_id = id != NULL ? text_clean(arena, id, strlen(id), 0) : "";
     order.phase = phase_of(order.major_status, order.minor_status, arena);
@@ -405,7 +436,8 @@ bool sslstore_http_status(const struct http_response *response, struct error *er
     if (status == 200)
         return true;
     if (status == 401 || status == 403)
-        return error_raise(err, ERROR_CREDENTIAL, "the vendor does not accept the credentials (HTTP %d)", status);
+        return error_raise(err, ERROR_CREDENTIAL, "the vendor does not accept the credentials (HTTP %d)",
+                           status);
     if (status == 429 || status == 503) {
         error_raise(err, ERROR_THROTTLED, "the vendor asks us to wait (HTTP %d)", status);
         int64_t wait_s = response->retry_after_s;
@@ -416,10 +448,14 @@ bool sslstore_http_status(const struct http_response *response, struct error *er
     if (status >= 500)
         return error_raise(err, ERROR_UNREACHABLE, "the vendor's service has a fault (HTTP %d)", status);
     if (status >= 300 && status < 400)
-        return error_raise(err, ERROR_MALFORMED, "the vendor's address leads elsewhere (HTTP %d), which is not followed; "
-                           "is the endpoint's URL right?", status);
-    return error_raise(err, ERROR_MALFORMED, "the vendor does not know this address or request (HTTP %d); is the "
-                       "endpoint's URL right?", status);
+        return error_raise(err, ERROR_MALFORMED,
+                           "the vendor's address leads elsewhere (HTTP %d), which is not followed; "
+                           "is the endpoint's URL right?",
+                           status);
+    return error_raise(err, ERROR_MALFORMED,
+                       "the vendor does not know this address or request (HTTP %d); is the "
+                       "endpoint's URL right?",
+                       status);
 }
 
 /* A sign that the vendor made something all the same: an order number of any kind. */
@@ -438,8 +474,8 @@ static bool holds_number(const struct answer *answer)
     return false;
 }
 
-static enum answer_class judge(const struct answer *answer, const char *custom_order_id, const char *replay_token,
-                               const struct vendor_order *order, struct error *err)
+static enum answer_class judge(const struct answer *answer, const char *custom_order_id,
+                               const char *replay_token, const struct vendor_order *order, struct error *err)
 {
     const char *odd = NULL;
     if (!answer->said)
@@ -457,7 +493,8 @@ static enum answer_class judge(const struct answer *answer, const char *custom_o
     else if (odd == NULL && sslstore_order_number(answer->object) != NUMBER_GOOD)
         odd = "holds no readable order number";
     else if (odd == NULL && strcmp(order->custom_order_id, custom_order_id) != 0)
-        odd = *order->custom_order_id == '\0' ? "does not repeat our order id" : "repeats another order id than ours";
+        odd = *order->custom_order_id == '\0' ? "does not repeat our order id"
+                                              : "repeats another order id than ours";
     if (odd == NULL)
         return ANSWER_ACCEPTED;
     error_raise(err, ERROR_MALFORMED, "the vendor's answer to the order %s%s%s", odd,
@@ -480,9 +517,10 @@ enum answer_class sslstore_classify(const struct http_response *response, const 
         class = judge(&answer, custom_order_id, replay_token, out, &reason);
         answer_release(&answer);
     }
-    char *evidence = arena_printf(arena, "HTTP %d, %s%s%s%s%s", response->status, words[class],
-                                  *out->vendor_order_id != '\0' ? ", order " : "", out->vendor_order_id,
-                                  class == ANSWER_ACCEPTED ? "" : ": ", class == ANSWER_ACCEPTED ? "" : reason.message);
+    char *evidence =
+        arena_printf(arena, "HTTP %d, %s%s%s%s%s", response->status, words[class],
+                     *out->vendor_order_id != '\0' ? ", order " : "", out->vendor_order_id,
+                     class == ANSWER_ACCEPTED ? "" : ": ", class == ANSWER_ACCEPTED ? "" : reason.message);
     *out_evidence = text_clean(arena, evidence, strlen(evidence), 120);
     if (class != ANSWER_ACCEPTED && err != NULL)
         *err = reason;

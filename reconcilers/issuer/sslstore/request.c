@@ -1,9 +1,10 @@
-/* Bodies of requests (7, 8). Every one is built with marks in place of the token and of the correlation value; the bytes
- * of an order are therefore frozen, hashed and stored without a secret, and sent as they were stored.
+/* Bodies of requests (7, 8). Every one is built with marks in place of the token and of the correlation
+ * value; the bytes of an order are therefore frozen, hashed and stored without a secret, and sent as they
+ * were stored.
  *
- * What a manifest does not say is filled in as the vendor's practical minimum asks (8.4): with no contact named, both
- * contacts hold one e-mail address and nothing else, admin@<registrable domain of the common name>, which is one of the
- * five constructed mailboxes; with one contact named, it stands for both. */
+ * What a manifest does not say is filled in as the vendor's practical minimum asks (8.4): with no contact
+ * named, both contacts hold one e-mail address and nothing else, admin@<registrable domain of the common
+ * name>, which is one of the five constructed mailboxes; with one contact named, it stands for both. */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include <stdio.h>
@@ -43,8 +44,8 @@ static struct json_writer begin(struct buffer *out, const struct issuer_account 
     return w;
 }
 
-bool request_fill(const char *frozen, const struct secret *token, const char *replay_token, struct buffer *out,
-                  struct error *err)
+bool request_fill(const char *frozen, const struct secret *token, const char *replay_token,
+                  struct buffer *out, struct error *err)
 {
     const char *first = strstr(frozen, SSLSTORE_MARK_TOKEN);
     const char *second = first != NULL ? strstr(first, SSLSTORE_MARK_REPLAY) : NULL;
@@ -116,7 +117,8 @@ static void put_date(struct json_writer *w, const char *name, int64_t unix_s)
     json_put_raw(w, date);
 }
 
-void request_list(struct buffer *out, const struct issuer_account *account, int64_t from, int64_t to, int page)
+void request_list(struct buffer *out, const struct issuer_account *account, int64_t from, int64_t to,
+                  int page)
 {
     struct json_writer w = begin(out, account);
     if (from != 0 || to != 0) {
@@ -154,7 +156,8 @@ void request_resend(struct buffer *out, const struct issuer_account *account, co
 static const char *or_empty(const char *text) { return text != NULL ? text : ""; }
 static const char *first_of(const char *a, const char *b) { return !text_empty(a) ? a : or_empty(b); }
 
-/* A multi-domain product takes a list of names; the twin of the common name, which others include, is not listed. */
+/* A multi-domain product takes a list of names; the twin of the common name, which others include, is not
+ * listed. */
 static bool takes_list(const struct product *product) { return product->multi_domain || product->flex; }
 
 static const char *constructed_address(struct arena *arena, const char *common_name)
@@ -170,7 +173,8 @@ struct person {
     const struct postal_address *address;
 };
 
-static struct person person_of(const struct contact *contact, const struct order_request *order, struct arena *arena)
+static struct person person_of(const struct contact *contact, const struct order_request *order,
+                               struct arena *arena)
 {
     static const struct postal_address nowhere = {0};
     const char *email = constructed_address(arena, order->common_name);
@@ -185,7 +189,8 @@ static struct person person_of(const struct contact *contact, const struct order
         .email = first_of(contact->email, email),
         .phone = first_of(contact->phone, organization != NULL ? organization->phone : NULL),
         .fax = or_empty(contact->fax),
-        .organization = first_of(contact->organization_name, organization != NULL ? organization->name : NULL),
+        .organization =
+            first_of(contact->organization_name, organization != NULL ? organization->name : NULL),
         .address = own_address || organization == NULL ? &contact->address : &organization->address,
     };
 }
@@ -239,12 +244,14 @@ static void put_organization(struct json_writer *w, const struct organization *o
     json_string_member(w, "Country", or_empty(organization->address.country));
     json_string_member(w, "Phone", or_empty(organization->phone));
     json_string_member(w, "Fax", or_empty(organization->fax));
-    json_string_member(w, "LocalityName", or_empty(organization->address.city)); /* some products read only this (6.2) */
+    json_string_member(w, "LocalityName",
+                       or_empty(organization->address.city)); /* some products read only this (6.2) */
     json_end_object(w);
     json_end_object(w);
 }
 
-/* An organization that the vendor has registered (DigiCert family only) is named by its number, and nothing else. */
+/* An organization that the vendor has registered (DigiCert family only) is named by its number, and nothing
+ * else. */
 static bool registered(const struct order_request *order)
 {
     return order->product->family == FAMILY_DIGICERT && order->organization != NULL &&
@@ -264,7 +271,8 @@ static bool check_needs(const struct order_request *order, const struct person *
     static const struct organization none = {0};
     bool block = product->organization && !registered(order), digicert = product->family == FAMILY_DIGICERT;
     if (product->organization && org == NULL)
-        return error_raise(err, ERROR_MANIFEST, "%s needs an organization: give organizationRef", product->code);
+        return error_raise(err, ERROR_MANIFEST, "%s needs an organization: give organizationRef",
+                           product->code);
     const struct organization *o = org != NULL ? org : &none;
     const struct need needs[] = {
         {block, o->name, "the organization's name"},
@@ -274,7 +282,8 @@ static bool check_needs(const struct order_request *order, const struct person *
         {block, o->address.postal_code, "the organization's address (postalCode)"},
         {block, o->address.country, "the organization's address (country)"},
         {block, o->phone, "the organization's phone"},
-        {block && product->jurisdiction, o->jurisdiction.country, "the organization's jurisdiction (country)"},
+        {block && product->jurisdiction, o->jurisdiction.country,
+         "the organization's jurisdiction (country)"},
         {block && digicert, admin->first_name, "the admin contact's firstName"},
         {block && digicert, admin->last_name, "the admin contact's lastName"},
         {block && digicert, admin->phone, "the admin contact's phone"},
@@ -293,11 +302,14 @@ static bool check_methods(const struct order_request *order, struct error *err)
         const char *name = order->names.items[i];
         if (method == DCV_UNSET || method >= DCV_METHOD_COUNT)
             return error_raise(err, ERROR_MANIFEST, "no validation method for %s", name);
-        if (method != order->methods[0] && (order->product->family == FAMILY_DIGICERT || !takes_list(order->product)))
-            return error_raise(err, ERROR_MANIFEST, "%s takes one validation method for all names: %s differs",
+        if (method != order->methods[0] &&
+            (order->product->family == FAMILY_DIGICERT || !takes_list(order->product)))
+            return error_raise(err, ERROR_MANIFEST,
+                               "%s takes one validation method for all names: %s differs",
                                order->product->code, name);
         if ((method == DCV_HTTP || method == DCV_HTTPS) && name_is_wildcard(name))
-            return error_raise(err, ERROR_MANIFEST, "%s cannot be validated by a file: use DNS or Email", name);
+            return error_raise(err, ERROR_MANIFEST, "%s cannot be validated by a file: use DNS or Email",
+                               name);
         if (method != DCV_EMAIL)
             continue;
         if (text_empty(order->approvers[i]) || strpbrk(order->approvers[i], ",<> \r\n") != NULL)
@@ -311,10 +323,12 @@ static char *approver_email(const struct order_request *order, struct arena *are
 {
     static const char *const words[2][DCV_METHOD_COUNT] = {
         [FAMILY_SECTIGO] = {[DCV_DNS] = "DNS", [DCV_HTTP] = "HTTP", [DCV_HTTPS] = "HTTPS"},
-        [FAMILY_DIGICERT] = {[DCV_DNS] = "DNS", [DCV_HTTP] = "HTTP", [DCV_HTTPS] = "HTTP"}, /* no word for HTTPS */
+        [FAMILY_DIGICERT] =
+            {[DCV_DNS] = "DNS", [DCV_HTTP] = "HTTP", [DCV_HTTPS] = "HTTP"}, /* no word for HTTPS */
     };
     enum dcv_method main_method = order->methods[0];
-    if (!takes_list(order->product)) /* an address even where a file or record proves the name: empty is unproven */
+    if (!takes_list(
+            order->product)) /* an address even where a file or record proves the name: empty is unproven */
         return main_method == DCV_EMAIL ? arena_strdup(arena, order->approvers[0])
                                         : arena_strdup(arena, constructed_address(arena, order->common_name));
     if (main_method == DCV_EMAIL && order->product->family == FAMILY_DIGICERT)
@@ -385,7 +399,8 @@ static void put_order(struct json_writer *w, const struct order_request *order, 
     if (order->organization != NULL && product->organization && !registered(order))
         put_organization(w, order->organization);
     json_int_member(w, "TSSOrganizationId",
-                    product->organization && registered(order) ? order->organization->vendor_organization_id : 0);
+                    product->organization && registered(order) ? order->organization->vendor_organization_id
+                                                               : 0);
     json_int_member(w, "ValidityPeriod", order->term_months);
     json_int_member(w, "ServerCount", order->server_count);
     json_string_member(w, "CSR", encode_csr(order->csr, encoding, arena));
@@ -417,12 +432,12 @@ static void put_order(struct json_writer *w, const struct order_request *order, 
 static bool unique_value_usable(const char *value)
 {
     size_t length = strlen(or_empty(value));
-    return length <= 20 && strspn(or_empty(value), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") ==
-                               length;
+    return length <= 20 && strspn(or_empty(value),
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == length;
 }
 
-bool request_order(struct buffer *out, const struct issuer_account *account, const struct order_request *order,
-                   struct arena *arena, struct error *err)
+bool request_order(struct buffer *out, const struct issuer_account *account,
+                   const struct order_request *order, struct arena *arena, struct error *err)
 {
     if (text_empty(order->custom_order_id) || text_empty(order->csr) || order->names.count == 0 ||
         text_empty(order->common_name) || strcmp(order->names.items[0], order->common_name) != 0 ||
@@ -431,7 +446,8 @@ bool request_order(struct buffer *out, const struct issuer_account *account, con
     if (order->term_months <= 0)
         return error_raise(err, ERROR_MANIFEST, "the term of the order is not known");
     struct person admin = person_of(order->admin != NULL ? order->admin : order->technical, order, arena);
-    struct person technical = person_of(order->technical != NULL ? order->technical : order->admin, order, arena);
+    struct person technical =
+        person_of(order->technical != NULL ? order->technical : order->admin, order, arena);
     if (!check_needs(order, &admin, err) || !check_methods(order, err))
         return false;
     struct json_writer w = begin(out, account);

@@ -1,6 +1,7 @@
-/* The SSL Store's REST API (reference: sslstore-api.md; numbers in comments are its sections). What the files of this
- * folder share: request.c writes bodies, answer.c and order.c read what comes back, errors.c knows the vendor's texts,
- * client.c sends. Only client.c touches the network; everything else is pure and can be tested with bytes alone. */
+/* The SSL Store's REST API (reference: sslstore-api.md; numbers in comments are its sections). What the files
+ * of this folder share: request.c writes bodies, answer.c and order.c read what comes back, errors.c knows
+ * the vendor's texts, client.c sends. Only client.c touches the network; everything else is pure and can be
+ * tested with bytes alone. */
 #pragma once
 
 #include "base/error.h"
@@ -36,7 +37,8 @@ struct answer {
     const char *message;       /* cleaned; "" */
     const char *replay_token;  /* the echo; "" */
 };
-/* Fails: MALFORMED (no JSON, a page, two members that differ only in case where it matters, contradicting isError). */
+/* Fails: MALFORMED (no JSON, a page, two members that differ only in case where it matters, contradicting
+ * isError). */
 bool answer_read(const char *text, size_t length, struct arena *arena, struct answer *out, struct error *err);
 void answer_release(struct answer *answer);
 /* Turn isError into an error of ours; always false. */
@@ -44,14 +46,16 @@ bool answer_raise(const struct answer *answer, bool ordering, struct error *err)
 
 /* Members are found without regard to case; null, absent and a wrong type are all "not there". */
 const char *sslstore_text(struct arena *arena, const struct json *object, const char *name); /* cleaned; "" */
-const char *sslstore_raw(struct arena *arena, const struct json *object, const char *name);  /* as delivered; NULL */
+const char *sslstore_raw(struct arena *arena, const struct json *object,
+                         const char *name); /* as delivered; NULL */
 int64_t sslstore_int(const struct json *object, const char *name, int64_t fallback);
 bool sslstore_bool(const struct json *object, const char *name);
 int64_t sslstore_cents(const struct json *value);           /* -1: not stated or unreadable */
 int64_t sslstore_date(const char *text);                    /* Unix seconds; 0: none (4.7) */
 int64_t sslstore_date_of(const struct json *object, const char *name); /* prefers <name>InUTC */
 
-bool sslstore_read_prices(const struct answer *answer, struct arena *arena, struct price_list *out, struct error *err);
+bool sslstore_read_prices(const struct answer *answer, struct arena *arena, struct price_list *out,
+                          struct error *err);
 /* Only constructed addresses at an authorization domain of `domain` (7.7). */
 void sslstore_read_approvers(const struct answer *answer, const char *domain, struct arena *arena,
                              struct string_list *out);
@@ -61,7 +65,11 @@ bool sslstore_read_files(const struct answer *answer, const char *vendor_order_i
 
 /* ---- order.c: the order object (9 – 11), and what the answer to an order means (reliability.md 4.3) ---- */
 
-enum order_number { NUMBER_NONE, NUMBER_GOOD, NUMBER_ODD /* something is there, and it is no 1 to 19 digits */ };
+enum order_number {
+    NUMBER_NONE,
+    NUMBER_GOOD,
+    NUMBER_ODD /* something is there, and it is no 1 to 19 digits */
+};
 enum order_number sslstore_order_number(const struct json *object);
 void sslstore_read_order(const struct json *object, struct arena *arena, struct vendor_order *out);
 /* `response` is complete; `replay_token` is what was sent. Never gives NOT_SENT. */
@@ -73,10 +81,10 @@ bool sslstore_http_status(const struct http_response *response, struct error *er
 
 /* ---- request.c: bodies ---- */
 
-/* Two values stand in a body only at the moment of sending; until then a mark holds their place. A mark begins a JSON
- * string with an escape that JSON does not have. No text, whatever a manifest says, can produce it: the writer puts a
- * backslash in front of every quotation mark and doubles every backslash. For the same reason a body with marks is no
- * JSON, and would be refused if it were ever sent. */
+/* Two values stand in a body only at the moment of sending; until then a mark holds their place. A mark
+ * begins a JSON string with an escape that JSON does not have. No text, whatever a manifest says, can produce
+ * it: the writer puts a backslash in front of every quotation mark and doubles every backslash. For the same
+ * reason a body with marks is no JSON, and would be refused if it were ever sent. */
 #define SSLSTORE_MARK_TOKEN "\"\\!auth-token\""
 #define SSLSTORE_MARK_REPLAY "\"\\!replay-token\""
 
@@ -86,14 +94,16 @@ void request_approvers(struct buffer *out, const struct issuer_account *account,
                        const char *domain);
 void request_status(struct buffer *out, const struct issuer_account *account, const char *vendor_order_id,
                     const char *custom_order_id);
-void request_list(struct buffer *out, const struct issuer_account *account, int64_t from, int64_t to, int page);
+void request_list(struct buffer *out, const struct issuer_account *account, int64_t from, int64_t to,
+                  int page);
 void request_download(struct buffer *out, const struct issuer_account *account, const char *vendor_order_id);
 void request_resend(struct buffer *out, const struct issuer_account *account, const char *vendor_order_id,
                     const char *domain);
 /* Fails: MANIFEST (what the product needs and is missing). */
-bool request_order(struct buffer *out, const struct issuer_account *account, const struct order_request *order,
-                   struct arena *arena, struct error *err);
-/* Put the two values in. `out` is to be wiped; nothing of it lies elsewhere. Fails: INTERNAL (marks missing). */
-bool request_fill(const char *frozen, const struct secret *token, const char *replay_token, struct buffer *out,
-                  struct error *err);
+bool request_order(struct buffer *out, const struct issuer_account *account,
+                   const struct order_request *order, struct arena *arena, struct error *err);
+/* Put the two values in. `out` is to be wiped; nothing of it lies elsewhere. Fails: INTERNAL (marks missing).
+ */
+bool request_fill(const char *frozen, const struct secret *token, const char *replay_token,
+                  struct buffer *out, struct error *err);
 enum { SSLSTORE_PAGE_SIZE = 100 };
