@@ -154,11 +154,9 @@ static bool descend(struct context *ctx, const struct propagation_world *world, 
     for (int step = 0; step < REFERRALS_MAX; step++) {
         struct dns_answer answer;
         const char *child = NULL;
-        for (size_t i = 0; i < servers->count; i++) {
-            if (dns_ask(&servers->items[i], name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, NULL)) {
+        for (size_t i = 0; i < servers->count && child == NULL; i++) { /* one may serve the child too, and not refer */
+            if (dns_ask(&servers->items[i], name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, NULL))
                 child = referral_of(&answer, zone, name);
-                break;
-            }
         }
         if (child == NULL)
             return true;

@@ -289,7 +289,10 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
         }
         break;
     }
-    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s", link->server.host, name);
+    /* PowerDNS refuses questions signed with a key unknown to it as it refuses those for foreign zones. */
+    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s%s%s%s", link->server.host, name,
+                       link->is_signed ? ", or does not accept key \"" : "",
+                       link->is_signed ? link->tsig.key_name : "", link->is_signed ? "\"" : "");
 }
 
 /* A name below a delegation is taken by the server and never seen: refused beforehand. */
