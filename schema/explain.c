@@ -183,15 +183,13 @@ static bool unknown_kind(const char *word, struct error *err)
 static bool explain_below(const struct field_table *top, const struct field_table *inner, const char *path, int width,
                           struct buffer *out, struct arena *arena, struct error *err)
 {
-    const struct field_table *parent = NULL, *shown = top;
+    const struct field_table *shown = top;
     const struct field *field = NULL;
     if (path[0] != '\0') {
-        field = field_find(top, path, &parent);
-        if (field == NULL && parent == top && inner != top) {
-            field = field_find(inner, path, &parent);
-            if (field != NULL)
-                path = arena_printf(arena, "spec.%s", path);
-        }
+        const char *first = arena_strndup(arena, path, strcspn(path, ".["));
+        if (field_find(top, first, NULL) == NULL && field_find(inner, first, NULL) != NULL)
+            path = arena_printf(arena, "spec.%s", path);
+        field = field_find(top, path, NULL);
         if (field == NULL)
             return unknown_path(top, path, arena, err);
         shown = table_of(field);

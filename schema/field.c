@@ -174,7 +174,11 @@ static const char *nearest_in(const struct field_table *table, const char *word,
     const char **names = arena_array(arena, table->count + 1, sizeof *names);
     for (size_t i = 0; i < table->count; i++)
         names[i] = table->fields[i].name;
-    return text_nearest(word, (const char *const *)names, table->count);
+    const char *near = text_nearest(word, (const char *const *)names, table->count);
+    for (size_t i = 0; near == NULL && strlen(word) >= 4 && i < table->count; i++)
+        if (text_has_prefix(names[i], word))
+            near = names[i];
+    return near;
 }
 
 static const struct field *field_named(const struct field_table *table, const char *name)
@@ -510,7 +514,10 @@ bool field_decode_object(const struct decoder *d, const struct field_table *tabl
         }
         const struct field *field = &table->fields[next % table->count];
         next = next % table->count + 1;
-        given |= UINT64_C(1) << (field - table->fields);
+        uint64_t bit = UINT64_C(1) << (field - table->fields);
+        if (given & bit)
+            continue; /* given twice: reported when the tree was read */
+        given |= bit;
         const struct field_frame at = {frame, field->name, -1, field->table};
         ok = decode_value(d, field, child, &at, out) && ok;
     }
