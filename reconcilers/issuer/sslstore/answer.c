@@ -8,7 +8,6 @@
  */
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +90,7 @@ int64_t sslstore_cents(const struct json *value)
         return cents_of_text(text);
     if (!json_double(value, &number) || !(number >= 0 && number <= 1e12))
         return -1;
-    return llround(number * 100);
+    return (int64_t)(number * 100 + 0.5);
 }
 
 /* ---- dates (4.7) ---- */
