@@ -19,26 +19,27 @@ struct range {
 static const struct range closed_ranges[] = {
     {false, 8, {0}},
     {false, 8, {10}},
-    {false, 10, {100, 64}},              /* shared by carriers (RFC 6598) */
+    {false, 10, {100, 64}}, /* shared by carriers (RFC 6598) */
     {false, 8, {127}},
-    {false, 16, {169, 254}},             /* link-local, and most clouds' metadata */
+    {false, 16, {169, 254}}, /* link-local, and most clouds' metadata */
     {false, 12, {172, 16}},
     {false, 24, {192, 0, 0}},
     {false, 16, {192, 168}},
-    {false, 15, {198, 18}},              /* benchmarks (RFC 2544) */
-    {false, 32, {168, 63, 129, 16}},     /* Azure's host agent */
-    {false, 4, {224}},                   /* multicast */
+    {false, 15, {198, 18}},          /* benchmarks (RFC 2544) */
+    {false, 32, {168, 63, 129, 16}}, /* Azure's host agent */
+    {false, 4, {224}},               /* multicast */
     {false, 4, {240}},
-    {true, 127, {0}},                    /* :: and ::1 */
-    {true, 64, {0x01, 0x00}},            /* discard (RFC 6666) */
+    {true, 127, {0}},                     /* :: and ::1 */
+    {true, 64, {0x01, 0x00}},             /* discard (RFC 6666) */
     {true, 32, {0x20, 0x01, 0x00, 0x00}}, /* Teredo: hides an IPv4 address */
-    {true, 7, {0xfc}},                   /* unique local */
-    {true, 10, {0xfe, 0x80}},            /* link-local */
-    {true, 10, {0xfe, 0xc0}},            /* site-local, withdrawn */
-    {true, 8, {0xff}},                   /* multicast */
+    {true, 7, {0xfc}},                    /* unique local */
+    {true, 10, {0xfe, 0x80}},             /* link-local */
+    {true, 10, {0xfe, 0xc0}},             /* site-local, withdrawn */
+    {true, 8, {0xff}},                    /* multicast */
 };
 
-/* The bytes that count: an IPv4 address carried in ::ffff:0:0/96, 64:ff9b::/96 or 2002::/16 is that address. */
+/* The bytes that count: an IPv4 address carried in ::ffff:0:0/96, 64:ff9b::/96 or 2002::/16 is that
+ * address. */
 static bool address_bytes(const struct sockaddr *address, bool *out_ipv6, unsigned char out[16])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -174,7 +175,8 @@ bool address_in_ranges(const struct sockaddr *address, const struct string_list 
 
 bool address_has_route(const struct sockaddr *address)
 {
-    socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socklen_t length = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                      : sizeof(struct sockaddr_in);
     int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
@@ -191,5 +193,6 @@ bool address_check(const struct sockaddr *address, const struct string_list *all
     address_to_text(address, text);
     return error_raise(err, ERROR_CONFIG,
                        "%s is no public address, and nothing is sent there; if it is meant, add it to "
-                       "`allowAddresses` in the operator's file", text);
+                       "`allowAddresses` in the operator's file",
+                       text);
 }

@@ -16,10 +16,11 @@ bool address_from_text(const char *host, int port, struct sockaddr_storage *out)
 void address_to_text(const struct sockaddr *address, char out[64]);
 /* Same family, host and port. */
 bool address_equal(const struct sockaddr *a, const struct sockaddr *b);
-/* Neither loopback, link-local, private, shared, multicast nor a cloud's metadata service; an IPv4 address inside an
- * IPv6 one is judged as itself. */
+/* Neither loopback, link-local, private, shared, multicast nor a cloud's metadata service; an IPv4 address
+ * inside an IPv6 one is judged as itself. */
 bool address_is_public(const struct sockaddr *address);
-/* Whether a range ("10.0.0.0/8", "fd00::/8", a bare address) of the list holds it. A malformed range holds nothing. */
+/* Whether a range ("10.0.0.0/8", "fd00::/8", a bare address) of the list holds it. A malformed range holds
+ * nothing. */
 bool address_in_ranges(const struct sockaddr *address, const struct string_list *ranges);
 /* Whether this host has any route to it (no packet is sent). */
 bool address_has_route(const struct sockaddr *address);

@@ -23,8 +23,8 @@ static inline void ldns_wire_release(uint8_t **wire) { LDNS_FREE(*wire); }
 
 const char *dns_rcode_name(int rcode)
 {
-    static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-                                        "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE"};
+    static const char *const names[] = {"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+                                        "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
     return rcode >= 0 && (size_t)rcode < COUNT_OF(names) ? names[rcode] : "an unknown code";
 }
 
@@ -51,13 +51,16 @@ bool dns_name_usable(const char *name)
     return true;
 }
 
-/* From here to the wire: ldns's own readers take zone text, so names are checked first and TXT never passes them. */
+/* From here to the wire: ldns's own readers take zone text, so names are checked first and TXT never passes
+ * them. */
 
 static bool name_to_wire(const char *name, ldns_rdf **out, struct error *err)
 {
     if (!dns_name_usable(name))
-        return error_raise(err, ERROR_REFUSED, "\"%.80s\" is not a name that is asked for or written: letters, digits, "
-                           "hyphens and leading underscores only", name);
+        return error_raise(err, ERROR_REFUSED,
+                           "\"%.80s\" is not a name that is asked for or written: letters, digits, "
+                           "hyphens and leading underscores only",
+                           name);
     *out = ldns_dname_new_frm_str(name);
     return *out != NULL || error_raise(err, ERROR_INTERNAL, "cannot put the name %s on the wire", name);
 }
@@ -86,8 +89,10 @@ static bool value_to_wire(ldns_rr *rr, const struct dns_record *record, struct e
     switch (record->type) {
     case DNS_TXT:
         if (strlen(record->value) > 4096)
-            return error_raise(err, ERROR_REFUSED, "the value for %s is longer than 4096 bytes", record->name);
-        return txt_to_wire(rr, record->value) || error_raise(err, ERROR_INTERNAL, "cannot write a TXT record");
+            return error_raise(err, ERROR_REFUSED, "the value for %s is longer than 4096 bytes",
+                               record->name);
+        return txt_to_wire(rr, record->value) ||
+               error_raise(err, ERROR_INTERNAL, "cannot write a TXT record");
     case DNS_CNAME:
     case DNS_NS:
         if (!name_to_wire(record->value, &rdf, err))
@@ -103,7 +108,8 @@ static bool value_to_wire(ldns_rr *rr, const struct dns_record *record, struct e
     default:
         return error_raise(err, ERROR_INTERNAL, "records of type %d are not written", (int)record->type);
     }
-    return (rdf != NULL && ldns_rr_push_rdf(rr, rdf)) || error_raise(err, ERROR_INTERNAL, "cannot write a record");
+    return (rdf != NULL && ldns_rr_push_rdf(rr, rdf)) ||
+           error_raise(err, ERROR_INTERNAL, "cannot write a record");
 }
 
 /* Class, type and TTL that each verb has on the wire (RFC 2136, sections 2.4 and 2.5). */
@@ -151,8 +157,8 @@ static bool packet_to_wire(ldns_pkt *packet, struct buffer *out, struct error *e
     return true;
 }
 
-static bool build_question(const char *name, enum dns_type type, bool recurse, bool edns, struct buffer *out,
-                           struct error *err)
+static bool build_question(const char *name, enum dns_type type, bool recurse, bool edns,
+                           struct buffer *out, struct error *err)
 {
     ldns_rdf *owner;
     if (!name_to_wire(name, &owner, err))
@@ -168,19 +174,21 @@ static bool build_question(const char *name, enum dns_type type, bool recurse, b
     return packet_to_wire(packet, out, err);
 }
 
-static bool build_update(const char *zone, const struct dns_change *changes, size_t count, struct buffer *out,
-                         struct error *err)
+static bool build_update(const char *zone, const struct dns_change *changes, size_t count,
+                         struct buffer *out, struct error *err)
 {
     AUTO(ldns_list) ldns_rr_list *prerequisites = ldns_rr_list_new();
     AUTO(ldns_list) ldns_rr_list *updates = ldns_rr_list_new();
     ldns_rdf *name;
     for (size_t i = 0; i < count; i++) {
-        if (!change_to_wire(&changes[i], verbs[changes[i].verb].prerequisite ? prerequisites : updates, err))
+        if (!change_to_wire(&changes[i], verbs[changes[i].verb].prerequisite ? prerequisites : updates,
+                            err))
             return false;
     }
     if (!name_to_wire(zone, &name, err))
         return false;
-    AUTO(ldns_packet) ldns_pkt *packet = ldns_update_pkt_new(name, LDNS_RR_CLASS_IN, prerequisites, updates, NULL);
+    AUTO(ldns_packet) ldns_pkt *packet =
+        ldns_update_pkt_new(name, LDNS_RR_CLASS_IN, prerequisites, updates, NULL);
     if (packet == NULL) {
         ldns_rdf_deep_free(name);
         return error_raise(err, ERROR_INTERNAL, "cannot build a DNS update");
@@ -190,7 +198,8 @@ static bool build_update(const char *zone, const struct dns_change *changes, siz
 
 /* From the wire. */
 
-/* A name as text without its final dot; bytes that are no host name's are written \DDD (RFC 1035, section 5.1). */
+/* A name as text without its final dot; bytes that are no host name's are written \DDD (RFC 1035,
+ * section 5.1). */
 static const char *name_from_wire(const ldns_rdf *name, bool lower, struct arena *arena)
 {
     const uint8_t *data = ldns_rdf_data(name);
@@ -234,12 +243,13 @@ static const char *txt_from_wire(const ldns_rr *rr, struct arena *arena)
 
 static const char *caa_from_wire(const ldns_rr *rr, struct arena *arena)
 {
-    if (ldns_rr_rd_count(rr) != 3 || ldns_rdf_size(ldns_rr_rdf(rr, 0)) != 1 || ldns_rdf_size(ldns_rr_rdf(rr, 1)) < 2)
+    if (ldns_rr_rd_count(rr) != 3 || ldns_rdf_size(ldns_rr_rdf(rr, 0)) != 1 ||
+        ldns_rdf_size(ldns_rr_rdf(rr, 1)) < 2)
         return NULL;
     const ldns_rdf *tag = ldns_rr_rdf(rr, 1), *value = ldns_rr_rdf(rr, 2);
-    return arena_printf(arena, "%u %.*s %.*s", ldns_rdf_data(ldns_rr_rdf(rr, 0))[0], (int)ldns_rdf_size(tag) - 1,
-                        (const char *)ldns_rdf_data(tag) + 1, (int)ldns_rdf_size(value),
-                        (const char *)ldns_rdf_data(value));
+    return arena_printf(arena, "%u %.*s %.*s", ldns_rdf_data(ldns_rr_rdf(rr, 0))[0],
+                        (int)ldns_rdf_size(tag) - 1, (const char *)ldns_rdf_data(tag) + 1,
+                        (int)ldns_rdf_size(value), (const char *)ldns_rdf_data(value));
 }
 
 /* NULL: not of a type we read, or not of its shape. */
@@ -251,11 +261,13 @@ static const char *value_from_wire(const ldns_rr *rr, struct arena *arena)
         return NULL;
     switch ((int)ldns_rr_get_type(rr)) {
     case DNS_A:
-        return ldns_rdf_size(first) == 4 ? arena_strdup(arena, inet_ntop(AF_INET, ldns_rdf_data(first), text, sizeof text))
-                                         : NULL;
+        return ldns_rdf_size(first) == 4
+                   ? arena_strdup(arena, inet_ntop(AF_INET, ldns_rdf_data(first), text, sizeof text))
+                   : NULL;
     case DNS_AAAA:
         return ldns_rdf_size(first) == 16
-                   ? arena_strdup(arena, inet_ntop(AF_INET6, ldns_rdf_data(first), text, sizeof text)) : NULL;
+                   ? arena_strdup(arena, inet_ntop(AF_INET6, ldns_rdf_data(first), text, sizeof text))
+                   : NULL;
     case DNS_NS:
     case DNS_CNAME:
     case DNS_SOA:
@@ -269,7 +281,8 @@ static const char *value_from_wire(const ldns_rr *rr, struct arena *arena)
     }
 }
 
-static void section_from_wire(const ldns_rr_list *list, struct arena *arena, struct dns_record **out, size_t *out_count)
+static void section_from_wire(const ldns_rr_list *list, struct arena *arena, struct dns_record **out,
+                              size_t *out_count)
 {
     size_t count = list != NULL ? ldns_rr_list_rr_count(list) : 0;
     for (size_t i = 0; i < count && *out_count < RECORDS_MAX; i++) {
@@ -278,12 +291,12 @@ static void section_from_wire(const ldns_rr_list *list, struct arena *arena, str
         const char *name = value != NULL ? name_from_wire(ldns_rr_owner(rr), true, arena) : NULL;
         if (name != NULL)
             *arena_push(arena, out, *out_count) =
-                (struct dns_record){.name = name, .type = (enum dns_type)ldns_rr_get_type(rr),
-                                    .ttl = ldns_rr_ttl(rr), .value = value};
+                (struct dns_record){name, (enum dns_type)ldns_rr_get_type(rr), ldns_rr_ttl(rr), value};
     }
 }
 
-bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struct dns_answer *out,
+                     struct error *err)
 {
     AUTO(ldns_packet) ldns_pkt *packet = NULL;
     if (length < LDNS_HEADER_SIZE || length > LDNS_MAX_PACKETLEN)
@@ -291,7 +304,8 @@ bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struc
     ldns_status status = ldns_wire2pkt(&packet, wire, length);
     if (status != LDNS_STATUS_OK) {
         packet = NULL; /* freed there */
-        return error_raise(err, ERROR_MALFORMED, "the DNS answer cannot be read: %s", ldns_get_errorstr_by_id(status));
+        return error_raise(err, ERROR_MALFORMED, "the DNS answer cannot be read: %s",
+                           ldns_get_errorstr_by_id(status));
     }
     if (!ldns_pkt_qr(packet))
         return error_raise(err, ERROR_MALFORMED, "the DNS answer is a question");
@@ -307,8 +321,8 @@ bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struc
 
 /* The exchange. */
 
-static bool judge_signature(const struct dns_tsig *tsig, const struct buffer *message, const struct tsig_mac *mac,
-                            struct tsig_verdict *out, struct error *err)
+static bool judge_signature(const struct dns_tsig *tsig, const struct buffer *message,
+                            const struct tsig_mac *mac, struct tsig_verdict *out, struct error *err)
 {
     int64_t now = clock_wire();
     const char *algorithm = tsig_algorithm_name(tsig->algorithm);
@@ -319,30 +333,40 @@ static bool judge_signature(const struct dns_tsig *tsig, const struct buffer *me
     case 0:
         if (!out->present || out->verified)
             return true;
-        return error_raise(err, ERROR_MALFORMED, "the answer's signature with key \"%s\" is wrong: it was altered on the "
-                           "way, or came from elsewhere", tsig->key_name);
+        return error_raise(err, ERROR_MALFORMED,
+                           "the answer's signature with key \"%s\" is wrong: it was altered on the "
+                           "way, or came from elsewhere",
+                           tsig->key_name);
     case TSIG_BADSIG:
-        return error_raise(err, ERROR_CREDENTIAL, "the server does not accept our signature with key \"%s\" (BADSIG): "
-                           "the secret there is another one", tsig->key_name);
+        return error_raise(err, ERROR_CREDENTIAL,
+                           "the server does not accept our signature with key \"%s\" (BADSIG): "
+                           "the secret there is another one",
+                           tsig->key_name);
     case TSIG_BADKEY:
-        return error_raise(err, ERROR_CREDENTIAL, "the server knows no key \"%s\" with %s (BADKEY): the name or the "
-                           "algorithm is another one there, or the key lacks the right", tsig->key_name, algorithm);
+        return error_raise(err, ERROR_CREDENTIAL,
+                           "the server knows no key \"%s\" with %s (BADKEY): the name or the "
+                           "algorithm is another one there, or the key lacks the right",
+                           tsig->key_name, algorithm);
     case TSIG_BADTIME:
         if (!out->verified)
-            return error_raise(err, ERROR_MALFORMED, "the server says that our clock is off, without a good signature");
-        return error_raise(err, ERROR_CREDENTIAL, "the clocks differ (BADTIME): the server's is %lld s %s of ours, and "
-                           "%d s are forgiven", (long long)(apart < 0 ? -apart : apart), apart < 0 ? "behind" : "ahead",
+            return error_raise(err, ERROR_MALFORMED,
+                               "the server says that our clock is off, without a good signature");
+        return error_raise(err, ERROR_CREDENTIAL,
+                           "the clocks differ (BADTIME): the server's is %lld s %s of ours, and "
+                           "%d s are forgiven",
+                           (long long)(apart < 0 ? -apart : apart), apart < 0 ? "behind" : "ahead",
                            TSIG_FUDGE_S);
     default:
-        return error_raise(err, ERROR_CREDENTIAL, "the server refuses our signature with key \"%s\" (TSIG error %d)",
+        return error_raise(err, ERROR_CREDENTIAL,
+                           "the server refuses our signature with key \"%s\" (TSIG error %d)",
                            tsig->key_name, out->error);
     }
 }
 
 /* Sign, send, receive, judge the signature, read. `out_signed` tells whether the answer was well signed. */
 static bool exchange(const struct dns_address *server, struct buffer *message, const struct dns_tsig *tsig,
-                     enum dns_transport transport, int timeout_ms, struct arena *arena, struct dns_answer *out,
-                     bool *out_signed, struct error *err)
+                     enum dns_transport transport, int timeout_ms, struct arena *arena,
+                     struct dns_answer *out, bool *out_signed, struct error *err)
 {
     AUTO(buffer) struct buffer answer = {0};
     struct tsig_mac mac = {.length = 0};
@@ -372,27 +396,31 @@ static bool ask(const struct dns_address *server, const char *name, enum dns_typ
             break;
         edns = false; /* a server from before RFC 6891 */
     }
-    if (tsig != NULL && !is_signed && (answer.rcode == LDNS_RCODE_NOERROR || answer.rcode == LDNS_RCODE_NXDOMAIN))
-        return error_raise(err, ERROR_MALFORMED, "asking %s for %s: the answer to a signed question is not signed",
-                           server->host, name);
+    if (tsig != NULL && !is_signed &&
+        (answer.rcode == LDNS_RCODE_NOERROR || answer.rcode == LDNS_RCODE_NXDOMAIN))
+        return error_raise(err, ERROR_MALFORMED,
+                           "asking %s for %s: the answer to a signed question is not signed", server->host,
+                           name);
     *out = answer;
     return true;
 }
 
-bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse, int timeout_ms,
-             struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse,
+             int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
 {
     return ask(server, name, type, recurse, NULL, timeout_ms, arena, out, err);
 }
 
-bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type, const struct dns_tsig *tsig,
-                    int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type,
+                    const struct dns_tsig *tsig, int timeout_ms, struct arena *arena,
+                    struct dns_answer *out, struct error *err)
 {
     return ask(server, name, type, false, tsig, timeout_ms, arena, out, err);
 }
 
 /* What each answer to an update means (RFC 2136, section 2.2; dns-providers.md 5.5). */
-static bool judge_update(const char *zone, const struct dns_tsig *tsig, bool is_signed, int rcode, struct error *err)
+static bool judge_update(const char *zone, const struct dns_tsig *tsig, bool is_signed, int rcode,
+                         struct error *err)
 {
     const char *word = dns_rcode_name(rcode);
     const char *unproven = tsig != NULL && !is_signed ? " (the answer is not signed)" : "";
@@ -400,35 +428,46 @@ static bool judge_update(const char *zone, const struct dns_tsig *tsig, bool is_
     case LDNS_RCODE_NOERROR:
         if (*unproven == '\0')
             return true;
-        return error_raise(err, ERROR_MALFORMED, "the server's \"done\" is not signed, so it is not believed");
+        return error_raise(err, ERROR_MALFORMED,
+                           "the server's \"done\" is not signed, so it is not believed");
     case LDNS_RCODE_NXDOMAIN:
     case LDNS_RCODE_YXDOMAIN:
     case LDNS_RCODE_YXRRSET:
     case LDNS_RCODE_NXRRSET:
         return error_raise(err, ERROR_CONFLICT, "other records stand in the way (%s)%s", word, unproven);
     case LDNS_RCODE_REFUSED:
-        if (*unproven != '\0') /* whoever knows the key signs a refusal; PowerDNS answers so to every unknown key */
-            return error_raise(err, ERROR_CREDENTIAL, "the server refuses the update without having accepted key \"%s\": "
-                               "the key, its secret or its algorithm is another one there", tsig->key_name);
+        /* Whoever knows the key signs a refusal; PowerDNS answers so to every key that it does not know. */
+        if (*unproven != '\0')
+            return error_raise(err, ERROR_CREDENTIAL,
+                               "the server refuses the update without having accepted key \"%s\": "
+                               "the key, its secret or its algorithm is another one there",
+                               tsig->key_name);
         return error_raise(err, ERROR_REFUSED, "the server refuses the update of zone %s: %s", zone,
-                           tsig != NULL ? "the key may not write this name, or the server is not the primary"
-                                        : "it may want a TSIG key");
+                           tsig != NULL
+                               ? "the key may not write this name, or the server is not the primary"
+                               : "it may want a TSIG key");
     case LDNS_RCODE_NOTAUTH:
-        return error_raise(err, ERROR_REFUSED, "the server is not the primary of zone %s, or wants another key "
-                           "(NOTAUTH)%s", zone, unproven);
+        return error_raise(err, ERROR_REFUSED,
+                           "the server is not the primary of zone %s, or wants another key "
+                           "(NOTAUTH)%s",
+                           zone, unproven);
     case LDNS_RCODE_NOTZONE:
-        return error_raise(err, ERROR_REFUSED, "the name does not belong to zone %s (NOTZONE)%s", zone, unproven);
+        return error_raise(err, ERROR_REFUSED, "the name does not belong to zone %s (NOTZONE)%s", zone,
+                           unproven);
     case LDNS_RCODE_NOTIMPL:
         return error_raise(err, ERROR_REFUSED, "the server takes no dynamic updates (NOTIMP)%s", unproven);
     case LDNS_RCODE_SERVFAIL:
-        return error_raise(err, ERROR_UNREACHABLE, "the server could not carry out the update (SERVFAIL)%s", unproven);
+        return error_raise(err, ERROR_UNREACHABLE, "the server could not carry out the update (SERVFAIL)%s",
+                           unproven);
     default:
-        return error_raise(err, ERROR_REFUSED, "the server answers the update with %s (%d)%s", word, rcode, unproven);
+        return error_raise(err, ERROR_REFUSED, "the server answers the update with %s (%d)%s", word, rcode,
+                           unproven);
     }
 }
 
-bool dns_update(const struct dns_address *server, const char *zone, const struct dns_change *changes, size_t count,
-                const struct dns_tsig *tsig, int timeout_ms, int *out_rcode, struct error *err)
+bool dns_update(const struct dns_address *server, const char *zone, const struct dns_change *changes,
+                size_t count, const struct dns_tsig *tsig, int timeout_ms, int *out_rcode,
+                struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
     AUTO(buffer) struct buffer message = {0};

@@ -43,7 +43,8 @@ static size_t question_length(const unsigned char *message, size_t length)
     return at + 5 <= length ? at + 5 - HEADER : 0;
 }
 
-bool dns_answer_fits(const unsigned char *message, size_t length, const unsigned char *answer, size_t answer_length)
+bool dns_answer_fits(const unsigned char *message, size_t length, const unsigned char *answer,
+                     size_t answer_length)
 {
     if (length < HEADER || answer_length < HEADER)
         return false;
@@ -56,7 +57,8 @@ bool dns_answer_fits(const unsigned char *message, size_t length, const unsigned
     size_t size = question_length(message, length);
     if (questions != 1 || size == 0 || answer_length < HEADER + size)
         return false;
-    for (size_t i = HEADER; i < HEADER + size; i++) { /* label lengths stay below 'A': case is all that is forgiven */
+    /* Label lengths stay below 'A': case is all that is forgiven. */
+    for (size_t i = HEADER; i < HEADER + size; i++) {
         if (tolower(message[i]) != tolower(answer[i]))
             return false;
     }
@@ -94,11 +96,13 @@ static int open_socket(const struct dns_address *server, int type, struct error 
         return -1;
     }
     int fd = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    socklen_t length = address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    /* Connected UDP too: the kernel then drops what comes from elsewhere, and tells of a closed port at once. */
+    socklen_t length = address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                     : sizeof(struct sockaddr_in);
+    /* Connected UDP too: the kernel then drops what comes from elsewhere, and tells of a closed port at
+     * once. */
     if (fd < 0 || (connect(fd, (const struct sockaddr *)&address, length) != 0 && errno != EINPROGRESS)) {
-        error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s: %s", server_words(server, words),
-                    strerror(errno));
+        error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s: %s",
+                    server_words(server, words), strerror(errno));
         fd_release(&fd);
         return -1;
     }
@@ -132,7 +136,8 @@ static bool exchange_udp(const struct dns_address *server, const unsigned char *
             }
         }
     }
-    return error_raise(err, ERROR_UNREACHABLE, "the DNS server %s does not answer", server_words(server, words));
+    return error_raise(err, ERROR_UNREACHABLE, "the DNS server %s does not answer",
+                       server_words(server, words));
 }
 
 static bool send_all(int fd, const unsigned char *data, size_t length, int64_t deadline)
@@ -192,7 +197,8 @@ static bool exchange_tcp(const struct dns_address *server, const unsigned char *
     AUTO(buffer) struct buffer out = {0}; /* length and message in one segment (RFC 7766, section 8) */
     buffer_append(&out, size, 2);
     buffer_append(&out, message, length);
-    if (!send_all(fd, (const unsigned char *)out.data, out.length, deadline) || !receive_all(fd, size, 2, deadline))
+    if (!send_all(fd, (const unsigned char *)out.data, out.length, deadline) ||
+        !receive_all(fd, size, 2, deadline))
         return error_raise(err, ERROR_UNREACHABLE, "the DNS server %s gave no answer over TCP: %s",
                            server_words(server, words), strerror(errno));
     unsigned char data[65535];
@@ -207,22 +213,24 @@ static bool exchange_tcp(const struct dns_address *server, const unsigned char *
     return true;
 }
 
-bool dns_exchange(const struct dns_address *server, const void *message, size_t length, enum dns_transport transport,
-                  int timeout_ms, struct buffer *answer, struct error *err)
+bool dns_exchange(const struct dns_address *server, const void *message, size_t length,
+                  enum dns_transport transport, int timeout_ms, struct buffer *answer, struct error *err)
 {
     int64_t now = wait_clock_ms(), deadline = now + timeout_ms;
     if (length < HEADER || length > 65535)
         return error_raise(err, ERROR_INTERNAL, "a DNS message of %zu bytes", length);
     buffer_clear(answer);
     if (transport == DNS_UDP_FIRST &&
-        exchange_udp(server, message, length, now + timeout_ms / 2, answer, err) && (answer->data[2] & 2) == 0)
+        exchange_udp(server, message, length, now + timeout_ms / 2, answer, err) &&
+        (answer->data[2] & 2) == 0)
         return true;
     buffer_clear(answer);
     return exchange_tcp(server, message, length, deadline, answer, err);
 }
 
 /* Split "host", "host:port", "[v6]", "[v6]:port", "v6". */
-static bool split_address(const char *text, int default_port, char host[256], int *out_port, struct error *err)
+static bool split_address(const char *text, int default_port, char host[256], int *out_port,
+                          struct error *err)
 {
     const char *colon = strrchr(text, ':'), *end = text + strlen(text), *start = text;
     *out_port = default_port;
@@ -242,7 +250,8 @@ static bool split_address(const char *text, int default_port, char host[256], in
         char *rest;
         long port = strtol(colon + 1, &rest, 10);
         if (!isdigit((unsigned char)colon[1]) || *rest != '\0' || port < 1 || port > 65535)
-            return error_raise(err, ERROR_CONFIG, "\"%s\" has no port from 1 to 65535 after the colon", text);
+            return error_raise(err, ERROR_CONFIG, "\"%s\" has no port from 1 to 65535 after the colon",
+                               text);
         *out_port = (int)port;
     }
     if (end == start || end - start > 255)
@@ -262,9 +271,10 @@ bool dns_parse_address(const char *text, int default_port, struct dns_address *o
     if (!address_from_text(host, port, &address)) {
         struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *found = NULL;
         int failure = strspn(host, "0123456789.") == strlen(host) ? EAI_NONAME
-                                                                   : getaddrinfo(host, NULL, &hints, &found);
+                                                                  : getaddrinfo(host, NULL, &hints, &found);
         if (failure == EAI_NONAME)
-            return error_raise(err, ERROR_CONFIG, "the DNS server \"%s\" is neither an address nor a known name", host);
+            return error_raise(err, ERROR_CONFIG,
+                               "the DNS server \"%s\" is neither an address nor a known name", host);
         if (failure != 0)
             return error_raise(err, ERROR_UNREACHABLE, "cannot look up the DNS server \"%s\": %s", host,
                                gai_strerror(failure));

@@ -1,5 +1,5 @@
-/* Carries one DNS message to a server and its answer back: UDP (RFC 1035, section 4.2.1) or TCP (RFC 7766). Knows of a
- * message only its header and question, which is what tells an answer from a stray. */
+/* Carries one DNS message to a server and its answer back: UDP (RFC 1035, section 4.2.1) or TCP (RFC 7766).
+ * Knows of a message only its header and question, which is what tells an answer from a stray. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,9 @@ enum dns_transport {
 
 /* Blocks for at most `timeout_ms`. Only an answer with the message's id, opcode and question is taken.
  * Fails: UNREACHABLE, MALFORMED (another's answer over TCP). */
-bool dns_exchange(const struct dns_address *server, const void *message, size_t length, enum dns_transport transport,
-                  int timeout_ms, struct buffer *answer, struct error *err);
+bool dns_exchange(const struct dns_address *server, const void *message, size_t length,
+                  enum dns_transport transport, int timeout_ms, struct buffer *answer, struct error *err);
 
 /* Whether `answer` belongs to `message`. */
-bool dns_answer_fits(const unsigned char *message, size_t length, const unsigned char *answer, size_t answer_length);
+bool dns_answer_fits(const unsigned char *message, size_t length, const unsigned char *answer,
+                     size_t answer_length);

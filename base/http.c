@@ -1,6 +1,7 @@
-/* Whether a byte of the request left is known, not guessed: libcurl asks the gate (CURLOPT_PREREQFUNCTION) when
- * connection and TLS stand and before it writes the request. What never passed the gate was not sent; what passed it
- * without a whole answer is unknown. The gate also holds the send deadline and the "once" (reliability.md R4, R5). */
+/* Whether a byte of the request left is known, not guessed: libcurl asks the gate (CURLOPT_PREREQFUNCTION)
+ * when connection and TLS stand and before it writes the request. What never passed the gate was not sent;
+ * what passed it without a whole answer is unknown. The gate also holds the send deadline and the "once"
+ * (reliability.md R4, R5). */
 #include "base/http.h"
 
 #include <ctype.h>
@@ -28,12 +29,13 @@ enum {
 };
 static const char default_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
-/* Two handles, each with connections of its own: one whose every address was checked, one for the operator's
- * endpoints. So no connection made without the check is ever taken up by a request that needs it. */
+/* Two handles, each with connections of its own: one whose every address was checked, one for the
+ * operator's endpoints. So no connection made without the check is ever taken up by a request that needs
+ * it. */
 struct http_client {
     CURL *checked, *trusted;
-    struct curl_slist *connect_to;       /* "host:port:address:port" */
-    struct sockaddr_storage *targets;    /* of `resolve`: where the operator himself points */
+    struct curl_slist *connect_to;    /* "host:port:address:port" */
+    struct sockaddr_storage *targets; /* of `resolve`: where the operator himself points */
     size_t target_count;
     const struct string_list *allowed;
 };
@@ -47,8 +49,8 @@ struct transfer {
     int header_count;
     int64_t date;
     bool passed_gate;
-    bool head_whole;              /* the empty line after the last head was seen */
-    const char *stopped;          /* why a callback of ours ended it; NULL: none did */
+    bool head_whole;     /* the empty line after the last head was seen */
+    const char *stopped; /* why a callback of ours ended it; NULL: none did */
     int addresses_tried;
     struct error address_refused; /* kind NONE: none was */
     char reason[CURL_ERROR_SIZE];
@@ -79,7 +81,8 @@ static bool add_resolve(struct http_client *client, const char *entry)
     address[end - host] = '\0';
     struct sockaddr_storage target;
     if (!address_from_text(address, number, &target) ||
-        snprintf(line, sizeof line, "%.*s:%s", (int)(equals - entry), entry, equals + 1) >= (int)sizeof line)
+        snprintf(line, sizeof line, "%.*s:%s", (int)(equals - entry), entry, equals + 1) >=
+            (int)sizeof line)
         return false;
     struct curl_slist *list = curl_slist_append(client->connect_to, line);
     if (list == NULL)
@@ -93,7 +96,8 @@ struct http_client *http_client_create(const struct http_network *network)
 {
     struct http_client *client = calloc(1, sizeof *client);
     size_t count = network != NULL && network->resolve != NULL ? network->resolve->count : 0;
-    if (client == NULL || (client->checked = curl_easy_init()) == NULL || (client->trusted = curl_easy_init()) == NULL ||
+    if (client == NULL || (client->checked = curl_easy_init()) == NULL ||
+        (client->trusted = curl_easy_init()) == NULL ||
         (client->targets = calloc(count + 1, sizeof *client->targets)) == NULL)
         abort();
     for (size_t i = 0; i < count; i++) {
@@ -155,7 +159,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     size_t length = size * count;
     if (length == 0)
         return 0;
-    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new head: a redirect's, or a proxy's before it */
+    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        /* A new head: a redirect's or a proxy's may have come before. */
         transfer->date = 0;
         transfer->head_whole = false;
     }
@@ -192,7 +197,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 static bool is_token(const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
-        if (!isascii((unsigned char)*c) || (!isalnum((unsigned char)*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL))
+        if (!isascii((unsigned char)*c) ||
+            (!isalnum((unsigned char)*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL))
             return false;
     }
     return *text != '\0';
@@ -226,12 +232,15 @@ static bool build_headers(const struct http_request *request, struct arena *aren
         if (!is_token(header->name))
             return error_raise(err, ERROR_INTERNAL, "a header without a proper name");
         if (has_control(header->value)) /* the value may be a secret and is not shown */
-            return error_raise(err, ERROR_CREDENTIAL, "the value for header %s holds a line break or another control "
-                               "character: nothing is sent", header->name);
+            return error_raise(err, ERROR_CREDENTIAL,
+                               "the value for header %s holds a line break or another control "
+                               "character: nothing is sent",
+                               header->name);
         typed = typed || strcasecmp(header->name, "Content-Type") == 0;
         /* "Name;" is how libcurl is told of an empty value. */
-        const char *line = *header->value != '\0' ? arena_printf(arena, "%s: %s", header->name, header->value)
-                                                  : arena_printf(arena, "%s;", header->name);
+        const char *line = *header->value != '\0'
+                               ? arena_printf(arena, "%s: %s", header->name, header->value)
+                               : arena_printf(arena, "%s;", header->name);
         if (!append_line(&list, line, err))
             return false;
     }
@@ -243,7 +252,8 @@ static bool build_headers(const struct http_request *request, struct arena *aren
 }
 
 /* Scheme and host for messages; no user name, no foreign scheme. */
-static bool check_url(const char *text, struct arena *arena, bool *out_https, const char **out_place, struct error *err)
+static bool check_url(const char *text, struct arena *arena, bool *out_https, const char **out_place,
+                      struct error *err)
 {
     AUTO(curl_url) CURLU *url = curl_url();
     AUTO(curl_text) char *scheme = NULL;
@@ -264,7 +274,8 @@ static bool check_url(const char *text, struct arena *arena, bool *out_https, co
 
 static void set_method(CURL *easy, const struct http_request *request)
 {
-    bool bodied = request->body != NULL || strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
+    bool bodied = request->body != NULL || strcmp(request->method, "POST") == 0 ||
+                  strcmp(request->method, "PUT") == 0;
     if (strcmp(request->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (bodied) {
@@ -367,7 +378,7 @@ static enum error_kind kind_of(CURLcode code)
     case CURLE_SSL_CACERT_BADFILE:
         return ERROR_CONFIG;
     case CURLE_PARTIAL_FILE:
-    case CURLE_URL_MALFORMAT: /* ours was checked: a redirect's */
+    case CURLE_URL_MALFORMAT:        /* ours was checked: a redirect's */
     case CURLE_UNSUPPORTED_PROTOCOL: /* the same, or no HTTP at all */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
@@ -390,7 +401,8 @@ static bool explain(CURLcode code, const struct transfer *transfer, const char *
 {
     if (transfer->stopped != NULL) {
         bool answer = code == CURLE_WRITE_ERROR;
-        return error_raise(err, answer ? ERROR_MALFORMED : ERROR_UNREACHABLE, "%s: %s", place, transfer->stopped);
+        return error_raise(err, answer ? ERROR_MALFORMED : ERROR_UNREACHABLE, "%s: %s", place,
+                           transfer->stopped);
     }
     if (transfer->address_refused.kind != ERROR_NONE && transfer->addresses_tried == 0)
         return error_raise(err, ERROR_CONFIG, "%s: %s", place, transfer->address_refused.message);
@@ -412,14 +424,16 @@ bool http_perform(struct http_client *client, const struct http_request *request
     transfer.body.limit = request->response_limit > 0 ? request->response_limit : DEFAULT_BODY;
     if (!is_token(request->method))
         return error_raise(err, ERROR_INTERNAL, "a request without a method");
-    if (!check_url(request->url, arena, &https, &place, err) || !build_headers(request, arena, &headers, err))
+    if (!check_url(request->url, arena, &https, &place, err) ||
+        !build_headers(request, arena, &headers, err))
         return false;
     CURL *easy = request->trusted_address ? client->trusted : client->checked;
     set_up(easy, &transfer, https, headers);
     if (request->send_deadline_ms != 0 && clock_boot_ms() > request->send_deadline_ms)
         return error_raise(err, ERROR_UNREACHABLE, "%s: it is too late to send the request", place);
     CURLcode code = curl_easy_perform(easy);
-    if (code == CURLE_OK && !transfer.head_whole) { /* libcurl takes a head that ends with the connection for whole */
+    if (code == CURLE_OK && !transfer.head_whole) {
+        /* libcurl takes a head that ends with the connection for whole. */
         transfer.stopped = "the answer was cut in its head";
         code = CURLE_WRITE_ERROR;
     }

@@ -1,10 +1,12 @@
 /* The record (RFC 8945, section 4.2), always the last one of the additional section and never compressed:
  *
- *     key name | 250 | ANY | TTL 0 | RDLENGTH | algorithm | time, 48 bits | fudge, 16 | MAC size, 16 | MAC |
+ *     key name | 250 | ANY | TTL 0 | RDLENGTH
+ *     algorithm | time, 48 bits | fudge, 16 | MAC size, 16 | MAC
  *     original id, 16 | error, 16 | other length, 16 | other data
  *
- * The MAC is taken over [of an answer: length and MAC of the request], the message as it was before the record was
- * added (original id, ARCOUNT without it), and the variables: key name, ANY, TTL, algorithm, time, fudge, error, other. */
+ * The MAC is taken over [of an answer: length and MAC of the request], the message as it was before the
+ * record was added (original id, ARCOUNT without it), and the variables: key name, ANY, TTL, algorithm, time,
+ * fudge, error, other length, other data. */
 #include "base/tsig.h"
 
 #include <ctype.h>
@@ -81,15 +83,18 @@ static void put(struct buffer *buffer, uint64_t value, int bytes)
         buffer_putc(buffer, (char)(value >> 8 * bytes));
 }
 
-static bool hmac(const struct dns_tsig *key, const struct buffer *input, struct tsig_mac *out, struct error *err)
+static bool hmac(const struct dns_tsig *key, const struct buffer *input, struct tsig_mac *out,
+                 struct error *err)
 {
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
     char digest[16];
     strcpy(digest, algorithms[key->algorithm].digest);
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
     bool ok = context != NULL &&
-              EVP_MAC_init(context, (const unsigned char *)secret_bytes(key->key), secret_length(key->key), params) &&
+              EVP_MAC_init(context, (const unsigned char *)secret_bytes(key->key), secret_length(key->key),
+                           params) &&
               EVP_MAC_update(context, (const unsigned char *)input->data, input->length) &&
               EVP_MAC_final(context, out->bytes, &out->length, sizeof out->bytes);
     EVP_MAC_CTX_free(context);
@@ -122,9 +127,11 @@ static void put_variables(struct buffer *input, const struct variables *v)
     buffer_append(input, v->other, v->other_length);
 }
 
-static bool key_names(const struct dns_tsig *key, struct name *out_sent, struct variables *out, struct error *err)
+static bool key_names(const struct dns_tsig *key, struct name *out_sent, struct variables *out,
+                      struct error *err)
 {
-    if (!name_from_text(key->key_name, out_sent) || !name_from_text(algorithms[key->algorithm].name, &out->algorithm))
+    if (!name_from_text(key->key_name, out_sent) ||
+        !name_from_text(algorithms[key->algorithm].name, &out->algorithm))
         return error_raise(err, ERROR_CONFIG, "\"%s\" is no name for a TSIG key", key->key_name);
     out->key = *out_sent;
     name_lower(&out->key);
@@ -134,7 +141,8 @@ static bool key_names(const struct dns_tsig *key, struct name *out_sent, struct 
 bool tsig_sign(struct buffer *message, const struct dns_tsig *key, int64_t now, struct tsig_mac *out_mac,
                struct error *err)
 {
-    struct variables v = {.time = (uint64_t)now & 0xffffffffffff, .fudge = TSIG_FUDGE_S, .other = (const unsigned char *)""};
+    struct variables v = {
+        .time = (uint64_t)now & 0xffffffffffff, .fudge = TSIG_FUDGE_S, .other = (const unsigned char *)""};
     struct name sent; /* as configured: PowerDNS compares it with its case */
     struct tsig_mac mac;
     if (message->length < HEADER)
@@ -157,7 +165,8 @@ bool tsig_sign(struct buffer *message, const struct dns_tsig *key, int64_t now, 
     put(message, v.fudge, 2);
     put(message, mac.length, 2);
     buffer_append(message, mac.bytes, mac.length);
-    put(message, (unsigned char)message->data[0] << 8 | (unsigned char)message->data[1], 2); /* original id */
+    unsigned id = (unsigned)(unsigned char)message->data[0] << 8 | (unsigned char)message->data[1];
+    put(message, id, 2);
     put(message, 0, 2);
     put(message, 0, 2);
     unsigned additional = ((unsigned char)message->data[10] << 8 | (unsigned char)message->data[11]) + 1u;
@@ -249,8 +258,8 @@ static bool find_last_record(struct reader *r)
     return counts[3] > 0;
 }
 
-static bool read_record(struct reader *r, struct variables *v, const unsigned char **out_mac, size_t *out_mac_length,
-                        bool *out_is_tsig)
+static bool read_record(struct reader *r, struct variables *v, const unsigned char **out_mac,
+                        size_t *out_mac_length, bool *out_is_tsig)
 {
     struct reader start = *r;
     skip_name(r);
@@ -276,7 +285,8 @@ static bool read_record(struct reader *r, struct variables *v, const unsigned ch
 }
 
 bool tsig_verify(const unsigned char *answer, size_t length, const struct dns_tsig *key,
-                 const struct tsig_mac *request_mac, int64_t now, struct tsig_verdict *out, struct error *err)
+                 const struct tsig_mac *request_mac, int64_t now, struct tsig_verdict *out,
+                 struct error *err)
 {
     struct reader r = {.data = answer, .length = length};
     struct variables v = {0}, ours;
@@ -298,7 +308,8 @@ bool tsig_verify(const unsigned char *answer, size_t length, const struct dns_ts
     if (!is_tsig)
         return true;
     if (!name_same(&v.key, &ours.key) || !name_same(&v.algorithm, &ours.algorithm))
-        return error_raise(err, ERROR_MALFORMED, "the answer is signed with another key or algorithm than ours");
+        return error_raise(err, ERROR_MALFORMED,
+                           "the answer is signed with another key or algorithm than ours");
 
     out->present = true;
     out->error = (int)v.error;
@@ -323,6 +334,7 @@ bool tsig_verify(const unsigned char *answer, size_t length, const struct dns_ts
         return false;
     int64_t apart = now - (int64_t)v.time;
     bool in_time = v.error == TSIG_BADTIME || (apart <= (int64_t)v.fudge && -apart <= (int64_t)v.fudge);
-    out->verified = in_time && mac_length == expected.length && CRYPTO_memcmp(mac, expected.bytes, mac_length) == 0;
+    out->verified = in_time && mac_length == expected.length &&
+                    CRYPTO_memcmp(mac, expected.bytes, mac_length) == 0;
     return true;
 }

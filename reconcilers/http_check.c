@@ -17,7 +17,8 @@ static bool file_name_usable(const char *name)
     if (length == 0 || length > 128 || name[0] == '.')
         return false;
     for (size_t i = 0; i < length; i++) {
-        if (!isascii((unsigned char)name[i]) || (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL))
+        if (!isascii((unsigned char)name[i]) ||
+            (!isalnum((unsigned char)name[i]) && strchr("._-", name[i]) == NULL))
             return false;
     }
     return true;
@@ -32,16 +33,19 @@ static size_t without_newline(const char *text, size_t length)
     return length;
 }
 
-bool http_challenge_check(struct context *ctx, const char *name, bool https, const char *file_name, const char *content,
-                          struct error *err)
+bool http_challenge_check(struct context *ctx, const char *name, bool https, const char *file_name,
+                          const char *content, struct error *err)
 {
     if (!dns_name_usable(name) || name[0] == '*')
-        return error_raise(err, ERROR_REFUSED, "\"%.80s\" is no name that a file can be fetched from", name);
+        return error_raise(err, ERROR_REFUSED, "\"%.80s\" is no name that a file can be fetched from",
+                           name);
     if (!file_name_usable(file_name))
-        return error_raise(err, ERROR_REFUSED, "the name of the challenge file for %s is not usable: letters, digits, "
-                           "dots, hyphens and underscores, at most 128, no dot in front", name);
-    const char *url = arena_printf(ctx->arena, "%s://%s/.well-known/pki-validation/%s", https ? "https" : "http", name,
-                                   file_name);
+        return error_raise(err, ERROR_REFUSED,
+                           "the name of the challenge file for %s is not usable: letters, digits, "
+                           "dots, hyphens and underscores, at most 128, no dot in front",
+                           name);
+    const char *url = arena_printf(ctx->arena, "%s://%s/.well-known/pki-validation/%s",
+                                   https ? "https" : "http", name, file_name);
     struct http_request request = {
         .method = "GET",
         .url = url,

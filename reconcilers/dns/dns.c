@@ -30,8 +30,8 @@ static bool is_printable(const char *text)
     return *text != '\0';
 }
 
-/* Inside the zone of one of the ordered names: below the name, or below a parent of it down to the registrable domain,
- * where CAs look too. */
+/* Inside the zone of one of the ordered names: below the name, or below a parent of it down to the
+ * registrable domain, where CAs look too. */
 static bool belongs_to(const char *owner, const struct string_list *ordered_names)
 {
     for (size_t i = 0; i < ordered_names->count; i++) {
@@ -61,18 +61,22 @@ bool dns_challenge_confined(const struct dns_challenge *challenge, const struct 
     const char *owner = challenge->name, *type = challenge->type, *value = challenge->value;
     bool cname = text_equal(type, "CNAME"), txt = text_equal(type, "TXT");
     if (!cname && !txt)
-        return error_raise(err, ERROR_REFUSED, "a challenge record is a CNAME or a TXT, nothing else is written");
+        return error_raise(err, ERROR_REFUSED,
+                           "a challenge record is a CNAME or a TXT, nothing else is written");
     if (owner == NULL || !dns_name_usable(owner) || owner[0] == '*')
         return error_raise(err, ERROR_REFUSED, "the challenge's record name is not usable");
     if (owner[0] != '_' && !(txt && is_ordered_name(owner, ordered_names)))
-        return error_raise(err, ERROR_REFUSED, "the %s record at %s is not written: its name does not begin with \"_\"%s",
-                           type, owner, txt ? " and is none of the ordered names" : "");
+        return error_raise(err, ERROR_REFUSED,
+                           "the %s record at %s is not written: its name does not begin with \"_\"%s", type,
+                           owner, txt ? " and is none of the ordered names" : "");
     if (!belongs_to(owner, ordered_names))
-        return error_raise(err, ERROR_REFUSED, "the %s record at %s is not written: it belongs to none of the ordered "
-                           "names", type, owner);
+        return error_raise(err, ERROR_REFUSED,
+                           "the %s record at %s is not written: it belongs to none of the ordered "
+                           "names",
+                           type, owner);
     if (value == NULL || !is_printable(value) || strlen(value) > 255)
-        return error_raise(err, ERROR_REFUSED, "the value of the record at %s is not 1 to 255 printable characters",
-                           owner);
+        return error_raise(err, ERROR_REFUSED,
+                           "the value of the record at %s is not 1 to 255 printable characters", owner);
     if (cname && (!dns_name_usable(value) || value[0] == '*'))
         return error_raise(err, ERROR_REFUSED, "the CNAME at %s does not point to a usable name", owner);
     return true;

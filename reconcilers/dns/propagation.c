@@ -1,6 +1,6 @@
-/* The system's resolver is asked only for the delegation (NS, A, AAAA of the servers), never for the record or a name
- * below its zone: the negative answer would stay in its cache, and in the CA's if it is shared (RFC 2308). From the
- * zone's servers the way leads down by their referrals. */
+/* The system's resolver is asked only for the delegation (NS, A, AAAA of the servers), never for the record
+ * or a name below its zone: the negative answer would stay in its cache, and in the CA's if it is shared
+ * (RFC 2308). From the zone's servers the way leads down by their referrals. */
 #include "reconcilers/dns/propagation.h"
 
 #include <string.h>
@@ -30,7 +30,8 @@ size_t propagation_read_resolvers(const char *text, struct dns_address out[3])
         struct sockaddr_storage address;
         char host[64];
         size_t skip = strspn(line, " \t");
-        if (strncmp(line + skip, "nameserver", 10) != 0 || (line[skip + 10] != ' ' && line[skip + 10] != '\t'))
+        if (strncmp(line + skip, "nameserver", 10) != 0 ||
+            (line[skip + 10] != ' ' && line[skip + 10] != '\t'))
             continue;
         const char *start = line + skip + 10 + strspn(line + skip + 10, " \t");
         size_t length = strcspn(start, " \t\r\n#;");
@@ -49,8 +50,8 @@ size_t propagation_read_resolvers(const char *text, struct dns_address out[3])
 }
 
 /* The first resolver that answers; NXDOMAIN is an answer. */
-static bool resolve(struct context *ctx, const struct propagation_world *world, const char *name, enum dns_type type,
-                    struct dns_answer *out, struct error *err)
+static bool resolve(struct context *ctx, const struct propagation_world *world, const char *name,
+                    enum dns_type type, struct dns_answer *out, struct error *err)
 {
     struct error last = {0};
     for (size_t i = 0; i < world->resolver_count; i++) {
@@ -58,8 +59,8 @@ static bool resolve(struct context *ctx, const struct propagation_world *world, 
             continue;
         if (out->rcode == 0 || out->rcode == 3)
             return true;
-        error_raise(&last, ERROR_UNREACHABLE, "the resolver %s answers %s when asked for %s", world->resolvers[i].host,
-                    dns_rcode_name(out->rcode), name);
+        error_raise(&last, ERROR_UNREACHABLE, "the resolver %s answers %s when asked for %s",
+                    world->resolvers[i].host, dns_rcode_name(out->rcode), name);
     }
     return error_raise(err, ERROR_UNREACHABLE, "the delegation cannot be looked up: %s", last.message);
 }
@@ -86,7 +87,8 @@ static void add_address(struct context *ctx, const struct propagation_world *wor
 
 /* Every address of every server named by the NS records of `zone` among `records`. */
 static bool addresses_of(struct context *ctx, const struct propagation_world *world, const char *zone,
-                         const struct dns_record *records, size_t count, struct servers *out, struct error *err)
+                         const struct dns_record *records, size_t count, struct servers *out,
+                         struct error *err)
 {
     static const enum dns_type types[] = {DNS_A, DNS_AAAA};
     struct error last = {0};
@@ -110,17 +112,21 @@ static bool addresses_of(struct context *ctx, const struct propagation_world *wo
         return true;
     if (last.kind == ERROR_CONFIG)
         return error_raise(err, ERROR_CONFIG, "the name servers of zone %s: %s", zone, last.message);
-    return error_raise(err, ERROR_UNREACHABLE, "no name server of zone %s has an address that can be reached%s%s", zone,
+    return error_raise(err, ERROR_UNREACHABLE,
+                       "no name server of zone %s has an address that can be reached%s%s", zone,
                        last.kind != ERROR_NONE ? ": " : "", last.message);
 }
 
-/* The zone to begin with: the one given, else the registrable domain; upwards from there until there are NS records. */
+/* The zone to begin with: the one given, else the registrable domain; upwards from there until there are NS
+ * records. */
 static bool find_delegation(struct context *ctx, const struct propagation_world *world,
-                            const struct dns_challenge *challenge, const char **out_zone, struct servers *out,
-                            struct error *err)
+                            const struct dns_challenge *challenge, const char **out_zone,
+                            struct servers *out, struct error *err)
 {
-    const char *start = !text_empty(challenge->zone) ? challenge->zone : name_registrable(ctx->arena, challenge->name);
-    for (const char *zone = start; zone != NULL && strchr(zone, '.') != NULL; zone = strchr(zone, '.') + 1) {
+    const char *start = !text_empty(challenge->zone) ? challenge->zone
+                                                     : name_registrable(ctx->arena, challenge->name);
+    for (const char *zone = start; zone != NULL && strchr(zone, '.') != NULL;
+         zone = strchr(zone, '.') + 1) {
         struct dns_answer answer;
         if (!resolve(ctx, world, zone, DNS_NS, &answer, err))
             return false;
@@ -131,7 +137,8 @@ static bool find_delegation(struct context *ctx, const struct propagation_world 
             }
         }
     }
-    return error_raise(err, ERROR_UNREACHABLE, "no name servers are known for %s: its zone is not delegated",
+    return error_raise(err, ERROR_UNREACHABLE,
+                       "no name servers are known for %s: its zone is not delegated",
                        start != NULL ? start : challenge->name);
 }
 
@@ -140,21 +147,22 @@ static const char *referral_of(const struct dns_answer *answer, const char *zone
 {
     for (size_t i = 0; i < answer->authority_count && !answer->authoritative && answer->rcode == 0; i++) {
         const struct dns_record *record = &answer->authority[i];
-        if (record->type == DNS_NS && text_name_within(name, record->name) && text_name_within(record->name, zone) &&
-            strlen(record->name) > strlen(zone))
+        if (record->type == DNS_NS && text_name_within(name, record->name) &&
+            text_name_within(record->name, zone) && strlen(record->name) > strlen(zone))
             return record->name;
     }
     return NULL;
 }
 
 /* Follow referrals from the zone's servers to those of the zone that holds the name itself. */
-static bool descend(struct context *ctx, const struct propagation_world *world, const char *name, const char *zone,
-                    struct servers *servers, struct error *err)
+static bool descend(struct context *ctx, const struct propagation_world *world, const char *name,
+                    const char *zone, struct servers *servers, struct error *err)
 {
     for (int step = 0; step < REFERRALS_MAX; step++) {
         struct dns_answer answer;
         const char *child = NULL;
-        for (size_t i = 0; i < servers->count && child == NULL; i++) { /* one may serve the child too, and not refer */
+        /* One that serves the child too does not refer to it: so all are asked. */
+        for (size_t i = 0; i < servers->count && child == NULL; i++) {
             if (dns_ask(&servers->items[i], name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, NULL))
                 child = referral_of(&answer, zone, name);
         }
@@ -175,8 +183,8 @@ static bool holds_value(const struct dns_answer *answer, const struct dns_challe
         length--;
     for (size_t i = 0; i < answer->answer_count; i++) {
         const struct dns_record *record = &answer->answers[i];
-        if (strcasecmp(record->name, challenge->name) != 0 || record->type != (cname ? DNS_CNAME : DNS_TXT) ||
-            strlen(record->value) != length)
+        if (strcasecmp(record->name, challenge->name) != 0 ||
+            record->type != (cname ? DNS_CNAME : DNS_TXT) || strlen(record->value) != length)
             continue;
         if ((cname ? strncasecmp : strncmp)(record->value, challenge->value, length) == 0)
             return true;
@@ -187,8 +195,8 @@ static bool holds_value(const struct dns_answer *answer, const struct dns_challe
 enum sight { SIGHT_SEEN, SIGHT_OTHER, SIGHT_SILENT };
 
 /* Ask one address; `out_words` says what it has instead. */
-static enum sight look(struct context *ctx, const struct dns_address *server, const struct dns_challenge *challenge,
-                       const char **out_words)
+static enum sight look(struct context *ctx, const struct dns_address *server,
+                       const struct dns_challenge *challenge, const char **out_words)
 {
     struct dns_answer answer;
     struct error failure = {0};
@@ -211,8 +219,8 @@ static enum sight look(struct context *ctx, const struct dns_address *server, co
     return SIGHT_OTHER;
 }
 
-static bool ask_all(struct context *ctx, const struct servers *servers, const struct dns_challenge *challenge,
-                    struct propagation *out, struct error *err)
+static bool ask_all(struct context *ctx, const struct servers *servers,
+                    const struct dns_challenge *challenge, struct propagation *out, struct error *err)
 {
     int seen = 0, silent = 0, total = (int)servers->count;
     const char *words = NULL;
@@ -225,14 +233,16 @@ static bool ask_all(struct context *ctx, const struct servers *servers, const st
             words = other;
     }
     if (silent == total)
-        return error_raise(err, ERROR_UNREACHABLE, "none of %d name servers for %s answers", total, challenge->name);
+        return error_raise(err, ERROR_UNREACHABLE, "none of %d name servers for %s answers", total,
+                           challenge->name);
     *out = (struct propagation){
         /* Those that answer agree; a minority may be silent. */
         .everywhere = seen > 0 && seen + silent == total && silent * 2 < total,
         .servers = total,
         .seen = seen,
-        .words = arena_printf(ctx->arena, "%d of %d server%s ha%s it%s%s", seen, total, total == 1 ? "" : "s",
-                              seen == 1 ? "s" : "ve", words != NULL ? "; " : "", words != NULL ? words : ""),
+        .words = arena_printf(ctx->arena, "%d of %d server%s ha%s it%s%s", seen, total,
+                              total == 1 ? "" : "s", seen == 1 ? "s" : "ve", words != NULL ? "; " : "",
+                              words != NULL ? words : ""),
     };
     return true;
 }

@@ -1,6 +1,7 @@
-/* Dynamic update (RFC 2136) with TSIG. BIND and Knot answer NOERROR to a record that they then ignore, because a CNAME
- * suffers nothing beside it, and every server replaces one CNAME by another without a word (measured, dns-providers.md
- * 5.6). Hence prerequisites on every addition, and a look at the server itself after every change. */
+/* Dynamic update (RFC 2136) with TSIG. BIND and Knot answer NOERROR to a record that they then ignore,
+ * because a CNAME suffers nothing beside it, and every server replaces one CNAME by another without a word
+ * (measured, dns-providers.md 5.6). Hence prerequisites on every addition, and a look at the server itself
+ * after every change. */
 #include <string.h>
 #include <sys/socket.h>
 
@@ -27,7 +28,10 @@ struct link {
     bool is_signed;
 };
 static void link_release(struct link *link) { secret_destroy(link->key); }
-static const struct dns_tsig *link_tsig(const struct link *link) { return link->is_signed ? &link->tsig : NULL; }
+static const struct dns_tsig *link_tsig(const struct link *link)
+{
+    return link->is_signed ? &link->tsig : NULL;
+}
 
 /* The entry of `rfc2136.zones` with the longest name that holds `name`; NULL: none. */
 static const struct rfc2136_zone *mapped_zone(const struct dns_account *account, const char *name)
@@ -42,8 +46,8 @@ static const struct rfc2136_zone *mapped_zone(const struct dns_account *account,
 }
 
 /* Base64 text in a file of the secrets directory to key bytes. */
-static struct secret *read_key(struct context *ctx, const struct resource *account, const struct secret_ref *ref,
-                               struct error *err)
+static struct secret *read_key(struct context *ctx, const struct resource *account,
+                               const struct secret_ref *ref, struct error *err)
 {
     AUTO(secret) struct secret *text =
         file_read_named_secret(ctx->config->secrets_directory, ref->name, ref->key, err);
@@ -55,9 +59,12 @@ static struct secret *read_key(struct context *ctx, const struct resource *accou
     }
     unsigned char *bytes;
     size_t length;
-    if (!text_unbase64(ctx->arena, secret_bytes(text), secret_length(text), &bytes, &length) || length == 0) {
-        error_raise(err, ERROR_CREDENTIAL, "the TSIG secret of DNS account %s, {name: %s, key: %s}, is not base64 (its "
-                    "length must be a multiple of 4, \"=\" included)", account->name, ref->name, ref->key);
+    if (!text_unbase64(ctx->arena, secret_bytes(text), secret_length(text), &bytes, &length) ||
+        length == 0) {
+        error_raise(err, ERROR_CREDENTIAL,
+                    "the TSIG secret of DNS account %s, {name: %s, key: %s}, is not base64 (its "
+                    "length must be a multiple of 4, \"=\" included)",
+                    account->name, ref->name, ref->key);
         return NULL;
     }
     struct secret *key = secret_create(bytes, length);
@@ -83,21 +90,23 @@ static bool operator_names(const struct operator_config *config, const struct so
     return false;
 }
 
-static bool open_link(struct context *ctx, const struct resource *account, const char *name, struct link *out,
-                      struct error *err)
+static bool open_link(struct context *ctx, const struct resource *account, const char *name,
+                      struct link *out, struct error *err)
 {
     const struct dns_account *spec = account->dns_account;
     const struct rfc2136_zone *mapped = mapped_zone(spec, name);
-    const char *server = mapped != NULL && mapped->nameserver != NULL ? mapped->nameserver : spec->rfc2136.nameserver;
+    const char *server = mapped != NULL && mapped->nameserver != NULL ? mapped->nameserver
+                                                                      : spec->rfc2136.nameserver;
     bool own_key = mapped != NULL && mapped->tsig_secret_ref.name != NULL;
     const struct secret_ref *ref = own_key ? &mapped->tsig_secret_ref : &spec->rfc2136.tsig_secret_ref;
     const char *key_name = mapped != NULL && mapped->tsig_key_name != NULL ? mapped->tsig_key_name
-                                                                            : spec->rfc2136.tsig_key_name;
+                                                                           : spec->rfc2136.tsig_key_name;
     int algorithm = mapped != NULL && mapped->tsig_algorithm >= 0 ? mapped->tsig_algorithm
                                                                   : spec->rfc2136.tsig_algorithm;
     struct sockaddr_storage address;
     if (server == NULL)
-        return error_raise(err, ERROR_MANIFEST, "DNS account %s names no server for %s", account->name, name);
+        return error_raise(err, ERROR_MANIFEST, "DNS account %s names no server for %s", account->name,
+                           name);
     if (!dns_parse_address(server, 53, &out->server, err))
         return error_prefix(err, "DNS account %s", account->name);
     if (!address_from_text(out->server.host, out->server.port, &address) ||
@@ -105,14 +114,17 @@ static bool open_link(struct context *ctx, const struct resource *account, const
          !address_check((const struct sockaddr *)&address, &ctx->config->allow_addresses, err)))
         return error_prefix(err, "DNS account %s", account->name);
     if ((key_name == NULL) != (ref->name == NULL))
-        return error_raise(err, ERROR_MANIFEST, "DNS account %s gives a TSIG key's name without its secret, or the other "
-                           "way round", account->name);
+        return error_raise(err, ERROR_MANIFEST,
+                           "DNS account %s gives a TSIG key's name without its secret, or the other "
+                           "way round",
+                           account->name);
     if (key_name == NULL)
         return true;
     out->key = read_key(ctx, account, ref, err);
     if (out->key == NULL)
         return false;
-    out->tsig = (struct dns_tsig){.key_name = key_name, .algorithm = (enum dns_tsig_algorithm)algorithm, .key = out->key};
+    out->tsig = (struct dns_tsig){
+        .key_name = key_name, .algorithm = (enum dns_tsig_algorithm)algorithm, .key = out->key};
     out->is_signed = true;
     return true;
 }
@@ -125,8 +137,8 @@ struct seen {
     bool authoritative;
 };
 
-static bool look(struct context *ctx, const struct link *link, const char *name, enum dns_type type, struct seen *out,
-                 struct error *err)
+static bool look(struct context *ctx, const struct link *link, const char *name, enum dns_type type,
+                 struct seen *out, struct error *err)
 {
     struct dns_answer answer;
     *out = (struct seen){0};
@@ -159,12 +171,14 @@ static const char *without_dot(struct arena *arena, const char *name)
 }
 
 /* Our value as the server spells it (a CNAME's target may differ in case); NULL: it is not there. */
-static const char *find_value(struct context *ctx, const struct seen *seen, const struct dns_challenge *challenge)
+static const char *find_value(struct context *ctx, const struct seen *seen,
+                              const struct dns_challenge *challenge)
 {
     bool cname = challenge_type(challenge) == DNS_CNAME;
     const char *value = cname ? without_dot(ctx->arena, challenge->value) : challenge->value;
     for (size_t i = 0; i < seen->values.count; i++) {
-        if (cname ? strcasecmp(seen->values.items[i], value) == 0 : strcmp(seen->values.items[i], value) == 0)
+        if (cname ? strcasecmp(seen->values.items[i], value) == 0
+                  : strcmp(seen->values.items[i], value) == 0)
             return seen->values.items[i];
     }
     return NULL;
@@ -174,15 +188,19 @@ static bool conflict(struct context *ctx, const struct seen *seen, const struct 
                      struct error *err)
 {
     if (seen->cname != NULL)
-        return error_raise(err, ERROR_CONFLICT, "at %s stands a CNAME to %s, which is not ours to remove: the %s for the "
-                           "validation cannot be placed", challenge->name,
-                           text_clean(ctx->arena, seen->cname, strlen(seen->cname), 120), challenge->type);
-    return error_raise(err, ERROR_CONFLICT, "at %s stand other records, which are not ours to remove: the %s for the "
-                       "validation cannot be placed beside them", challenge->name, challenge->type);
+        return error_raise(err, ERROR_CONFLICT,
+                           "at %s stands a CNAME to %s, which is not ours to remove: the %s for the "
+                           "validation cannot be placed",
+                           challenge->name, text_clean(ctx->arena, seen->cname, strlen(seen->cname), 120),
+                           challenge->type);
+    return error_raise(err, ERROR_CONFLICT,
+                       "at %s stand other records, which are not ours to remove: the %s for the "
+                       "validation cannot be placed beside them",
+                       challenge->name, challenge->type);
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     enum dns_type type = challenge_type(challenge);
     AUTO(link) struct link link = {0};
@@ -192,18 +210,19 @@ static bool present(struct context *ctx, const struct resource *account, const s
         return false;
     if (find_value(ctx, &seen, challenge) != NULL)
         return true;
-    /* A CNAME wants the name to itself, a TXT only that no CNAME is there. A wildcard's CNAME, which the look cannot tell
-     * from a real one, does not fail the prerequisite (RFC 2136, section 2.4.4): so the server decides. The TTL belongs to
-     * the set, so that of values already there is kept. */
+    /* A CNAME wants the name to itself, a TXT only that no CNAME is there. A wildcard's CNAME, which the
+     * look cannot tell from a real one, does not fail the prerequisite (RFC 2136, section 2.4.4): so the
+     * server decides. The TTL belongs to the set, so that of values already there is kept. */
     const char *value = type == DNS_CNAME ? without_dot(ctx->arena, challenge->value) : challenge->value;
     uint32_t ttl = type == DNS_TXT && seen.values.count > 0 ? seen.ttl : TTL_S;
     struct dns_change changes[] = {
-        {type == DNS_CNAME ? DNS_REQUIRE_NAME_ABSENT : DNS_REQUIRE_ABSENT, {challenge->name, DNS_CNAME, 0, ""}},
+        {type == DNS_CNAME ? DNS_REQUIRE_NAME_ABSENT : DNS_REQUIRE_ABSENT,
+         {challenge->name, DNS_CNAME, 0, ""}},
         {DNS_UPDATE_ADD, {challenge->name, type, ttl, value}},
     };
     struct error failure = {0};
-    bool done = dns_update(&link.server, challenge->zone, changes, COUNT_OF(changes), link_tsig(&link), TIMEOUT_MS, NULL,
-                           &failure);
+    bool done = dns_update(&link.server, challenge->zone, changes, COUNT_OF(changes), link_tsig(&link),
+                           TIMEOUT_MS, NULL, &failure);
     if (!done && failure.kind != ERROR_CONFLICT) {
         if (err != NULL)
             *err = failure;
@@ -214,13 +233,15 @@ static bool present(struct context *ctx, const struct resource *account, const s
     if (find_value(ctx, &seen, challenge) != NULL)
         return true; /* placed; or by somebody at the same time */
     if (done && !seen.authoritative)
-        return error_raise(err, ERROR_REFUSED, "the server took the %s at %s, but does not serve it: the name lies below "
-                           "a delegation, or questions are refused", challenge->type, challenge->name);
+        return error_raise(err, ERROR_REFUSED,
+                           "the server took the %s at %s, but does not serve it: the name lies below "
+                           "a delegation, or questions are refused",
+                           challenge->type, challenge->name);
     return conflict(ctx, &seen, challenge, err);
 }
 
-static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                   struct error *err)
+static bool absent(struct context *ctx, const struct resource *account,
+                   const struct dns_challenge *challenge, struct error *err)
 {
     enum dns_type type = challenge_type(challenge);
     AUTO(link) struct link link = {0};
@@ -238,10 +259,11 @@ static bool absent(struct context *ctx, const struct resource *account, const st
     if (!dns_update(&link.server, challenge->zone, &change, 1, link_tsig(&link), TIMEOUT_MS, NULL, err) ||
         !look(ctx, &link, challenge->name, type, &seen, err))
         return false;
-    /* What a wildcard makes up at the name cannot be told from our record, and would outlive it: with a CNAME, gone is
-     * when the server says so. A TXT of ours has a value of its own. */
+    /* What a wildcard makes up at the name cannot be told from our record, and would outlive it: with a
+     * CNAME, gone is when the server says so. A TXT of ours has a value of its own. */
     if (type == DNS_TXT && find_value(ctx, &seen, challenge) != NULL)
-        return error_raise(err, ERROR_REFUSED, "the server took the removal of the TXT at %s, but still serves it",
+        return error_raise(err, ERROR_REFUSED,
+                           "the server took the removal of the TXT at %s, but still serves it",
                            challenge->name);
     return true;
 }
@@ -255,21 +277,23 @@ static bool list(struct context *ctx, const struct resource *account, const stru
         !look(ctx, &link, challenge->name, challenge_type(challenge), &seen, err))
         return false;
     if (!seen.authoritative)
-        return error_raise(err, ERROR_REFUSED, "the server %s does not answer for %s itself", link.server.host,
-                           challenge->name);
+        return error_raise(err, ERROR_REFUSED, "the server %s does not answer for %s itself",
+                           link.server.host, challenge->name);
     *out = seen.values;
     return true;
 }
 
-/* The zone by the SOA that the server gives for the name (dns-providers.md 5.2). A CNAME at the name would give the SOA
- * of its target, so its parent is asked instead: a name with a CNAME is no apex. */
-static bool zone_by_soa(struct context *ctx, const struct link *link, const char *name, const char **out_zone,
-                        struct error *err)
+/* The zone by the SOA that the server gives for the name (dns-providers.md 5.2). A CNAME at the name would
+ * give the SOA of its target, so its parent is asked instead: a name with a CNAME is no apex. */
+static bool zone_by_soa(struct context *ctx, const struct link *link, const char *name,
+                        const char **out_zone, struct error *err)
 {
-    for (const char *at = name; at != NULL && *at != '\0'; at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
+    for (const char *at = name; at != NULL && *at != '\0';
+         at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
         struct dns_answer answer;
         bool alias = false;
-        if (!dns_ask_signed(&link->server, at, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+        if (!dns_ask_signed(&link->server, at, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
+                            err))
             return false;
         if (!answer.authoritative || (answer.rcode != 0 && answer.rcode != 3))
             break;
@@ -290,30 +314,32 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
         break;
     }
     /* PowerDNS refuses questions signed with a key unknown to it as it refuses those for foreign zones. */
-    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s%s%s%s", link->server.host, name,
-                       link->is_signed ? ", or does not accept key \"" : "",
+    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s%s%s%s", link->server.host,
+                       name, link->is_signed ? ", or does not accept key \"" : "",
                        link->is_signed ? link->tsig.key_name : "", link->is_signed ? "\"" : "");
 }
 
 /* A name below a delegation is taken by the server and never seen: refused beforehand. */
-static bool check_not_delegated(struct context *ctx, const struct link *link, const char *zone, const char *name,
-                                struct error *err)
+static bool check_not_delegated(struct context *ctx, const struct link *link, const char *zone,
+                                const char *name, struct error *err)
 {
     struct dns_answer answer;
-    if (!dns_ask_signed(&link->server, name, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+    if (!dns_ask_signed(&link->server, name, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
+                        err))
         return false;
     for (size_t i = 0; i < answer.authority_count && !answer.authoritative && answer.rcode == 0; i++) {
         const struct dns_record *record = &answer.authority[i];
-        if (record->type == DNS_NS && text_name_within(name, record->name) && text_name_within(record->name, zone) &&
-            strlen(record->name) > strlen(zone))
-            return error_raise(err, ERROR_NOT_FOUND, "zone %s hands %s to other servers: %s cannot be written there", zone,
+        if (record->type == DNS_NS && text_name_within(name, record->name) &&
+            text_name_within(record->name, zone) && strlen(record->name) > strlen(zone))
+            return error_raise(err, ERROR_NOT_FOUND,
+                               "zone %s hands %s to other servers: %s cannot be written there", zone,
                                record->name, name);
     }
     return true;
 }
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     const struct dns_account *spec = account->dns_account;
     const struct rfc2136_zone *mapped = mapped_zone(spec, name);
@@ -324,7 +350,8 @@ static bool zone_of(struct context *ctx, const struct resource *account, const c
             zone = spec->zones.items[i];
     }
     if (zone == NULL && spec->zones.count > 0)
-        return error_raise(err, ERROR_NOT_FOUND, "DNS account %s has no zone that holds %s", account->name, name);
+        return error_raise(err, ERROR_NOT_FOUND, "DNS account %s has no zone that holds %s", account->name,
+                           name);
     AUTO(link) struct link link = {0};
     if (!open_link(ctx, account, zone != NULL ? zone : name, &link, err))
         return false;

@@ -1,4 +1,5 @@
-/* A far side for tests of HTTP: one thread on a loopback port that keeps what it was sent and says what it was told. */
+/* A far side for tests of HTTP: one thread on a loopback port that keeps what it was sent and says what it
+ * was told. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -46,7 +47,8 @@ static bool http_peer_request(struct http_peer *peer, int fd)
         const char *end = strstr(peer->last, "\r\n\r\n"), *size = strcasestr(peer->last, "content-length:");
         if (end == NULL)
             continue;
-        wanted = (size_t)(end + 4 - peer->last) + (size != NULL && size < end ? strtoul(size + 15, NULL, 10) : 0);
+        wanted = (size_t)(end + 4 - peer->last) +
+                 (size != NULL && size < end ? strtoul(size + 15, NULL, 10) : 0);
         if (used >= wanted)
             return true;
     }
@@ -59,7 +61,8 @@ static void http_peer_socks(struct http_peer *peer, int fd)
         recv(fd, request, sizeof request, 0) <= 0)
         return;
     clock_turn(3600);
-    if (send(fd, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10, MSG_NOSIGNAL) == 10 && http_peer_request(peer, fd))
+    if (send(fd, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 10, MSG_NOSIGNAL) == 10 &&
+        http_peer_request(peer, fd))
         atomic_fetch_add(&peer->requests, 1);
 }
 
@@ -100,7 +103,8 @@ static void http_peer_start(struct http_peer *peer)
     socklen_t length = sizeof address;
     peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (peer->listener < 0 || bind(peer->listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(peer->listener, 16) != 0 || getsockname(peer->listener, (struct sockaddr *)&address, &length) != 0)
+        listen(peer->listener, 16) != 0 ||
+        getsockname(peer->listener, (struct sockaddr *)&address, &length) != 0)
         abort();
     peer->port = ntohs(address.sin_port);
     if (pthread_create(&peer->thread, NULL, http_peer_run, peer) != 0)

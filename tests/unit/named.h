@@ -69,17 +69,19 @@ __attribute__((format(printf, 2, 3))) static void named_write(const char *path, 
     chmod(path, 0600);
 }
 
-/* `options` are further lines of the options block, `rest` the keys and zones; files are relative to `directory`. */
-static pid_t named_start(const char *directory, const char *name, const char *address, int port, const char *options,
-                         const char *rest)
+/* `options` are further lines of the options block, `rest` the keys and zones; files are relative to
+ * `directory`. */
+static pid_t named_start(const char *directory, const char *name, const char *address, int port,
+                         const char *options, const char *rest)
 {
     char conf[256], log[256];
     const char *program = named_program();
     snprintf(conf, sizeof conf, "%s/%s.conf", directory, name);
     snprintf(log, sizeof log, "%s/%s.log", directory, name);
-    named_write(conf, "options { directory \"%s\"; pid-file none; session-keyfile none; lock-file none;\n"
-                      "  listen-on port %d { %s; }; recursion no; dnssec-validation no; notify no;\n"
-                      "  empty-zones-enable no; %s };\ncontrols { };\n%s",
+    named_write(conf,
+                "options { directory \"%s\"; pid-file none; session-keyfile none; lock-file none;\n"
+                "  listen-on port %d { %s; }; recursion no; dnssec-validation no; notify no;\n"
+                "  empty-zones-enable no; %s };\ncontrols { };\n%s",
                 directory, port, address, options, rest);
     pid_t pid = fork();
     if (pid == 0) {
@@ -96,7 +98,8 @@ static pid_t named_start(const char *directory, const char *name, const char *ad
     bool up = false;
     for (int tries = 0; tries < 500 && !up; tries++) {
         struct dns_answer answer;
-        up = dns_ask(&server, "example.test", DNS_SOA, false, 500, arena, &answer, NULL) && answer.authoritative;
+        up = dns_ask(&server, "example.test", DNS_SOA, false, 500, arena, &answer, NULL) &&
+             answer.authoritative;
         if (!up && waitpid(pid, NULL, WNOHANG) == pid)
             break;
         if (!up)
@@ -126,4 +129,7 @@ static int named_remove_one(const char *path, const struct stat *info, int type,
     (void)info, (void)type, (void)ftw;
     return remove(path);
 }
-static void named_remove(const char *directory) { nftw(directory, named_remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+static void named_remove(const char *directory)
+{
+    nftw(directory, named_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}

@@ -56,7 +56,8 @@ static void *serve(void *arg)
     struct peer *peer = arg;
     unsigned char question[4096], answer[4096];
     while (!peer->stop) {
-        struct pollfd pollers[] = {{.fd = peer->udp, .events = POLLIN}, {.fd = peer->tcp, .events = POLLIN}};
+        struct pollfd pollers[] = {{.fd = peer->udp, .events = POLLIN},
+                                   {.fd = peer->tcp, .events = POLLIN}};
         if (poll(pollers, 2, 20) <= 0)
             continue;
         if (pollers[0].revents & POLLIN) {
@@ -179,7 +180,8 @@ static size_t knows_no_edns(const unsigned char *question, size_t length, bool t
     }
     return says_hello(question, length, tcp, out);
 }
-static size_t answers_in_upper_case(const unsigned char *question, size_t length, bool tcp, unsigned char *out)
+static size_t answers_in_upper_case(const unsigned char *question, size_t length, bool tcp,
+                                    unsigned char *out)
 {
     size_t n = says_hello(question, length, tcp, out);
     for (size_t i = 12; out[i] != 0; i++)
@@ -192,7 +194,10 @@ static void an_answer_is_read_whichever_way_it_comes(void)
     static const struct {
         size_t (*answer)(const unsigned char *, size_t, bool, unsigned char *);
         bool tcp;
-    } cases[] = {{says_hello, false}, {cut_over_udp, true}, {silent_over_udp, true}, {knows_no_edns, false},
+    } cases[] = {{says_hello, false},
+                 {cut_over_udp, true},
+                 {silent_over_udp, true},
+                 {knows_no_edns, false},
                  {answers_in_upper_case, false}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct peer peer = {.answer = cases[i].answer};
@@ -214,8 +219,8 @@ static void an_answer_is_read_whichever_way_it_comes(void)
 
 static void anothers_answer_is_not_taken(void)
 {
-    static size_t (*const answers[])(const unsigned char *, size_t, bool, unsigned char *) = {wrong_id, wrong_question,
-                                                                                            no_question};
+    static size_t (*const answers[])(const unsigned char *, size_t, bool,
+                                     unsigned char *) = {wrong_id, wrong_question, no_question};
     for (size_t i = 0; i < COUNT_OF(answers); i++) {
         struct peer peer = {.answer = answers[i]};
         struct dns_address server = start(&peer);
@@ -284,7 +289,8 @@ static size_t answer_update(const unsigned char *question, size_t length, bool t
     if (script.bad_mac)
         mac[5] ^= 1;
     size_t mac_length = has_mac ? 32 : 0, rdata = 13 + 10 + mac_length + 4 + 2 + other;
-    unsigned char head[] = {1, 'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, (unsigned char)(rdata >> 8), (unsigned char)rdata};
+    unsigned char head[] = {
+        1, 'k', 0, 0, 250, 0, 255, 0, 0, 0, 0, (unsigned char)(rdata >> 8), (unsigned char)rdata};
     unsigned char size[] = {0, (unsigned char)mac_length};
     out[11] = 1;
 #define OUT(data, count) (memcpy(out + record, (data), (count)), record += (count))
@@ -338,7 +344,8 @@ static void every_answer_to_an_update_has_its_meaning(void)
         int rcode = -1;
         bool ok = dns_update(&server, "example.test", &change, 1, &tsig, 2000, &rcode, &err);
         stop(&peer);
-        if (ok != cases[i].ok || err.kind != cases[i].kind || (!ok && strstr(err.message, cases[i].words) == NULL))
+        if (ok != cases[i].ok || err.kind != cases[i].kind ||
+            (!ok && strstr(err.message, cases[i].words) == NULL))
             fprintf(stderr, "case %zu: %s\n", i, err.message);
         CHECK_INT(ok, cases[i].ok);
         CHECK_INT(err.kind, cases[i].kind);
@@ -350,11 +357,32 @@ static void every_answer_to_an_update_has_its_meaning(void)
 
 static void names_are_checked_before_use(void)
 {
-    static const char *const good[] = {"example.com", "example.com.", "_x.example.com", "*.example.com", "a-b.c",
-                                       "xn--bcher-kva.example", "123.example", "*",
+    static const char *const good[] = {"example.com",
+                                       "example.com.",
+                                       "_x.example.com",
+                                       "*.example.com",
+                                       "a-b.c",
+                                       "xn--bcher-kva.example",
+                                       "123.example",
+                                       "*",
                                        "0123456789012345678901234567890123456789012345678901234567890ab.c"};
-    static const char *const bad[] = {"", ".", "a..b", ".a", "a b", "a\\032b", "a\"b", "a\nb", "-a.b", "a._b-_.c", "a_b.c",
-                                      "x.*.y", "**.a", "*a.b", "a;b", "a@b", "caf\xc3\xa9.fr",
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "a..b",
+                                      ".a",
+                                      "a b",
+                                      "a\\032b",
+                                      "a\"b",
+                                      "a\nb",
+                                      "-a.b",
+                                      "a._b-_.c",
+                                      "a_b.c",
+                                      "x.*.y",
+                                      "**.a",
+                                      "*a.b",
+                                      "a;b",
+                                      "a@b",
+                                      "caf\xc3\xa9.fr",
                                       "0123456789012345678901234567890123456789012345678901234567890123.c"};
     for (size_t i = 0; i < COUNT_OF(good); i++)
         CHECK(dns_name_usable(good[i]) || fprintf(stderr, "%s\n", good[i]) < 0);
@@ -391,13 +419,28 @@ static void no_bad_name_or_value_reaches_the_wire(void)
 
 static void addresses_are_read_in_every_spelling(void)
 {
-    static const struct { const char *text, *host; int port; } good[] = {
-        {"192.0.2.53", "192.0.2.53", 53},         {"192.0.2.53:5300", "192.0.2.53", 5300},
-        {"[2001:db8::1]:5353", "2001:db8::1", 5353}, {"[2001:db8::1]", "2001:db8::1", 53},
-        {"2001:DB8::1", "2001:db8::1", 53},       {"localhost:53", NULL, 53},
+    static const struct {
+        const char *text, *host;
+        int port;
+    } good[] = {
+        {"192.0.2.53", "192.0.2.53", 53},
+        {"192.0.2.53:5300", "192.0.2.53", 5300},
+        {"[2001:db8::1]:5353", "2001:db8::1", 5353},
+        {"[2001:db8::1]", "2001:db8::1", 53},
+        {"2001:DB8::1", "2001:db8::1", 53},
+        {"localhost:53", NULL, 53},
     };
-    static const char *const bad[] = {"", ":53", "192.0.2.53:", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.53:5x",
-                                      "[2001:db8::1", "[2001:db8::1]x", "[]:53", "192.0.2.999", "1.2.3"};
+    static const char *const bad[] = {"",
+                                      ":53",
+                                      "192.0.2.53:",
+                                      "192.0.2.53:0",
+                                      "192.0.2.53:65536",
+                                      "192.0.2.53:5x",
+                                      "[2001:db8::1",
+                                      "[2001:db8::1]x",
+                                      "[]:53",
+                                      "192.0.2.999",
+                                      "1.2.3"};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct dns_address address;
         struct error err = {0};
@@ -416,11 +459,15 @@ static void addresses_are_read_in_every_spelling(void)
 
 static void inner_addresses_are_told_from_public_ones(void)
 {
-    static const char *const inner[] = {"127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "0.0.0.0",
-                                        "169.254.169.254", "100.64.0.1", "224.0.0.1", "255.255.255.255", "168.63.129.16",
-                                        "::1", "::", "fe80::1", "fd00:ec2::254", "fc00::1", "ff02::1", "::ffff:10.0.0.1",
-                                        "64:ff9b::7f00:1", "2002:7f00:1::", "198.18.0.1"};
-    static const char *const open[] = {"8.8.8.8", "172.32.0.1", "172.15.255.255", "100.128.0.1", "11.0.0.1", "2a00::1",
+    static const char *const inner[] = {
+        "127.0.0.1",   "10.1.2.3",        "172.16.0.1",      "172.31.255.255",
+        "192.168.1.1", "0.0.0.0",         "169.254.169.254", "100.64.0.1",
+        "224.0.0.1",   "255.255.255.255", "168.63.129.16",   "::1",
+        "::",          "fe80::1",         "fd00:ec2::254",   "fc00::1",
+        "ff02::1",     "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
+        "198.18.0.1"};
+    static const char *const open[] = {"8.8.8.8",        "172.32.0.1",     "172.15.255.255",
+                                       "100.128.0.1",    "11.0.0.1",       "2a00::1",
                                        "::ffff:8.8.8.8", "2002:808:808::", "169.253.0.1"};
     struct sockaddr_storage address;
     for (size_t i = 0; i < COUNT_OF(inner); i++) {

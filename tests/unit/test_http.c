@@ -13,9 +13,13 @@
 static struct arena *arena;
 static struct string_list loopback;
 
-static const char *url_of(const struct http_peer *peer) { return arena_printf(arena, "http://127.0.0.1:%d/x", peer->port); }
+static const char *url_of(const struct http_peer *peer)
+{
+    return arena_printf(arena, "http://127.0.0.1:%d/x", peer->port);
+}
 
-static bool perform(struct http_peer *peer, struct http_request *request, struct http_response *out, struct error *err)
+static bool perform(struct http_peer *peer, struct http_request *request, struct http_response *out,
+                    struct error *err)
 {
     struct http_network network = {.allow_addresses = &loopback};
     struct http_client *client = http_client_create(&network);
@@ -32,8 +36,9 @@ static bool perform(struct http_peer *peer, struct http_request *request, struct
 
 static void an_answer_arrives_whole(void)
 {
-    struct http_peer peer = {.answers = {HEAD "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Type: application/json\r\n"
-                                              "Retry-After: 120\r\nContent-Length: 7\r\n\r\n{\"a\":1}"}};
+    struct http_peer peer = {
+        .answers = {HEAD "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Type: application/json\r\n"
+                         "Retry-After: 120\r\nContent-Length: 7\r\n\r\n{\"a\":1}"}};
     struct http_request request = {0};
     struct http_response response;
     struct error err = {0};
@@ -66,14 +71,15 @@ static void what_goes_out_is_what_was_asked_and_no_more(void)
     struct http_header headers[] = {{"Content-Type", "application/json; charset=utf-8"}, {"X-Empty", ""}};
     char body[3000];
     memset(body, 'b', sizeof body); /* large enough for libcurl's Expect, were it not taken away */
-    struct http_request request = {.method = "POST", .headers = headers, .header_count = 2, .body = body,
-                                   .body_length = sizeof body};
+    struct http_request request = {
+        .method = "POST", .headers = headers, .header_count = 2, .body = body, .body_length = sizeof body};
     struct http_response response;
     struct error err = {0};
     CHECK_OK(perform(&peer, &request, &response, &err), err);
     CHECK(strncmp(peer.last, "POST /x HTTP/1.1\r\n", 18) == 0);
     CHECK(strcasestr(peer.last, "\nexpect") == NULL);
-    CHECK(strcasestr(peer.last, "\nauthorization") == NULL && strcasestr(peer.last, "\naccept-encoding") == NULL);
+    CHECK(strcasestr(peer.last, "\nauthorization") == NULL &&
+          strcasestr(peer.last, "\naccept-encoding") == NULL);
     CHECK(strstr(peer.last, "\r\nContent-Length: 3000\r\n") != NULL);
     CHECK(strstr(peer.last, "\r\nContent-Type: application/json; charset=utf-8\r\n") != NULL);
     CHECK(strstr(peer.last, "\r\nX-Empty:") != NULL);
@@ -83,15 +89,17 @@ static void what_goes_out_is_what_was_asked_and_no_more(void)
 
 static void methods_and_bodies_go_together(void)
 {
-    static const struct { const char *method, *body, *line; } cases[] = {
+    static const struct {
+        const char *method, *body, *line;
+    } cases[] = {
         {"GET", NULL, "GET /x HTTP/1.1\r\n"},       {"POST", NULL, "POST /x HTTP/1.1\r\n"},
         {"PUT", "b", "PUT /x HTTP/1.1\r\n"},        {"PATCH", "b", "PATCH /x HTTP/1.1\r\n"},
         {"DELETE", NULL, "DELETE /x HTTP/1.1\r\n"}, {"HEAD", NULL, "HEAD /x HTTP/1.1\r\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_peer peer = {.answers = {HEAD "Content-Length: 0\r\n\r\n"}};
-        struct http_request request = {.method = cases[i].method, .body = cases[i].body,
-                                       .body_length = cases[i].body != NULL ? 1 : 0};
+        struct http_request request = {
+            .method = cases[i].method, .body = cases[i].body, .body_length = cases[i].body != NULL ? 1 : 0};
         struct http_response response;
         struct error err = {0};
         CHECK_OK(perform(&peer, &request, &response, &err), err);
@@ -164,8 +172,12 @@ static void after_the_deadline_nothing_is_sent(void)
 static void a_connection_that_came_up_too_late_carries_nothing(void)
 {
     struct http_peer peer = {.socks_late = true};
-    struct http_request request = {.method = "POST", .body = "money", .body_length = 5, .once = true,
-                                   .url = "http://192.0.2.1/", .send_deadline_ms = clock_boot_ms() + 60000};
+    struct http_request request = {.method = "POST",
+                                   .body = "money",
+                                   .body_length = 5,
+                                   .once = true,
+                                   .url = "http://192.0.2.1/",
+                                   .send_deadline_ms = clock_boot_ms() + 60000};
     struct http_response response;
     struct error err = {0};
     http_peer_start(&peer);
@@ -208,7 +220,10 @@ static void what_never_got_through_was_not_sent(void)
 
 static void what_got_no_whole_answer_is_unknown(void)
 {
-    static const struct { const char *answer; enum error_kind kind; } cases[] = {
+    static const struct {
+        const char *answer;
+        enum error_kind kind;
+    } cases[] = {
         {NULL, ERROR_UNREACHABLE},
         {HEAD "Content-Length: 10\r\n\r\nhalf", ERROR_MALFORMED},
         {HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nab", ERROR_MALFORMED},
@@ -279,20 +294,21 @@ static void addresses_inside_are_reached_only_by_the_operators_word(void)
     string_list_push(arena, &foreign, "10.0.0.0/8");
     struct http_network by_resolve = {.resolve = &resolve}, by_range = {.allow_addresses = &loopback};
     struct http_network by_other_range = {.allow_addresses = &foreign};
-    struct { const struct http_network *network; const char *url; bool trusted, reached; } cases[] = {
-        {NULL, url_of(&peer), false, false},
-        {&by_other_range, url_of(&peer), false, false},
-        {&by_range, url_of(&peer), false, true},
-        {&by_resolve, "http://shop.example.test/x", false, true},
+    struct {
+        const struct http_network *network;
+        const char *url;
+        bool trusted, reached;
+    } cases[] = {
+        {NULL, url_of(&peer), false, false},       {&by_other_range, url_of(&peer), false, false},
+        {&by_range, url_of(&peer), false, true},   {&by_resolve, "http://shop.example.test/x", false, true},
         {&by_resolve, url_of(&peer), false, true}, /* the very target the operator named */
-        {NULL, url_of(&peer), true, true},
-        {NULL, "http://169.254.169.254/latest", false, false},
-        {NULL, "http://[::1]:9/", false, false},
-        {NULL, "http://[::ffff:127.0.0.1]:9/", false, false},
+        {NULL, url_of(&peer), true, true},         {NULL, "http://169.254.169.254/latest", false, false},
+        {NULL, "http://[::1]:9/", false, false},   {NULL, "http://[::ffff:127.0.0.1]:9/", false, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_client *client = http_client_create(cases[i].network);
-        struct http_request request = {.method = "GET", .url = cases[i].url, .trusted_address = cases[i].trusted};
+        struct http_request request = {
+            .method = "GET", .url = cases[i].url, .trusted_address = cases[i].trusted};
         struct http_response response;
         struct error err = {0};
         int before = peer.connections;
@@ -317,7 +333,8 @@ static void a_redirect_is_followed_only_when_asked_and_never_inside(void)
 {
     struct http_peer inside = {.answers = {HEAD "Content-Length: 6\r\n\r\nsecret"}};
     http_peer_start(&inside);
-    const char *there = arena_printf(arena, "HTTP/1.1 302 Go\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", url_of(&inside));
+    const char *there = arena_printf(arena, "HTTP/1.1 302 Go\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                                     url_of(&inside));
     struct http_peer door = {.answers = {there}};
     http_peer_start(&door);
     struct string_list resolve = {0};
@@ -341,7 +358,8 @@ static void a_redirect_is_followed_only_when_asked_and_never_inside(void)
 
 static void redirects_in_a_circle_end(void)
 {
-    struct http_peer peer = {.answers = {"HTTP/1.1 302 Go\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"}};
+    struct http_peer peer = {
+        .answers = {"HTTP/1.1 302 Go\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"}};
     struct http_request request = {.follow_redirects = 5};
     struct http_response response;
     struct error err = {0};
@@ -366,7 +384,10 @@ static void proxies_of_the_environment_are_ignored(void)
 
 static void what_could_smuggle_is_refused_before_anything_is_sent(void)
 {
-    static const struct { const char *url, *name, *value; enum error_kind kind; } cases[] = {
+    static const struct {
+        const char *url, *name, *value;
+        enum error_kind kind;
+    } cases[] = {
         {NULL, "Authorization", "Bearer a\r\nX-Evil: 1", ERROR_CREDENTIAL},
         {NULL, "Authorization", "Bearer a\n", ERROR_CREDENTIAL},
         {NULL, "X Y", "v", ERROR_INTERNAL},
@@ -397,7 +418,8 @@ static void a_missing_ca_file_is_the_operators_to_cure(void)
     http_peer_start(&peer);
     struct http_network network = {.allow_addresses = &loopback};
     struct http_client *client = http_client_create(&network);
-    struct http_request request = {.method = "GET", .url = arena_printf(arena, "https://127.0.0.1:%d/", peer.port),
+    struct http_request request = {.method = "GET",
+                                   .url = arena_printf(arena, "https://127.0.0.1:%d/", peer.port),
                                    .ca_file = "/nonexistent/ca.pem"};
     struct http_response response;
     struct error err = {0};

@@ -49,13 +49,18 @@ static void a_newline_at_the_end_is_forgiven(void)
 
 static void anything_else_is_told(void)
 {
-    static const struct { const char *answer, *words; enum error_kind kind; } cases[] = {
+    static const struct {
+        const char *answer, *words;
+        enum error_kind kind;
+    } cases[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello", ERROR_REFUSED},
         {"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n" CONTENT "\n\n", "other content", ERROR_REFUSED},
         {"HTTP/1.1 404 No\r\nContent-Length: 24\r\n\r\n" CONTENT, "404", ERROR_REFUSED},
         {"HTTP/1.1 302 Go\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", "edirect", ERROR_REFUSED},
-        {"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/x\r\nContent-Length: 0\r\n\r\n", "allowAddresses", ERROR_CONFIG},
-        {"HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", "file", ERROR_REFUSED},
+        {"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/x\r\nContent-Length: 0\r\n\r\n", "allowAddresses",
+         ERROR_CONFIG},
+        {"HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", "file",
+         ERROR_REFUSED},
         {NULL, "shop.example.test", ERROR_UNREACHABLE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -80,10 +85,18 @@ static void a_redirect_on_the_same_host_is_followed(void)
 
 static void names_and_files_that_could_point_elsewhere_are_refused(void)
 {
-    static const struct { const char *name, *file; } cases[] = {
-        {"shop.example.test", "../../secret"}, {"shop.example.test", ".htaccess"}, {"shop.example.test", "a/b"},
-        {"shop.example.test", "a?b"},          {"shop.example.test", ""},          {"shop.example.test/x", "a.txt"},
-        {"shop@127.0.0.1", "a.txt"},           {"*.example.test", "a.txt"},        {"", "a.txt"},
+    static const struct {
+        const char *name, *file;
+    } cases[] = {
+        {"shop.example.test", "../../secret"},
+        {"shop.example.test", ".htaccess"},
+        {"shop.example.test", "a/b"},
+        {"shop.example.test", "a?b"},
+        {"shop.example.test", ""},
+        {"shop.example.test/x", "a.txt"},
+        {"shop@127.0.0.1", "a.txt"},
+        {"*.example.test", "a.txt"},
+        {"", "a.txt"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_peer peer = {.answers = {"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n" CONTENT}};

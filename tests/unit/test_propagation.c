@@ -1,5 +1,6 @@
-/* Seeing a record at every authoritative server: two real BINDs. The first also plays the resolver. The second is seen
- * at 127.0.0.2, where BIND itself would not listen, through a relay; 127.0.0.3 is an address where nobody is. */
+/* Seeing a record at every authoritative server: two real BINDs. The first also plays the resolver. The
+ * second is seen at 127.0.0.2, where BIND itself would not listen, through a relay; 127.0.0.3 is an address
+ * where nobody is. */
 #include "reconcilers/dns/propagation.h"
 
 #include <pthread.h>
@@ -19,22 +20,25 @@ static pid_t first_pid, second_pid;
 static struct operator_config config;
 static struct context ctx;
 
-/* "example.test" differs between the two; "dead.test" has a third server that is not there; "mostly-dead.test" has one
- * that is; "child.example.test" lies at the second alone. */
-static const char first_zone[] =
-    "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS ns1.example.test.\n@ NS ns2.example.test.\n%s"
-    "_both CNAME Value.Sectigo.com.\n_first CNAME value.sectigo.com.\n_txt TXT \"one\"\n_txt TXT \"tw\" \"o\"\n"
-    "_other CNAME something.else.\n_alias CNAME value.sectigo.com.\n";
-static const char second_zone[] =
-    "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS ns1.example.test.\n@ NS ns2.example.test.\n%s"
-    "_both CNAME value.sectigo.com.\n_txt TXT \"two\"\n_other CNAME something.else.\n_alias CNAME value.sectigo.com.\n";
-static const char hosts[] = "ns1 A 127.0.0.1\nns2 A 127.0.0.2\nns3 A 127.0.0.3\nns4 A 127.0.0.4\nns5 A 10.1.2.3\n"
-                            "child NS ns2\n";
-static const char child_zone[] = "$TTL 60\n@ SOA ns2.example.test. h 1 3600 600 86400 60\n@ NS ns2.example.test.\n"
-                                 "_deep CNAME value.sectigo.com.\n";
-static const char dead_lines[] = "@ NS ns3.example.test.\n", mostly_dead_lines[] =
-    "@ NS ns3.example.test.\n@ NS ns4.example.test.\n";
-static const char inner_zone[] = "$TTL 60\n@ SOA ns5.example.test. h 1 3600 600 86400 60\n@ NS ns5.example.test.\n";
+/* "example.test" differs between the two; "dead.test" has a third server that is not there;
+ * "mostly-dead.test" has one that is; "child.example.test" lies at the second alone. */
+#define APEX "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n" \
+             "@ NS ns1.example.test.\n@ NS ns2.example.test.\n%s"
+static const char first_zone[] = APEX "_both CNAME Value.Sectigo.com.\n_first CNAME value.sectigo.com.\n"
+                                      "_txt TXT \"one\"\n_txt TXT \"tw\" \"o\"\n"
+                                      "_other CNAME something.else.\n_alias CNAME value.sectigo.com.\n";
+static const char second_zone[] = APEX "_both CNAME value.sectigo.com.\n_txt TXT \"two\"\n"
+                                       "_other CNAME something.else.\n_alias CNAME value.sectigo.com.\n";
+static const char hosts[] =
+    "ns1 A 127.0.0.1\nns2 A 127.0.0.2\nns3 A 127.0.0.3\nns4 A 127.0.0.4\nns5 A 10.1.2.3\n"
+    "child NS ns2\n";
+static const char child_zone[] =
+    "$TTL 60\n@ SOA ns2.example.test. h 1 3600 600 86400 60\n@ NS ns2.example.test.\n"
+    "_deep CNAME value.sectigo.com.\n";
+static const char dead_lines[] = "@ NS ns3.example.test.\n",
+                  mostly_dead_lines[] = "@ NS ns3.example.test.\n@ NS ns4.example.test.\n";
+static const char inner_zone[] =
+    "$TTL 60\n@ SOA ns5.example.test. h 1 3600 600 86400 60\n@ NS ns5.example.test.\n";
 
 static const char *zone_file(const char *folder, const char *zone, const char *format, const char *extra)
 {
@@ -54,7 +58,8 @@ static pthread_t relay_thread;
 /* One question at a time, over UDP. */
 static void *relay(void *arg)
 {
-    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)relay_to),
+    struct sockaddr_in server = {.sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)relay_to),
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char data[4096];
     (void)arg;
@@ -65,8 +70,8 @@ static void *relay(void *arg)
         if (n <= 0)
             return NULL;
         int fd = socket(AF_INET, SOCK_DGRAM, 0);
-        if (connect(fd, (struct sockaddr *)&server, sizeof server) == 0 && send(fd, data, (size_t)n, 0) == n &&
-            (n = recv(fd, data, sizeof data, 0)) > 0)
+        if (connect(fd, (struct sockaddr *)&server, sizeof server) == 0 &&
+            send(fd, data, (size_t)n, 0) == n && (n = recv(fd, data, sizeof data, 0)) > 0)
             sendto(relay_fd, data, (size_t)n, 0, (struct sockaddr *)&from, size);
         close(fd);
     }
@@ -99,16 +104,18 @@ static void set_up(void)
     buffer_puts(&two, zone_file("two", "mostly-dead.test", second_zone, mostly_dead_lines));
     buffer_puts(&two, zone_file("two", "child.example.test", child_zone, ""));
     port = named_free_port(addresses, COUNT_OF(addresses));
-    first_pid = named_start(directory, "first", "127.0.0.1", port, "listen-on-v6 { none; };", buffer_text(&one));
+    first_pid = named_start(directory, "first", "127.0.0.1", port, "listen-on-v6 { none; };",
+                            buffer_text(&one));
     relay_to = named_free_port(addresses, 1);
-    second_pid = named_start(directory, "second", "127.0.0.1", relay_to, "listen-on-v6 { none; };", buffer_text(&two));
+    second_pid = named_start(directory, "second", "127.0.0.1", relay_to, "listen-on-v6 { none; };",
+                             buffer_text(&two));
     start_relay();
     string_list_push(arena, &config.allow_addresses, "127.0.0.0/8");
     ctx = (struct context){.arena = arena, .config = &config};
 }
 
-static bool check_one(const char *zone, const char *name, const char *type, const char *value, struct propagation *out,
-                      struct error *err)
+static bool check_one(const char *zone, const char *name, const char *type, const char *value,
+                      struct propagation *out, struct error *err)
 {
     struct dns_address resolvers[] = {{"127.0.0.3", port}, {"127.0.0.1", port}}; /* the first is not there */
     struct propagation_world world = {resolvers, COUNT_OF(resolvers), port};
@@ -118,7 +125,12 @@ static bool check_one(const char *zone, const char *name, const char *type, cons
 
 static void every_server_is_asked_and_must_agree(void)
 {
-    static const struct { const char *name, *type, *value; bool everywhere; int seen; const char *words; } cases[] = {
+    static const struct {
+        const char *name, *type, *value;
+        bool everywhere;
+        int seen;
+        const char *words;
+    } cases[] = {
         {"_both.example.test", "CNAME", "value.sectigo.com.", true, 2, "2 of 2"},
         {"_first.example.test", "CNAME", "value.sectigo.com", false, 1, "127.0.0.2 answers NXDOMAIN"},
         {"_txt.example.test", "TXT", "two", true, 2, "2 of 2"},
@@ -131,7 +143,8 @@ static void every_server_is_asked_and_must_agree(void)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct propagation result;
         struct error err = {0};
-        CHECK_OK(check_one("example.test", cases[i].name, cases[i].type, cases[i].value, &result, &err), err);
+        CHECK_OK(check_one("example.test", cases[i].name, cases[i].type, cases[i].value, &result, &err),
+                 err);
         if (result.seen != cases[i].seen || strstr(result.words, cases[i].words) == NULL)
             fprintf(stderr, "case %zu: %s\n", i, result.words);
         CHECK_INT(result.everywhere, cases[i].everywhere);
@@ -149,7 +162,9 @@ static void a_zone_not_told_is_found_from_above(void)
     CHECK(result.everywhere && result.servers == 2);
     CHECK_OK(check_one("", "_deep.child.example.test", "CNAME", "value.sectigo.com", &result, &err), err);
     CHECK(result.everywhere && result.servers == 1); /* down the referral, to the child's own server */
-    CHECK_OK(check_one("example.test", "_deep.child.example.test", "CNAME", "value.sectigo.com", &result, &err), err);
+    CHECK_OK(
+        check_one("example.test", "_deep.child.example.test", "CNAME", "value.sectigo.com", &result, &err),
+        err);
     CHECK(result.everywhere && result.servers == 1);
 }
 
@@ -160,7 +175,9 @@ static void a_minority_may_be_dead_but_no_half(void)
     CHECK_OK(check_one("dead.test", "_both.dead.test", "CNAME", "value.sectigo.com", &result, &err), err);
     CHECK(result.everywhere && result.servers == 3 && result.seen == 2);
     CHECK(strstr(result.words, "127.0.0.3 does not answer") != NULL);
-    CHECK_OK(check_one("mostly-dead.test", "_both.mostly-dead.test", "CNAME", "value.sectigo.com", &result, &err), err);
+    CHECK_OK(check_one("mostly-dead.test", "_both.mostly-dead.test", "CNAME", "value.sectigo.com", &result,
+                       &err),
+             err);
     CHECK(!result.everywhere && result.servers == 4 && result.seen == 2);
 }
 
@@ -170,7 +187,8 @@ static void without_a_delegation_there_is_nobody_to_ask(void)
     struct error err = {0};
     CHECK(!check_one("nowhere.test", "_x.nowhere.test", "TXT", "v", &result, &err));
     CHECK_INT(err.kind, ERROR_UNREACHABLE);
-    CHECK(!check_one("inner.test", "_x.inner.test", "TXT", "v", &result, &err)); /* delegated to a private address */
+    /* Delegated to a private address. */
+    CHECK(!check_one("inner.test", "_x.inner.test", "TXT", "v", &result, &err));
     CHECK_INT(err.kind, ERROR_CONFIG);
     CHECK(strstr(err.message, "allowAddresses") != NULL);
 }
@@ -195,9 +213,11 @@ static void the_operators_server_replaces_the_delegation(void)
 static void resolvers_are_read_from_the_systems_file(void)
 {
     struct dns_address resolvers[3];
-    CHECK_INT(propagation_read_resolvers("# nameserver 192.0.2.9\nsearch example.com\n  nameserver\t192.0.2.1  # first\n"
-                                         "nameserver 2001:db8::1\nnameserver fe80::1%eth0\nnameservers 192.0.2.8\n"
-                                         "nameserver ns.example.com\nnameserver 192.0.2.2\nnameserver 192.0.2.3", resolvers),
+    CHECK_INT(propagation_read_resolvers(
+                  "# nameserver 192.0.2.9\nsearch example.com\n  nameserver\t192.0.2.1  # first\n"
+                  "nameserver 2001:db8::1\nnameserver fe80::1%eth0\nnameservers 192.0.2.8\n"
+                  "nameserver ns.example.com\nnameserver 192.0.2.2\nnameserver 192.0.2.3",
+                  resolvers),
               3);
     CHECK_TEXT(resolvers[0].host, "192.0.2.1");
     CHECK_TEXT(resolvers[1].host, "2001:db8::1");
@@ -212,7 +232,10 @@ static void only_records_of_the_order_are_confined(void)
     struct string_list ordered = {0};
     string_list_push(arena, &ordered, "www.shop.example.com");
     string_list_push(arena, &ordered, "*.example.org");
-    static const struct { const char *name, *type, *value; bool ok; } cases[] = {
+    static const struct {
+        const char *name, *type, *value;
+        bool ok;
+    } cases[] = {
         {"_ab12.www.shop.example.com", "CNAME", "a.b.sectigo.com", true},
         {"_ab12.shop.example.com", "CNAME", "a.b.sectigo.com", true}, /* a parent, where CAs look too */
         {"_ab12.example.com", "CNAME", "a.b.sectigo.com", true},

@@ -41,7 +41,8 @@ static void set_up(void)
     if (mkdtemp(directory) == NULL)
         abort();
     for (size_t i = 0; i < COUNT_OF(key_names); i++)
-        buffer_printf(&rest, "key \"%s\" { algorithm hmac-%s; secret \"" SECRET "\"; };\n", key_names[i], key_names[i] + 2);
+        buffer_printf(&rest, "key \"%s\" { algorithm hmac-%s; secret \"" SECRET "\"; };\n", key_names[i],
+                      key_names[i] + 2);
     static const char *const zones[] = {"example.test", "sub.example.test", "other.test", "fixed.test"};
     for (size_t i = 0; i < COUNT_OF(zones); i++) {
         snprintf(path, sizeof path, "%s/%s.zone", directory, zones[i]);
@@ -50,8 +51,8 @@ static void set_up(void)
         if (i == 2) /* only one name, only TXT */
             buffer_puts(&rest, "update-policy { grant k-sha256 name _only.other.test TXT; };");
         for (size_t k = 0; i < 2 && k < COUNT_OF(key_names); k++)
-            buffer_printf(&rest, "%s grant %s zonesub ANY; %s", k == 0 ? "update-policy {" : "", key_names[k],
-                          k + 1 == COUNT_OF(key_names) ? "};" : "");
+            buffer_printf(&rest, "%s grant %s zonesub ANY; %s", k == 0 ? "update-policy {" : "",
+                          key_names[k], k + 1 == COUNT_OF(key_names) ? "};" : "");
         buffer_puts(&rest, " };\n");
     }
     snprintf(path, sizeof path, "%s/bind", directory);
@@ -85,7 +86,8 @@ static struct resource account_of(struct dns_account *spec, enum dns_tsig_algori
     spec->rfc2136.tsig_key_name = key_names[algorithm];
     spec->rfc2136.tsig_algorithm = (int)algorithm;
     spec->rfc2136.tsig_secret_ref = (struct secret_ref){.name = "bind", .key = "tsig"};
-    return (struct resource){.kind = KIND_DNS_ACCOUNT, .namespace_ = "default", .name = "lab", .dns_account = spec};
+    return (struct resource){
+        .kind = KIND_DNS_ACCOUNT, .namespace_ = "default", .name = "lab", .dns_account = spec};
 }
 
 static struct dns_challenge txt(const char *name, const char *value)
@@ -191,7 +193,8 @@ static void a_second_value_stays_beside_the_first(void)
     struct error err = {0};
     struct dns_account spec;
     struct resource account = account_of(&spec, TSIG_HMAC_SHA256);
-    struct dns_challenge ours = txt("_two.example.test", "ours"), more = txt("_two.example.test", "ours too");
+    struct dns_challenge ours = txt("_two.example.test", "ours"),
+                         more = txt("_two.example.test", "ours too");
     uint32_t ttl = 0;
     CHECK_OK(ops->present(&ctx, &account, &ours, &err), err);
     CHECK_OK(ops->present(&ctx, &account, &more, &err), err);
@@ -209,9 +212,10 @@ static void cnames_and_other_data_exclude_each_other(void)
     struct error err = {0};
     struct dns_account spec;
     struct resource account = account_of(&spec, TSIG_HMAC_SHA256);
-    struct dns_challenge txt_at_alias = txt("alias.example.test", "v"), cname_at_txt = cname("taken.example.test", "a.b");
-    struct dns_challenge cname_at_alias = cname("alias.example.test", "a.b"), same = cname("alias.example.test",
-                                                                                           "ELSEWHERE.invalid.");
+    struct dns_challenge txt_at_alias = txt("alias.example.test", "v"),
+                         cname_at_txt = cname("taken.example.test", "a.b");
+    struct dns_challenge cname_at_alias = cname("alias.example.test", "a.b"),
+                         same = cname("alias.example.test", "ELSEWHERE.invalid.");
     CHECK(!ops->present(&ctx, &account, &txt_at_alias, &err));
     CHECK_INT(err.kind, ERROR_CONFLICT);
     CHECK(strstr(err.message, "elsewhere.invalid") != NULL);
@@ -244,7 +248,8 @@ static void a_wildcard_beside_does_not_stand_in_the_way(void)
     struct error err = {0};
     struct dns_account spec;
     struct resource account = account_of(&spec, TSIG_HMAC_SHA256);
-    struct dns_challenge challenge = cname("_x.wild.example.test", "a.sectigo.com"), value = txt("_y.wild.example.test", "v");
+    struct dns_challenge challenge = cname("_x.wild.example.test", "a.sectigo.com"),
+                         value = txt("_y.wild.example.test", "v");
     const char *zone = NULL;
     CHECK_OK(ops->zone_of(&ctx, &account, challenge.name, &zone, &err), err);
     CHECK_TEXT(zone, "example.test");
@@ -302,8 +307,8 @@ static void zones_are_found_by_list_by_mapping_and_by_asking(void)
     CHECK(!ops->zone_of(&ctx, &account, "_x.www.child.example.test", &zone, &err));
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
 
-    struct rfc2136_zone mapped[] = {{.name = "sub.example.test", .tsig_key_name = "k-sha512",
-                                     .tsig_algorithm = TSIG_HMAC_SHA512}};
+    struct rfc2136_zone mapped[] = {
+        {.name = "sub.example.test", .tsig_key_name = "k-sha512", .tsig_algorithm = TSIG_HMAC_SHA512}};
     spec.rfc2136.zones = mapped;
     spec.rfc2136.zone_count = 1;
     CHECK_OK(ops->zone_of(&ctx, &account, "_x.sub.example.test", &zone, &err), err);
@@ -324,8 +329,13 @@ static void the_wrong_zone_or_right_is_refused_by_name(void)
     struct dns_challenge fixed = {"fixed.test", "_x.fixed.test", "TXT", "v"};
     struct dns_challenge narrow = {"other.test", "_x.other.test", "TXT", "v"};
     struct dns_challenge granted = {"other.test", "_only.other.test", "TXT", "v"};
-    struct { struct dns_challenge *challenge; const char *words; } cases[] = {
-        {&nowhere, "nowhere.test"}, {&foreign, "NOTZONE"}, {&fixed, "fixed.test"}, {&narrow, "may not write"}};
+    struct {
+        struct dns_challenge *challenge;
+        const char *words;
+    } cases[] = {{&nowhere, "nowhere.test"},
+                 {&foreign, "NOTZONE"},
+                 {&fixed, "fixed.test"},
+                 {&narrow, "may not write"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         CHECK(!ops->present(&ctx, &account, cases[i].challenge, &err));
         if (err.kind != ERROR_REFUSED || strstr(err.message, cases[i].words) == NULL)

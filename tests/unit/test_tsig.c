@@ -7,17 +7,20 @@
 #include "base/text.h"
 #include "check.h"
 
-static const char unsigned_message[] =
-    "123428000001000000010000076578616d706c6503636f6d00000600010f5f61636d652d6368616c6c656e6765076578616d706c6503636f6d"
-    "00001000010000003c00060568656c6c6f";
+static const char unsigned_message[] = "123428000001000000010000076578616d706c6503636f6d00000600010f5f61636"
+                                       "d652d6368616c6c656e6765076578616d706c6503636f6d"
+                                       "00001000010000003c00060568656c6c6f";
 static const char signed_message[] =
-    "123428000001000000010001076578616d706c6503636f6d00000600010f5f61636d652d6368616c6c656e6765076578616d706c6503636f6d"
-    "00001000010000003c00060568656c6c6f0861636d652d6b65790000fa00ff00000000003d0b686d61632d7368613235360000006955b90001"
+    "123428000001000000010001076578616d706c6503636f6d00000600010f5f61636d652d6368616c6c656e6765076578616d70"
+    "6c6503636f6d"
+    "00001000010000003c00060568656c6c6f0861636d652d6b65790000fa00ff00000000003d0b686d61632d7368613235360000"
+    "006955b90001"
     "2c00202c789844a0b9a18bf5ac5679dfac6b674db3c0c38ca3e1f13659aea78dfac506123400000000";
 static const char request_mac[] = "10c58550d10b198e28a84b8d815729bfe9c0d5fcd355b08b9abeca9b458c06fe";
-static const char answer_of_bind[] =
-    "4535a8000001000000000001076578616d706c6503636f6d00000600010861636d652d6b65790000fa00ff00000000003d0b686d61632d7368"
-    "613235360000006b024dc7012c0020f44b9f0957a1edc1a35621c635b355ae1c3ecafc31e5d5cfea3852448c65925e453500000000";
+static const char answer_of_bind[] = "4535a8000001000000000001076578616d706c6503636f6d00000600010861636d652"
+                                     "d6b65790000fa00ff00000000003d0b686d61632d7368"
+                                     "613235360000006b024dc7012c0020f44b9f0957a1edc1a35621c635b355ae1c3ecaf"
+                                     "c31e5d5cfea3852448c65925e453500000000";
 static const int64_t answered_at = 0x6b024dc7;
 
 static struct arena *arena;
@@ -35,10 +38,12 @@ static void signing_gives_the_macs_of_all_six_algorithms(void)
         [TSIG_HMAC_SHA1] = "785879bb2a50882d4b11ea61ababcdfaaba7899d",
         [TSIG_HMAC_SHA224] = "cf6d6959cd40e3477c3d8986550c8fb14bb29ab36b473763f21fed42",
         [TSIG_HMAC_SHA256] = "2c789844a0b9a18bf5ac5679dfac6b674db3c0c38ca3e1f13659aea78dfac506",
-        [TSIG_HMAC_SHA384] = "16289935dcb7871b004acf0f09158953102af8c13709cd5a3b193802e1f0a7c62a34c5bfdbeb53101a1a562509c"
-                             "116f2",
-        [TSIG_HMAC_SHA512] = "9a045d5ebc02cee34b13f1e3ff0b0ed57779a0fc9d2ae432bba98e683898edd55069a198e584c9269e582a4f84"
-                             "3986de7dd3eddc4b9ab3a345213e75f6dc9594",
+        [TSIG_HMAC_SHA384] =
+            "16289935dcb7871b004acf0f09158953102af8c13709cd5a3b193802e1f0a7c62a34c5bfdbeb53101a1a562509c"
+            "116f2",
+        [TSIG_HMAC_SHA512] =
+            "9a045d5ebc02cee34b13f1e3ff0b0ed57779a0fc9d2ae432bba98e683898edd55069a198e584c9269e582a4f84"
+            "3986de7dd3eddc4b9ab3a345213e75f6dc9594",
     };
     for (size_t i = 0; i < COUNT_OF(macs); i++) {
         struct error err = {0};
@@ -59,7 +64,8 @@ static bool verify(const unsigned char *answer, size_t length, const struct dns_
                    struct tsig_verdict *out, struct error *err)
 {
     struct tsig_mac mac = {.length = 32};
-    return text_unhex(request_mac, mac.bytes, sizeof mac.bytes) && tsig_verify(answer, length, key, &mac, now, out, err);
+    return text_unhex(request_mac, mac.bytes, sizeof mac.bytes) &&
+           tsig_verify(answer, length, key, &mac, now, out, err);
 }
 
 static size_t answer_bytes(unsigned char out[256])
@@ -107,8 +113,8 @@ static void any_flipped_bit_fails(void)
         answer[bit / 8] ^= (unsigned char)(1u << bit % 8);
         bool read = verify(answer, length, &key, answered_at, &verdict, NULL);
         answer[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        bool case_of_a_name = bit % 8 == 5;     /* names are compared and hashed in lower case */
-        bool id = bit / 8 < 2;                  /* the original id is what is hashed */
+        bool case_of_a_name = bit % 8 == 5; /* names are compared and hashed in lower case */
+        bool id = bit / 8 < 2;              /* the original id is what is hashed */
         CHECK(!read || !verdict.verified || case_of_a_name || id);
     }
 }
@@ -155,7 +161,8 @@ static void an_unsigned_answer_is_seen_as_such(void)
 
 static void a_key_without_a_proper_name_signs_nothing(void)
 {
-    static const char *const names[] = {"", ".", "a..b", "0123456789012345678901234567890123456789012345678901234567890123"};
+    static const char *const names[] = {"", ".", "a..b",
+                                        "0123456789012345678901234567890123456789012345678901234567890123"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct dns_tsig key = key_of(TSIG_HMAC_SHA256);
         struct tsig_mac mac;
