@@ -16,7 +16,7 @@
 
 struct http_peer {
     int listener, port;
-    const char *answers[8]; /* one a request, the last again and again; NULL: close without a byte */
+    const char *answers[8]; /* one a request, the last again and again; NULL, "": close without a byte */
     bool keep;              /* the connection stays open after an answer */
     bool silent;            /* reads and says nothing until the other side leaves */
     bool socks_late;        /* a SOCKS5 proxy that turns the clock by an hour before it says "connected" */
@@ -76,25 +76,43 @@ static void http_peer_talk(struct http_peer *peer, int fd)
         const char *answer = peer->answers[(size_t)number < last ? (size_t)number : last];
         if (peer->silent)
             continue;
-        if (answer == NULL || send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0 || !peer->keep)
+        if (answer == NULL || *answer == '\0' || send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0 || !peer->keep)
             return;
     }
+}
+
+struct http_peer_connection {
+    struct http_peer *peer;
+    int fd;
+};
+
+static void *http_peer_serve(void *arg)
+{
+    struct http_peer_connection connection = *(struct http_peer_connection *)arg;
+    free(arg);
+    if (connection.peer->socks_late)
+        http_peer_socks(connection.peer, connection.fd);
+    else
+        http_peer_talk(connection.peer, connection.fd);
+    close(connection.fd);
+    return NULL;
 }
 
 static void *http_peer_run(void *arg)
 {
     struct http_peer *peer = arg;
-    for (;;) {
-        int fd = accept(peer->listener, NULL, NULL);
-        if (fd < 0)
-            return NULL;
+    pthread_t threads[32];
+    int count = 0;
+    for (int fd; count < 32 && (fd = accept(peer->listener, NULL, NULL)) >= 0; count++) {
+        struct http_peer_connection *connection = malloc(sizeof *connection);
+        *connection = (struct http_peer_connection){peer, fd};
         atomic_fetch_add(&peer->connections, 1);
-        if (peer->socks_late)
-            http_peer_socks(peer, fd);
-        else
-            http_peer_talk(peer, fd);
-        close(fd);
+        if (pthread_create(&threads[count], NULL, http_peer_serve, connection) != 0)
+            abort();
     }
+    while (count > 0)
+        pthread_join(threads[--count], NULL);
+    return NULL;
 }
 
 static void http_peer_start(struct http_peer *peer)
