@@ -76,7 +76,8 @@ static void http_peer_talk(struct http_peer *peer, int fd)
         const char *answer = peer->answers[(size_t)number < last ? (size_t)number : last];
         if (peer->silent)
             continue;
-        if (answer == NULL || *answer == '\0' || send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0 || !peer->keep)
+        if (answer == NULL || *answer == '\0' ||
+            send(fd, answer, strlen(answer), MSG_NOSIGNAL) < 0 || !peer->keep)
             return;
     }
 }
