@@ -114,29 +114,6 @@ void engine_release_snapshot(struct snapshot *snapshot)
     free(snapshot);
 }
 
-/* ---- index ---- */
-
-bool index_decode(struct span value, struct index_row *out)
-{
-    if (value.length != 32 + 32 + 8 + 1)
-        return false;
-    memcpy(out->digest, value.data, 32);
-    memcpy(out->shared, value.data + 32, 32);
-    memcpy(&out->due, value.data + 64, 8);
-    out->flags = (uint8_t)value.data[72];
-    return true;
-}
-
-void index_put(struct state_batch *batch, const char *key, const struct index_row *row)
-{
-    char value[73];
-    memcpy(value, row->digest, 32);
-    memcpy(value + 32, row->shared, 32);
-    memcpy(value + 64, &row->due, 8);
-    value[72] = (char)row->flags;
-    state_put(batch, TABLE_INDEX, key, span_of(value, sizeof value), STATE_ANY);
-}
-
 /* ---- one job: a step on a worker ---- */
 
 struct certificate_job {
@@ -425,7 +402,6 @@ static void take_results(struct engine *engine)
             take_certificate_result(engine, own);
             free_job(own);
         } else {
-            extern void engine_take_account_result(struct engine *engine, struct job *job);
             engine_take_account_result(engine, job);
         }
     }

@@ -73,12 +73,10 @@ static void wake_waiting(struct engine *engine, const struct account *account, b
     }
 }
 
-void engine_take_account_result(struct engine *engine, struct job *job);
 void engine_take_account_result(struct engine *engine, struct job *job)
 {
     struct account_job *own = (struct account_job *)job;
     struct account *account = own->account;
-    struct error err = {0};
     AUTO(arena) struct arena *arena = arena_create();
     char *id = resource_id(arena, KIND_ISSUER, account->namespace_, account->name);
     engine->running--;
@@ -100,8 +98,8 @@ void engine_take_account_result(struct engine *engine, struct job *job)
         model_event(&engine->model, engine->batch, "Issuer", account->namespace_, account->name, "Warning", "CheckFailed",
                     own->err.message, arena);
     }
-    if (!model_write_account(&engine->model, account, &account->facts, own->ok ? NULL : &own->err, engine->batch, arena, &err))
-        engine_break(engine, &err);
+    model_take_account(&engine->model, account, &account->facts, own->ok ? NULL : &own->err);
+    model_write_account(account, engine->batch, arena);
     wake_waiting(engine, account, own->ok);
     engine_release_snapshot(own->snapshot);
     arena_destroy(own->job.arena);

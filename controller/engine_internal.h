@@ -2,14 +2,13 @@
 #pragma once
 
 #include "controller/engine.h"
+#include "controller/index.h"
 #include "controller/loop.h"
 #include "controller/schedule.h"
 #include "controller/worker.h"
 #include "base/http.h"
 
-/* Keys of the queue: 'c' or 'i', then \x01 namespace \x01 name. The same order as the index rows, which leave out the
- * first letter: \x01 sorts below every letter of a name. */
-#define KEY_SEPARATOR '\x01'
+/* Keys of the queue: 'c' or 'i', \x01, then the key of the index. */
 
 struct standing_entry { /* one certificate, as last decided */
     char *key;
@@ -73,19 +72,9 @@ void engine_release_snapshot(struct snapshot *snapshot);
 void engine_wake(struct engine *engine); /* run a turn soon */
 
 /* Issuers: engine_account.c */
+void engine_take_account_result(struct engine *engine, struct job *job);
 void engine_account_due(struct engine *engine, const char *key);
 void engine_account_wanted(struct engine *engine, const char *namespace_, const char *name);
 /* Milliseconds until the account's limiter lets one more request go; 0: now, and it is counted. */
 int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view);
 void engine_account_done(struct engine *engine, const char *namespace_, const char *name);
-
-/* The plain index: what need not be decided again. */
-struct index_row {
-    unsigned char digest[32];
-    unsigned char shared[32];
-    int64_t due; /* Unix seconds; 0: nothing is due */
-    uint8_t flags;
-};
-enum { INDEX_REST = 1, INDEX_HAS_ORDER = 2, INDEX_BLOCKED = 4, INDEX_FORGOTTEN = 8, INDEX_CONFIRMED = 16 };
-bool index_decode(struct span value, struct index_row *out);
-void index_put(struct state_batch *batch, const char *key, const struct index_row *row); /* key without its letter */

@@ -6,9 +6,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "controller/engine_internal.h"
+#include "controller/holds.h"
 #include "controller/records.h"
 
 enum { SECOND_LOOK_MS = 2000 };
@@ -17,91 +17,39 @@ struct look {
     struct engine *engine;
     struct arena *arena;
     struct desired *desired;
-    size_t at, end; /* the certificates of the desired set not yet walked past */
     bool all, first;
     unsigned char shared[32];
     int64_t now;
-    struct string_list new_needs; /* ids of certificates without an order */
-    struct string_list new_keys;
     struct string_list gone;      /* keys of certificates whose manifest went */
     size_t known;                 /* certificates the index knows, not forgotten */
 };
-
-static int compare_entry(const struct desired_entry *entry, const char *key) /* key: "<ns>\x01<name>" */
-{
-    const char *middle = strchr(key, KEY_SEPARATOR);
-    size_t length = (size_t)(middle - key);
-    int order = strncmp(entry->namespace_, key, length);
-    if (order == 0 && entry->namespace_[length] != '\0')
-        order = 1;
-    return order != 0 ? order : strcmp(entry->name, middle + 1);
-}
 
 static void queue_entry(struct look *look, const struct desired_entry *entry)
 {
     schedule_set(look->engine->queue, engine_key(look->arena, 'c', entry->namespace_, entry->name), clock_now_ms());
 }
 
-static void note_need(struct look *look, const struct desired_entry *entry)
+static void walk(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
 {
-    const struct resource *resource = desired_resource(look->desired, entry);
-    if (resource == NULL || resource->certificate->suspend)
+    struct look *look = arg;
+    bool forgotten = row != NULL && (row->flags & INDEX_FORGOTTEN) != 0;
+    look->known += row != NULL && !forgotten;
+    if (entry == NULL) {
+        if (!forgotten)
+            string_list_push(look->arena, &look->gone, arena_printf(look->arena, "c%c%s", KEY_SEPARATOR, key));
         return;
-    string_list_push(look->arena, &look->new_needs,
-                     resource_id(look->arena, KIND_CERTIFICATE, entry->namespace_, entry->name));
-    string_list_push(look->arena, &look->new_keys, record_key(look->arena, entry->namespace_, entry->name));
-}
-
-static void walk_new(struct look *look, const struct desired_entry *entry)
-{
-    note_need(look, entry);
-    queue_entry(look, entry);
-}
-
-static void walk_known(struct look *look, const struct desired_entry *entry, const struct index_row *row)
-{
-    bool changed = memcmp(row->digest, entry->digest, 32) != 0 || memcmp(row->shared, look->shared, 32) != 0 ||
-                   (row->flags & INDEX_FORGOTTEN) != 0;
-    look->known += (row->flags & INDEX_FORGOTTEN) == 0;
-    if ((row->flags & (INDEX_HAS_ORDER | INDEX_CONFIRMED)) == 0)
-        note_need(look, entry);
-    if (!changed && !look->all && (row->flags & INDEX_REST) != 0 && row->due > look->now) {
+    }
+    if (row != NULL && !look->all && index_settled(row, entry, look->shared, look->now)) {
         if (look->first) {
             look->engine->settled++;
             schedule_set(look->engine->queue, engine_key(look->arena, 'c', entry->namespace_, entry->name), row->due * 1000);
         }
         return;
     }
+    bool changed = row == NULL || forgotten || memcmp(row->digest, entry->digest, 32) != 0 ||
+                   memcmp(row->shared, look->shared, 32) != 0;
     if (changed || look->all || look->first)
         queue_entry(look, entry);
-}
-
-static bool visit_row(const char *key, struct span value, int64_t revision, void *arg)
-{
-    struct look *look = arg;
-    struct index_row row;
-    (void)revision;
-    if (!index_decode(value, &row) || strchr(key, KEY_SEPARATOR) == NULL)
-        return true;
-    while (look->at < look->end && compare_entry(desired_at(look->desired, look->at), key) < 0)
-        walk_new(look, desired_at(look->desired, look->at++));
-    if (look->at < look->end && compare_entry(desired_at(look->desired, look->at), key) == 0) {
-        walk_known(look, desired_at(look->desired, look->at++), &row);
-    } else if ((row.flags & INDEX_FORGOTTEN) == 0) {
-        look->known++;
-        string_list_push(look->arena, &look->gone, arena_printf(look->arena, "c%c%s", KEY_SEPARATOR, key));
-    }
-    return true;
-}
-
-/* Twelve hex digits that a person types to release just these. */
-static const char *hold_digest(struct arena *arena, const char *kind, const struct string_list *subjects)
-{
-    struct string_list sorted = string_list_sorted(arena, subjects);
-    const char *text = arena_printf(arena, "%s|%s", kind, string_list_join(arena, &sorted, ","));
-    unsigned char digest[32];
-    hash_sha256(span_of(text, strlen(text)), digest);
-    return text_hex(arena, digest, 6);
 }
 
 static bool hold_confirmed(struct engine *engine, const char *kind, const char *digest, const struct string_list *subjects,
@@ -120,17 +68,6 @@ static bool hold_confirmed(struct engine *engine, const char *kind, const char *
     struct step step = {.human = what, .command = arena_printf(arena, "certwright confirm %s", digest)};
     engine_report(engine, "manifests", "held", &step, arena_printf(arena, "%zu %s", subjects->count, what), true);
     return false;
-}
-
-static void guard_purchases(struct look *look)
-{
-    struct engine *engine = look->engine;
-    engine->model.purchase_hold = NULL;
-    if (look->new_needs.count <= (size_t)engine->model.config->orders_per_pass)
-        return;
-    const char *digest = arena_strdup(engine->model.arena, hold_digest(look->arena, "MassPurchase", &look->new_needs));
-    if (!hold_confirmed(engine, "MassPurchase", digest, &look->new_needs, "new purchases in one pass are held", look->arena))
-        engine->model.purchase_hold = digest;
 }
 
 static bool removals_too_many(const struct look *look)
@@ -213,16 +150,12 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     AUTO(arena) struct arena *arena = arena_create();
     struct look look = {.engine = engine, .arena = arena, .desired = desired, .all = all, .first = !engine->looked,
                         .now = clock_now()};
-    while (look.end < desired_count(desired) && desired_at(desired, look.end)->kind == KIND_CERTIFICATE)
-        look.end++;
     desired_shared_digest(desired, look.shared);
-    if (!state_scan(engine->model.state, TABLE_INDEX, "", visit_row, &look, err)) {
+    if (!index_walk(engine->model.state, desired, walk, &look, err)) {
         engine_break(engine, err);
         desired_destroy(desired);
         return false;
     }
-    while (look.at < look.end)
-        walk_new(&look, desired_at(desired, look.at++));
     struct snapshot *snapshot = malloc(sizeof *snapshot);
     if (snapshot == NULL)
         abort();
@@ -233,7 +166,7 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     engine->looked = true;
     memcpy(engine->shared_digest, look.shared, 32);
     tell_problems(engine, desired);
-    guard_purchases(&look);
+    engine->model.purchase_hold_known = false;
     guard_removals(&look);
     desired_remember(desired, engine->batch);
     log_event(LOG_DEBUG, "looked", "files", arena_printf(arena, "%zu", desired_file_count(desired)), "resources",

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/secret.h"
+#include "controller/holds.h"
 #include "controller/records.h"
 #include "schema/dns_account.h"
 #include "reconcilers/deploy/deploy.h"
@@ -73,8 +74,8 @@ static void view_account(struct model *model, struct certificate_view *view, str
     bool known = account->facts.arena != NULL && out->endpoint != NULL && text_equal(account->facts.url, out->endpoint->url);
     out->record = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
     out->prices = known ? &account->facts.prices : NULL;
-    out->checked = known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
-                   view->now >= account->facts.at - 60;
+    out->checked = model->assume_fresh_accounts || (known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
+                   view->now >= account->facts.at - 60);
 }
 
 static bool view_budget(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
@@ -269,22 +270,32 @@ static void find_duplicate(struct model *model, struct certificate_view *view, s
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
 }
 
-static bool take_foreign(const char *key, const void *record, void *arg)
+/* Ours are orders whose id this store has given out. */
+static bool is_ours(struct model *model, const struct vendor_order *order, struct arena *arena)
 {
-    (void)key;
-    struct certificate_view *view = arg;
-    view->foreign = record;
-    return false;
+    return model->state != NULL && !text_empty(order->custom_order_id) &&
+           meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
 }
 
-static bool find_foreign(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+static bool is_live(const struct vendor_order *order, int64_t now)
 {
-    if (view->invalid || view->want == NULL || model->state == NULL)
-        return true;
-    return record_scan(model->state, TABLE_FOREIGN,
-                       foreign_prefix(arena, view->namespace_, view->refs.issuer->name,
-                                      &view->want->certificate->dns_names),
-                       &foreign_order_table, arena, take_foreign, view, err);
+    if (order->phase == VENDOR_CANCELLED || order->phase == VENDOR_EXPIRED || order->phase == VENDOR_INITIAL)
+        return false;
+    if (order->subscription_ends_at > 0)
+        return order->subscription_ends_at > now;
+    return order->certificate_ends_at == 0 || order->certificate_ends_at > now;
+}
+
+/* Nothing is bought before the account's orders were listed, and the list is at hand then (guards 4.6 3). */
+static void find_foreign(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    const struct account *account = model_account(model, view->refs.issuer->namespace_, view->refs.issuer->name);
+    for (size_t i = 0; i < account->facts.order_count && view->foreign == NULL; i++) {
+        const struct vendor_order *order = &account->facts.orders[i];
+        if (order->names.count == view->want->certificate->dns_names.count && is_live(order, view->now) &&
+            string_list_same_set(&order->names, &view->want->certificate->dns_names) && !is_ours(model, order, arena))
+            view->foreign = order;
+    }
 }
 
 static const char *judge_clock(struct model *model, int64_t now, struct arena *arena)
@@ -339,9 +350,18 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
     if (!buys)
         return true;
     find_duplicate(model, view, arena);
+    if (!model->purchase_hold_known) {
+        struct string_list ids;
+        const char *digest;
+        if (!holds_purchases(model, arena, &ids, &digest, err))
+            return false;
+        model->purchase_hold = arena_strdup(model->arena, digest);
+        model->purchase_hold_known = true;
+    }
     if (model->purchase_hold != NULL && view->order == NULL && !view->record.purchase_confirmed)
         view->purchase_hold = model->purchase_hold;
-    return find_foreign(model, view, arena, err) && view_budget(model, view, arena, err);
+    find_foreign(model, view, arena);
+    return view_budget(model, view, arena, err);
 }
 
 bool model_load_material(struct model *model, struct certificate_view *view, const struct step *step, struct arena *arena,
@@ -453,65 +473,8 @@ bool model_write(struct model *model, const struct certificate_view *view, const
 
 /* ---- what was seen of an account ---- */
 
-struct known_orders {
-    struct arena *arena;
-    struct string_list stale; /* keys of foreign rows from the last listing */
-};
-
-static bool note_stale(const char *key, const void *record, void *arg)
-{
-    struct known_orders *known = arg;
-    (void)record;
-    string_list_push(known->arena, &known->stale, arena_strdup(known->arena, key));
-    return true;
-}
-
-static bool is_live(const struct vendor_order *order, int64_t now)
-{
-    if (order->phase == VENDOR_CANCELLED || order->phase == VENDOR_EXPIRED || order->phase == VENDOR_INITIAL)
-        return false;
-    if (order->subscription_ends_at > 0)
-        return order->subscription_ends_at > now;
-    if (order->certificate_ends_at > 0)
-        return order->certificate_ends_at > now;
-    return true;
-}
-
-/* Ours are orders whose id this store has given out. */
-static bool is_ours(struct model *model, const struct vendor_order *order, struct arena *arena)
-{
-    return !text_empty(order->custom_order_id) &&
-           meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
-}
-
-static bool write_foreign(struct model *model, struct account *account, const struct account_facts *facts,
-                          struct state_batch *batch, struct arena *arena, struct error *err)
-{
-    struct known_orders known = {.arena = arena};
-    if (!record_scan(model->state, TABLE_FOREIGN, arena_printf(arena, "%s/%s/", account->namespace_, account->name),
-                     &foreign_order_table, arena, note_stale, &known, err))
-        return false;
-    for (size_t i = 0; i < known.stale.count; i++)
-        state_delete(batch, TABLE_FOREIGN, known.stale.items[i], STATE_ANY);
-    for (size_t i = 0; i < facts->order_count; i++) {
-        const struct vendor_order *order = &facts->orders[i];
-        if (!is_live(order, facts->at) || order->names.count == 0 || is_ours(model, order, arena))
-            continue;
-        struct foreign_order foreign = {.issuer = account->name, .namespace_ = account->namespace_,
-            .vendor_order_id = order->vendor_order_id, .custom_order_id = order->custom_order_id != NULL ? order->custom_order_id : "",
-            .product = order->product != NULL ? order->product : "", .common_name = order->common_name != NULL ? order->common_name : "",
-            .names = order->names, .major_status = order->major_status != NULL ? order->major_status : "",
-            .ends_at = order->subscription_ends_at};
-        record_put(batch, TABLE_FOREIGN,
-                   arena_printf(arena, "%s%s", foreign_prefix(arena, account->namespace_, account->name, &order->names),
-                                order->vendor_order_id),
-                   &foreign_order_table, &foreign, STATE_ANY);
-    }
-    return true;
-}
-
-bool model_write_account(struct model *model, struct account *account, const struct account_facts *facts,
-                         const struct error *failure, struct state_batch *batch, struct arena *arena, struct error *err)
+void model_take_account(struct model *model, struct account *account, const struct account_facts *facts,
+                        const struct error *failure)
 {
     struct issuer_record *record = &account->record;
     if (!account->has_record)
@@ -532,10 +495,11 @@ bool model_write_account(struct model *model, struct account *account, const str
                 record->last_order_seen = facts->orders[i].purchased_at;
                 record->control_order = arena_strdup(model->arena, facts->orders[i].vendor_order_id);
             }
-        if (facts->listed && !write_foreign(model, account, facts, batch, arena, err))
-            return false;
     }
-    record_put(batch, TABLE_ISSUER, record_key(arena, account->namespace_, account->name), &issuer_record_table, record,
-               STATE_ANY);
-    return true;
+}
+
+void model_write_account(const struct account *account, struct state_batch *batch, struct arena *arena)
+{
+    record_put(batch, TABLE_ISSUER, record_key(arena, account->namespace_, account->name), &issuer_record_table,
+               &account->record, STATE_ANY);
 }

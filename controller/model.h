@@ -39,6 +39,7 @@ struct model {
     const char *holder;       /* "host pid boot-id" */
     const char *installation; /* "" when there is no store yet */
     const char *purchase_hold; /* digest of the held purchases; NULL: none held */
+    bool purchase_hold_known;  /* false: to be found out when something wants to buy; reset at each look */
     bool assume_fresh_accounts; /* plan --offline: prices unknown, accounts taken as checked */
 };
 
@@ -57,9 +58,10 @@ bool model_write(struct model *model, const struct certificate_view *view, const
                  struct state_batch *batch, struct arena *arena, struct error *err);
 
 struct account *model_account(struct model *model, const char *namespace_, const char *name); /* made if need be */
-/* Take in what was observed of an account: record, foreign orders (when listed), control order. */
-bool model_write_account(struct model *model, struct account *account, const struct account_facts *facts,
-                         const struct error *failure, struct state_batch *batch, struct arena *arena, struct error *err);
+/* Take in what was observed of an account (`failure` NULL: it went well); then write its record. */
+void model_take_account(struct model *model, struct account *account, const struct account_facts *facts,
+                        const struct error *failure);
+void model_write_account(const struct account *account, struct state_batch *batch, struct arena *arena);
 
 /* A need that is being prepared: nobody else may prepare the same names meanwhile. */
 void model_claim(struct model *model, const struct certificate_view *view);

@@ -34,7 +34,7 @@ const struct field_table *record_fields(enum state_table table)
         [TABLE_CERTIFICATE] = &certificate_record_table, [TABLE_ORDER] = &order_record_table,
         [TABLE_CHALLENGE] = &challenge_record_table, [TABLE_REVISION] = &revision_record_table,
         [TABLE_ROLLOUT] = &rollout_record_table, [TABLE_ISSUER] = &issuer_record_table,
-        [TABLE_FOREIGN] = &foreign_order_table, [TABLE_BUDGET] = &budget_record_table,
+        [TABLE_BUDGET] = &budget_record_table,
         [TABLE_HOLD] = &hold_record_table, [TABLE_EVENT] = &event_record_table,
     };
     return table < TABLE_COUNT ? tables[table] : NULL;
@@ -130,9 +130,4 @@ char *need_key(struct arena *arena, const char *namespace_, const char *issuer, 
                const struct string_list *names)
 {
     return arena_printf(arena, "need/%s", names_hash(arena, record_key(arena, namespace_, issuer), product, names));
-}
-
-char *foreign_prefix(struct arena *arena, const char *namespace_, const char *issuer, const struct string_list *names)
-{
-    return arena_printf(arena, "%s/%s/%s/", namespace_, issuer, names_hash(arena, "", "", names));
 }

@@ -37,4 +37,3 @@ void meta_put(struct state_batch *batch, const char *key, const char *text);
 /* Where a need is remembered: by issuer, product and names. */
 char *need_key(struct arena *arena, const char *namespace_, const char *issuer, const char *product,
                const struct string_list *names);
-char *foreign_prefix(struct arena *arena, const char *namespace_, const char *issuer, const struct string_list *names);

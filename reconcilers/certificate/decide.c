@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "reconcilers/certificate/actions.h"
 #include "reconcilers/certificate/decide_parts.h"
+#include "schema/rules.h"
 
 /* ---- kinds of steps ---- */
 
@@ -98,7 +99,7 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
                             NULL);
     const char *currency = NULL;
     int64_t price = certificate_price(view, &currency);
-    if (price < 0) {
+    if (price < 0 && account->prices != NULL) {
         const char *sold = months_sold(view, arena);
         return sold[0] == '\0'
                    ? step_blocked("ProductNotSold",
@@ -130,6 +131,8 @@ static struct step prepare_step(const struct certificate_view *view, const char 
 {
     struct step step = step_do(ACTION_PREPARE, VERB_ORDER, "Ordering", view->product->code, order_words(view, arena), reason);
     step.cost_cents = certificate_price(view, &step.currency);
+    step.effects = arena_printf(arena, "certificates last at most %d days now; replacing them within the %d months is free",
+                                rules_validity(view->now)->advised_days, view->want->certificate->order.term_months);
     return step;
 }
 

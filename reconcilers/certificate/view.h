@@ -52,7 +52,7 @@ struct certificate_view {
     size_t rollout_count;
 
     const char *duplicate_of; /* "certificate/other" holds a live order for the same names and product; NULL: none */
-    const struct foreign_order *foreign; /* a live order of equal names in the account that is not ours; NULL: none */
+    const struct vendor_order *foreign; /* a live order of equal names in the account that is not ours; NULL: none */
     const char *purchase_hold;  /* digest that releases a mass purchase; NULL: not held */
     const char *clock_words;    /* why the clock is not to be trusted; NULL: it is */
 

@@ -1,0 +1,136 @@
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/http.h"
+#include "controller/command.h"
+#include "controller/command_plan.h"
+#include "controller/desired.h"
+#include "controller/plan.h"
+
+static const struct command_option options[] = {
+    {"detailed-exitcode", NULL, "exit with 2 when there is something to do or blocked"},
+    {"offline", NULL, "ask nobody: prices and the account's orders stay unknown"},
+    {0},
+};
+
+struct plan_colours plan_colours_of(const struct command_context *ctx)
+{
+    return (struct plan_colours){
+        .bold = command_colour(ctx, COLOUR_BOLD), .green = command_colour(ctx, COLOUR_GREEN),
+        .yellow = command_colour(ctx, COLOUR_YELLOW), .red = command_colour(ctx, COLOUR_RED),
+        .dim = command_colour(ctx, COLOUR_DIM), .none = command_colour(ctx, COLOUR_NONE)};
+}
+
+bool plan_selects(struct model *model, const struct desired_entry *entry, void *arg)
+{
+    const struct plan_selection *selection = arg;
+    const struct command_context *ctx = selection->ctx;
+    if (ctx->namespace_ != NULL && !text_equal(ctx->namespace_, entry->namespace_))
+        return false;
+    if (selection->names.count > 0) {
+        AUTO(arena) struct arena *arena = arena_create();
+        if (!string_list_contains(&selection->names,
+                                  resource_id(arena, KIND_CERTIFICATE, entry->namespace_, entry->name)))
+            return false;
+    }
+    if (ctx->selector.count == 0)
+        return true;
+    const struct resource *resource = desired_resource(model->desired, entry);
+    return resource != NULL && label_list_match(&ctx->selector, &resource->labels);
+}
+
+bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, struct plan_selection *out)
+{
+    *out = (struct plan_selection){.ctx = ctx};
+    for (int i = 0; i < argc; i++) {
+        enum resource_kind kind;
+        const char *namespace_, *name;
+        if (!command_parse_object(ctx, argv[i], KIND_CERTIFICATE, &kind, &namespace_, &name))
+            return false;
+        if (kind != KIND_CERTIFICATE) {
+            command_fail(ctx, EXIT_USAGE, "%s: only certificates are planned and applied", argv[i]);
+            return false;
+        }
+        string_list_push(ctx->arena, &out->names, resource_id(ctx->arena, kind, namespace_, name));
+    }
+    return true;
+}
+
+bool plan_ask(struct model *model, const struct resource *issuer, void *arg, struct error *err)
+{
+    struct command_context *ctx = arg;
+    AUTO(arena) struct arena *arena = arena_create();
+    struct string_list resolve = {0};
+    for (size_t i = 0; i < ctx->config.resolve_count; i++)
+        string_list_push(arena, &resolve, arena_printf(arena, "%s=%s", ctx->config.resolve[i].name,
+                                                       ctx->config.resolve[i].value));
+    struct http_network network = {.resolve = &resolve, .allow_addresses = &ctx->config.allow_addresses};
+    struct context context = {.arena = arena, .config = &ctx->config, .http = http_client_create(&network)};
+    struct account *account = model_account(model, issuer->namespace_, issuer->name);
+    struct account_facts facts = {0};
+    bool ok = account_observe(&context, issuer, true, &facts, err);
+    http_client_destroy(context.http);
+    if (!ok)
+        return false;
+    account_facts_finish(&account->facts);
+    account->facts = facts;
+    model_take_account(model, account, &account->facts, NULL);
+    return true;
+}
+
+static int run(struct command_context *ctx, int argc, char **argv)
+{
+    struct plan_selection selection;
+    struct plan plan;
+    struct error err = {0};
+    if (!plan_selection_parse(ctx, argc, argv, &selection))
+        return EXIT_USAGE;
+    if (!command_config(ctx))
+        return EXIT_CONFIG;
+    struct state *state = command_state(ctx);
+    if (state == NULL)
+        return EXIT_STATE;
+    struct desired *desired = command_desired(ctx, state);
+    if (desired == NULL) {
+        state_close(state);
+        return EXIT_ERROR;
+    }
+    bool offline = command_option(ctx, "offline") != NULL;
+    struct model model;
+    model_init(&model, &ctx->config, state);
+    model.desired = desired;
+    model.assume_fresh_accounts = offline;
+    int code;
+    bool ok = plan_build(&model, plan_selects, &selection, offline ? NULL : plan_ask, ctx, ctx->arena, &plan, &err);
+    command_print_problems(ctx, desired_problems(desired));
+    if (!ok) {
+        code = command_fail_error(ctx, &err);
+    } else {
+        struct buffer text = {0};
+        struct plan_colours colours = plan_colours_of(ctx);
+        if (ctx->output == OUTPUT_JSON)
+            plan_print_json(&plan, desired, &text);
+        else if (ctx->output == OUTPUT_MARKDOWN)
+            plan_print_markdown(&plan, &text);
+        else
+            plan_print_text(&plan, &colours, command_width(ctx), &text);
+        command_write(ctx, buffer_text(&text), text.length);
+        buffer_release(&text);
+        bool detailed = command_option(ctx, "detailed-exitcode") != NULL;
+        code = desired_problems(desired)->errors > 0 ? EXIT_INVALID
+               : detailed && plan_has_changes(&plan) ? EXIT_CHANGES
+                                                     : EXIT_OK;
+    }
+    model_finish(&model);
+    desired_destroy(desired);
+    state_close(state);
+    return code;
+}
+
+const struct command command_plan = {
+    .name = "plan", .arguments = "[CERTIFICATE...]",
+    .summary = "say what would be done, why, and at what price; change nothing",
+    .help = "Reads the manifests and the store, asks the vendor for prices and the account's orders (free calls), and prints\n"
+            "the steps that `apply` would take. Nothing is written anywhere.",
+    .options = options, .formats = {[OUTPUT_JSON] = true, [OUTPUT_MARKDOWN] = true}, .run = run,
+};

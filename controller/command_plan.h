@@ -1,0 +1,14 @@
+/* What `plan` and `apply` share on the command line. */
+#pragma once
+
+#include "controller/command.h"
+#include "controller/plan.h"
+
+struct plan_selection {
+    const struct command_context *ctx;
+    struct string_list names; /* ids; empty: all that -n and -l let through */
+};
+bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, struct plan_selection *out);
+bool plan_selects(struct model *model, const struct desired_entry *entry, void *arg); /* arg: struct plan_selection */
+bool plan_ask(struct model *model, const struct resource *issuer, void *arg, struct error *err); /* arg: context */
+struct plan_colours plan_colours_of(const struct command_context *ctx);

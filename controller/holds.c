@@ -1,0 +1,47 @@
+#include "controller/holds.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "controller/index.h"
+
+const char *hold_digest(struct arena *arena, const char *kind, const struct string_list *subjects)
+{
+    struct string_list sorted = string_list_sorted(arena, subjects);
+    const char *text = arena_printf(arena, "%s|%s", kind, string_list_join(arena, &sorted, ","));
+    unsigned char digest[32];
+    hash_sha256(span_of(text, strlen(text)), digest);
+    return text_hex(arena, digest, 6);
+}
+
+struct needs {
+    struct model *model;
+    struct arena *arena;
+    struct string_list ids;
+};
+
+static void note_need(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
+{
+    struct needs *needs = arg;
+    (void)key;
+    if (entry == NULL || (row != NULL && (row->flags & (INDEX_HAS_ORDER | INDEX_CONFIRMED)) != 0))
+        return;
+    const struct resource *resource = desired_resource(needs->model->desired, entry);
+    if (resource != NULL && !resource->certificate->suspend)
+        string_list_push(needs->arena, &needs->ids,
+                         resource_id(needs->arena, KIND_CERTIFICATE, entry->namespace_, entry->name));
+}
+
+bool holds_purchases(struct model *model, struct arena *arena, struct string_list *out_ids, const char **out_digest,
+                     struct error *err)
+{
+    struct needs needs = {.model = model, .arena = arena};
+    if (model->desired != NULL && !index_walk(model->state, model->desired, note_need, &needs, err))
+        return false;
+    *out_ids = needs.ids;
+    *out_digest = needs.ids.count > (size_t)model->config->orders_per_pass
+                      ? hold_digest(arena, "MassPurchase", &needs.ids)
+                      : NULL;
+    return true;
+}
