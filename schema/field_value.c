@@ -242,7 +242,7 @@ static bool check_text(const struct decoder *d, const struct field_frame *frame,
 {
     if (!check_scalar(d, frame, node, due))
         return false;
-    if (!d->stored && yaml_scalar_type(node) != YAML_STRING)
+    if (yaml_scalar_type(node) != YAML_STRING)
         return field_refuse(d, frame, node, "wrong-type",
                             arena_printf(d->problems->arena, "quote it: \"%s\"", field_show(d, node->text)),
                             "is %s; %s is due", yaml_describe(node), due);
