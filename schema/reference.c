@@ -464,17 +464,24 @@ static void validate_by_dns(struct resolving *r, struct name_validation *validat
 
 /* ---- challenge files ---- */
 
-enum serving { SERVES_NOT, SERVES_ALL, SERVES_NAME };
+/* SERVES_BELOW: "*.example.com" for a.b.example.com, as web servers take their wildcards. */
+enum serving { SERVES_NOT, SERVES_ALL, SERVES_BELOW, SERVES_NAME };
 
 static enum serving serves(const struct resource *target, const char *name)
 {
     const struct deploy_target *spec = target->deploy_target;
     if (spec->challenge_http.root == NULL)
         return SERVES_NOT;
-    for (size_t i = 0; i < spec->domains.count; i++)
-        if (text_name_matches(spec->domains.items[i], name))
+    enum serving best = spec->domains.count == 0 ? SERVES_ALL : SERVES_NOT;
+    for (size_t i = 0; i < spec->domains.count; i++) {
+        const char *domain = spec->domains.items[i];
+        if (text_name_matches(domain, name))
             return SERVES_NAME;
-    return spec->domains.count == 0 ? SERVES_ALL : SERVES_NOT;
+        if (name_is_wildcard(domain) && text_name_within(name, name_without_wildcard(domain)) &&
+            strcmp(name, name_without_wildcard(domain)) != 0)
+            best = SERVES_BELOW;
+    }
+    return best;
 }
 
 static struct found_list servers(const struct resolving *r, const struct resource **targets, size_t count,
@@ -495,9 +502,9 @@ static void validate_by_file(struct resolving *r, struct name_validation *valida
         validation->manual = settings->http.manual;
         return;
     }
-    struct found_list found = servers(r, r->out->targets, r->out->target_count, name, SERVES_NAME);
-    if (found.count == 0)
-        found = servers(r, r->out->targets, r->out->target_count, name, SERVES_ALL);
+    struct found_list found = {0};
+    for (enum serving how = SERVES_NAME; found.count == 0 && how > SERVES_NOT; how--)
+        found = servers(r, r->out->targets, r->out->target_count, name, how);
     if (found.count == 0) {
         struct found_list all = visible(r, KIND_DEPLOY_TARGET);
         found = servers(r, all.items, all.count, name, SERVES_NAME);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "schema/field.h"
 #include "schema/operator.h"
 #include "schema/problem.h"
@@ -311,6 +312,47 @@ static void an_ordinary_user_gets_the_xdg_places(void)
     CHECK_TEXT(config.state_directory, "/home/someone/.local/state/certwright/state");
 }
 
+/* The files that people start from; @PLACE@ becomes a path, @..._PORT@ a number. */
+static void load_example(const char *name)
+{
+#ifdef CERTWRIGHT_SOURCE_DIR
+    const char *source = CERTWRIGHT_SOURCE_DIR;
+#else
+    const char *source = getenv("CERTWRIGHT_SOURCE") != NULL ? getenv("CERTWRIGHT_SOURCE") : ".";
+#endif
+    struct buffer text = {0}, filled = {0};
+    struct error err = {0};
+    CHECK_OK(file_read_path(arena_printf(arena, "%s/examples/%s", source, name), 1 << 20, &text, &err), err);
+    for (const char *c = buffer_text(&text); *c != '\0'; c++) {
+        size_t length = *c == '@' ? strspn(c + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+        if (length == 0 || c[length + 1] != '@') {
+            buffer_putc(&filled, *c);
+            continue;
+        }
+        bool port = strncmp(c + length - 4, "_PORT", 5) == 0, address = strncmp(c + length - 3, "_URL", 4) == 0;
+        if (port)
+            buffer_puts(&filled, "8080");
+        else
+            buffer_printf(&filled, "%s%.*s", address ? "https://" : "/places/", (int)length, c + 1);
+        c += length + 1;
+    }
+    char *whole = arena_strdup(arena, buffer_text(&filled));
+    buffer_release(&text);
+    buffer_release(&filled);
+    good(whole);
+}
+
+static void the_examples_are_good(void)
+{
+    load_example("site/certwright.yaml.example");
+    CHECK(operator_profile(&config, "haproxy") != NULL && config.spending_count == 1);
+    load_example("quickstart/certwright.yaml.in");
+    CHECK_TEXT(config.manifests_directory, "/places/MANIFESTS");
+    CHECK(operator_endpoint(&config, "offline")->sandbox);
+    CHECK_INT(config.resolve_count, 2);
+    CHECK_TEXT(config.clock_file, "/places/CLOCK");
+}
+
 static void every_setting_is_documented(void)
 {
     for (size_t i = 0; i < operator_table.count; i++)
@@ -338,6 +380,7 @@ int main(void)
     RUN(a_file_that_others_can_write_is_refused);
     RUN(a_file_that_is_named_must_be_there);
     RUN(an_ordinary_user_gets_the_xdg_places);
+    RUN(the_examples_are_good);
     RUN(every_setting_is_documented);
     unlink(file_path("certwright.yaml"));
     rmdir(folder);

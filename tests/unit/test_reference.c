@@ -289,6 +289,21 @@ static void a_target_that_lists_the_name_comes_first(void)
     CHECK_TEXT(references.validations[0].http_target->name, "edge");
 }
 
+static void a_wildcard_of_a_target_reaches_deeper_names(void)
+{
+    begin();
+    good(ISSUER("main") TARGET("web", "  domains: [\"*.example.com\"]\n" CHALLENGE)
+         CERTIFICATE("  dnsNames: [www.shop.example.com]\n  order: {product: positivessl}\n" HTTP "  targets: [{name: web}]\n"));
+    CHECK_TEXT(references.validations[0].http_target->name, "web");
+    begin(); /* but not the zone itself, and not for targets that are not the certificate's own */
+    bad(ISSUER("main") TARGET("web", "  domains: [\"*.example.com\"]\n" CHALLENGE)
+        CERTIFICATE("  dnsNames: [example.com]\n  order: {product: positivessl}\n" HTTP "  targets: [{name: web}]\n"),
+        "no-http-target");
+    begin();
+    bad(ISSUER("main") TARGET("web", "  domains: [\"*.example.com\"]\n" CHALLENGE)
+        CERTIFICATE("  dnsNames: [www.shop.example.com]\n  order: {product: positivessl}\n" HTTP), "no-http-target");
+}
+
 static void files_for_nobody_or_for_several_are_refused(void)
 {
     begin();
@@ -511,6 +526,7 @@ int main(void)
     RUN(a_wildcard_is_proven_at_its_base);
     RUN(a_target_of_the_certificate_holds_its_file);
     RUN(a_target_that_lists_the_name_comes_first);
+    RUN(a_wildcard_of_a_target_reaches_deeper_names);
     RUN(files_for_nobody_or_for_several_are_refused);
     RUN(targets_come_by_name_and_then_by_label);
     RUN(a_former_product_code_is_told);
