@@ -169,16 +169,21 @@ bool field_given(const struct field_scope *scope, const char *name)
     return yaml_member(scope->node, name) != NULL;
 }
 
+const char *field_nearest(const char *word, const char *const *words, size_t count)
+{
+    const char *near = text_nearest(word, words, count);
+    for (size_t i = 0; near == NULL && strlen(word) >= 2 && i < count; i++)
+        if (text_has_prefix(words[i], word))
+            near = words[i];
+    return near;
+}
+
 static const char *nearest_in(const struct field_table *table, const char *word, struct arena *arena)
 {
     const char **names = arena_array(arena, table->count + 1, sizeof *names);
     for (size_t i = 0; i < table->count; i++)
         names[i] = table->fields[i].name;
-    const char *near = text_nearest(word, (const char *const *)names, table->count);
-    for (size_t i = 0; near == NULL && strlen(word) >= 4 && i < table->count; i++)
-        if (text_has_prefix(names[i], word))
-            near = names[i];
-    return near;
+    return field_nearest(word, (const char *const *)names, table->count);
 }
 
 static const struct field *field_named(const struct field_table *table, const char *name)
@@ -441,14 +446,14 @@ static bool check_unions(const struct decoder *d, const struct field_table *tabl
 {
     size_t given = 0;
     bool ok = true;
-    for (int i = 0; table->one_of != NULL && table->one_of[i] != NULL; i++) {
-        const struct yaml_node *member = yaml_member(node, table->one_of[i]);
-        if (member == NULL)
+    for (const struct yaml_node *child = node->first; table->one_of != NULL && child != NULL; child = child->next) {
+        int index = index_of(table->one_of, child->key);
+        if (index < 0)
             continue;
         if (given++ == 0 && table->one_of_at > 0)
-            *(int *)(base + table->one_of_at - 1) = i;
+            *(int *)(base + table->one_of_at - 1) = index;
         if (given == 2) {
-            complain(d, frame, SEVERITY_ERROR, "one-of", yaml_key_position(member), "takes only one of %s",
+            complain(d, frame, SEVERITY_ERROR, "one-of", yaml_key_position(child), "takes only one of %s",
                      join_words(d, table->one_of));
             ok = false;
         }

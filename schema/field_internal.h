@@ -19,6 +19,8 @@ extern const struct field_table field_reference_table, field_secret_table;
 bool field_decode_object(const struct decoder *d, const struct field_table *table, const struct yaml_node *node,
                          const struct field_frame *frame, void *out);
 const char *field_path(const struct field_frame *frame, struct arena *arena);
+/* What was meant: the nearest word, else one that begins like it; NULL: none. */
+const char *field_nearest(const char *word, const char *const *words, size_t count);
 const char *field_show(const struct decoder *d, const char *text); /* short, and fit for a message */
 
 /* Append an error that reads "<path> <what is said>"; always false. */

@@ -292,7 +292,7 @@ bool field_decode_string(const struct decoder *d, const struct field *field, con
     if (!d->stored) {
         if (!judge_text(d, field, node, frame))
             return false;
-        if (field->canonical != NULL && (text = field->canonical(d->arena, node->text, &reason)) == NULL)
+        if (field->canonical != NULL && text[0] != '\0' && (text = field->canonical(d->arena, node->text, &reason)) == NULL)
             return field_refuse_deeper(d, frame, node, "bad-value", NULL, "is \"%s\": %s", field_show(d, node->text),
                                        reason);
     }
@@ -358,7 +358,7 @@ static bool decode_word(const struct decoder *d, const struct field *field, cons
         list = list == NULL        ? words[i]
                : i + 1 < count     ? arena_printf(d->problems->arena, "%s, %s", list, words[i])
                                    : arena_printf(d->problems->arena, "%s or %s", list, words[i]);
-    const char *near = text_nearest(node->text, words, count);
+    const char *near = field_nearest(node->text, words, count);
     return field_refuse(d, frame, node, "bad-value",
                         near != NULL ? arena_printf(d->problems->arena, "did you mean \"%s\"?", near) : NULL,
                         "is \"%s\"; %s is due", field_show(d, node->text), list);
