@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -25,7 +26,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -36,7 +36,7 @@ struct connection {
     LIST_ENTRY(connection) next;
     struct http_server *server;
     struct bufferevent *bev; /* one reference is ours */
-    int64_t deadline_ms;     /* boot clock; 0: idle between requests, or the handler has it */
+    int64_t deadline_ms;     /* real_ms(); 0: idle between requests, or the handler has it */
     bool in_handler;
 };
 
@@ -67,6 +67,14 @@ struct http_server {
     int connection_count, max_connections, deadline_ms, port;
     bool paused;
 };
+
+/* Peers live in real time, whatever a test does to the clock. */
+static int64_t real_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* ---- connections ------------------------------------------------------------------------------------------- */
 
@@ -111,7 +119,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct http_server *server = arg;
-    int64_t now = clock_boot_ms();
+    int64_t now = real_ms();
     struct connection *connection = LIST_FIRST(&server->connections);
     while (connection != NULL) {
         struct connection *next = LIST_NEXT(connection, next);
@@ -131,7 +139,7 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
     (void)buffer;
     struct connection *connection = arg;
     if (info->n_added > 0 && connection->deadline_ms == 0 && !connection->in_handler)
-        connection->deadline_ms = clock_boot_ms() + connection->server->deadline_ms;
+        connection->deadline_ms = real_ms() + connection->server->deadline_ms;
 }
 
 static struct bufferevent *on_connection(struct event_base *base, void *arg)
@@ -152,7 +160,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
         abort(); /* memory is gone; evhttp would go on without TLS */
     bufferevent_incref(bev);
     *connection = (struct connection){
-        .server = server, .bev = bev, .deadline_ms = clock_boot_ms() + server->deadline_ms};
+        .server = server, .bev = bev, .deadline_ms = real_ms() + server->deadline_ms};
     evbuffer_add_cb(bufferevent_get_input(bev), on_input, connection);
     LIST_INSERT_HEAD(&server->connections, connection, next);
     if (server->connection_count++ == 0)
@@ -295,7 +303,7 @@ static void start_answer(struct http_exchange *exchange)
 {
     if (exchange->connection != NULL) {
         exchange->connection->in_handler = false;
-        exchange->connection->deadline_ms = clock_boot_ms() + exchange->server->deadline_ms;
+        exchange->connection->deadline_ms = real_ms() + exchange->server->deadline_ms;
     }
 }
 
