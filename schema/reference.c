@@ -6,24 +6,12 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/names.h"
-#include "schema/certificate_rules.h"
 #include "schema/contact.h"
 #include "schema/deploy_target.h"
-#include "schema/dns_account.h"
 #include "schema/issuer.h"
 #include "schema/organization.h"
+#include "schema/reference_internal.h"
 #include "schema/yaml.h"
-
-struct resolving {
-    struct certificate_check check;
-    const struct resource *resource;
-    const struct certificate *certificate;
-    const struct resource_lookup *lookup;
-    const struct operator_config *config;
-    struct arena *arena;
-    struct certificate_references *out;
-};
 
 /* ---- places ---- */
 
@@ -69,7 +57,7 @@ static struct position place(const struct resolving *r, const char *path)
     return manifest_position(r->resource, path);
 }
 
-static struct position place_of(const struct resolving *r, const struct reference *reference, const char *path)
+struct position reference_place(const struct resolving *r, const struct reference *reference, const char *path)
 {
     return reference->position.line > 0 ? reference->position : place(r, path);
 }
@@ -103,7 +91,7 @@ static const struct string_list *opened(const struct resolving *r, enum resource
 static bool by_operator(enum resource_kind kind) { return kind == KIND_ISSUER || kind == KIND_DNS_ACCOUNT; }
 
 /* The resource if this certificate may use it: of its own namespace, or of `default` when opened to it by name. */
-static const struct resource *find(const struct resolving *r, enum resource_kind kind, const char *name)
+const struct resource *reference_find(const struct resolving *r, enum resource_kind kind, const char *name)
 {
     bool limited = by_operator(kind) && is_limited(r);
     if (limited && !string_list_contains(opened(r, kind), name))
@@ -114,18 +102,13 @@ static const struct resource *find(const struct resolving *r, enum resource_kind
     return found;
 }
 
-struct found_list {
-    const struct resource **items;
-    size_t count;
-};
-
-static struct found_list visible(const struct resolving *r, enum resource_kind kind)
+struct found_list reference_visible(const struct resolving *r, enum resource_kind kind)
 {
     struct found_list list = {0};
     if (by_operator(kind) && is_limited(r)) {
         struct string_list names = string_list_sorted(r->arena, opened(r, kind));
         for (size_t i = 0; i < names.count; i++) {
-            const struct resource *found = find(r, kind, names.items[i]);
+            const struct resource *found = reference_find(r, kind, names.items[i]);
             if (found != NULL)
                 *arena_push(r->arena, &list.items, list.count) = found;
         }
@@ -137,7 +120,7 @@ static struct found_list visible(const struct resolving *r, enum resource_kind k
     return list;
 }
 
-static char *names_of(const struct resolving *r, const struct found_list *list)
+char *reference_names(const struct resolving *r, const struct found_list *list)
 {
     struct string_list names = {0};
     for (size_t i = 0; i < list->count; i++)
@@ -147,20 +130,20 @@ static char *names_of(const struct resolving *r, const struct found_list *list)
 
 /* ---- references by name ---- */
 
-static const struct resource *refer(struct resolving *r, enum resource_kind kind, const struct reference *reference,
+const struct resource *reference_by_name(struct resolving *r, enum resource_kind kind, const struct reference *reference,
                                     const char *path)
 {
     if (reference->name == NULL)
         return NULL;
-    const struct resource *found = find(r, kind, reference->name);
+    const struct resource *found = reference_find(r, kind, reference->name);
     if (found != NULL)
         return found;
     struct problem *problem = certificate_problem(
-        &r->check, SEVERITY_ERROR, "unknown-reference", place_of(r, reference, path), path,
+        &r->check, SEVERITY_ERROR, "unknown-reference", reference_place(r, reference, path), path,
         "namespace \"%s\" has no %s \"%s\"%s", r->resource->namespace_, resource_kind_name(kind), reference->name,
         by_operator(kind) && is_limited(r) ? ", nor is one opened to it in `namespaces` of the operator's file" : "");
     struct string_list names = {0};
-    struct found_list others = visible(r, kind);
+    struct found_list others = reference_visible(r, kind);
     for (size_t i = 0; i < others.count; i++)
         string_list_push(r->arena, &names, others.items[i]->name);
     const char *near = text_nearest(reference->name, (const char *const *)names.items, names.count);
@@ -173,7 +156,7 @@ static const struct resource *refer(struct resolving *r, enum resource_kind kind
 
 static void choose_issuer(struct resolving *r)
 {
-    struct found_list enabled = {0}, all = visible(r, KIND_ISSUER);
+    struct found_list enabled = {0}, all = reference_visible(r, KIND_ISSUER);
     for (size_t i = 0; i < all.count; i++)
         if (all.items[i]->issuer->enabled)
             *arena_push(r->arena, &enabled.items, enabled.count) = all.items[i];
@@ -183,7 +166,7 @@ static void choose_issuer(struct resolving *r)
     } else if (enabled.count > 1) {
         struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "ambiguous-issuer", place(r, path), path,
                                                       "there are several issuers (%s) and none is named",
-                                                      names_of(r, &enabled));
+                                                      reference_names(r, &enabled));
         problem->hint = "add issuerRef: {name: …}";
     } else {
         struct problem *problem = certificate_problem(
@@ -201,17 +184,17 @@ static void resolve_issuer(struct resolving *r)
     if (reference->name == NULL)
         choose_issuer(r);
     else
-        r->out->issuer = refer(r, KIND_ISSUER, reference, path);
+        r->out->issuer = reference_by_name(r, KIND_ISSUER, reference, path);
     const struct resource *found = r->out->issuer;
     if (found == NULL)
         return;
     if (!found->issuer->enabled)
-        certificate_problem(&r->check, SEVERITY_ERROR, "disabled-issuer", place_of(r, reference, path), path,
+        certificate_problem(&r->check, SEVERITY_ERROR, "disabled-issuer", reference_place(r, reference, path), path,
                             "issuer \"%s\" is not enabled", found->name);
     const char *environment = found->issuer->sslstore.environment;
     const struct endpoint *endpoint = operator_endpoint(r->config, environment);
     if (endpoint != NULL && operator_endpoint_is_vendors(endpoint) && r->config->clock_file != NULL)
-        certificate_problem(&r->check, SEVERITY_ERROR, "clock-turned", place_of(r, reference, path), path,
+        certificate_problem(&r->check, SEVERITY_ERROR, "clock-turned", reference_place(r, reference, path), path,
                             "issuer \"%s\" is at the vendor's own endpoint %s, and `clock` in the operator's file turns "
                             "the time: that is for tests only", found->name, endpoint->name);
     if (endpoint == NULL) {
@@ -283,9 +266,9 @@ static void resolve_people(struct resolving *r)
 {
     const struct certificate *certificate = r->certificate;
     const struct product *product = r->check.product;
-    r->out->organization = refer(r, KIND_ORGANIZATION, &certificate->organization_ref, "spec.organizationRef");
-    r->out->admin_contact = refer(r, KIND_CONTACT, &certificate->admin_contact_ref, "spec.adminContactRef");
-    r->out->technical_contact = refer(r, KIND_CONTACT, &certificate->technical_contact_ref, "spec.technicalContactRef");
+    r->out->organization = reference_by_name(r, KIND_ORGANIZATION, &certificate->organization_ref, "spec.organizationRef");
+    r->out->admin_contact = reference_by_name(r, KIND_CONTACT, &certificate->admin_contact_ref, "spec.adminContactRef");
+    r->out->technical_contact = reference_by_name(r, KIND_CONTACT, &certificate->technical_contact_ref, "spec.technicalContactRef");
     if (product == NULL || !product->organization)
         return;
     const char *level = product->level == LEVEL_EV ? "extended" : "organization";
@@ -310,7 +293,7 @@ static void resolve_people(struct resolving *r)
 /* ---- targets ---- */
 
 /* A root or profile that only the operator's file can give; without that file nothing can be said for sure. */
-static void check_place(struct resolving *r, const struct resource *target, const char *what, const char *name,
+void reference_check_place(struct resolving *r, const struct resource *target, const char *what, const char *name,
                         bool known, const char *path)
 {
     if (known)
@@ -325,7 +308,7 @@ static void check_place(struct resolving *r, const struct resource *target, cons
                          : "deploy.reloadProfiles in the operator's file opens it";
 }
 
-static bool root_open(const struct resolving *r, const char *name)
+bool reference_root_open(const struct resolving *r, const char *name)
 {
     return operator_root(r->config, name) != NULL &&
            (!is_limited(r) || (rule_of(r) != NULL && string_list_contains(&rule_of(r)->roots, name)));
@@ -335,9 +318,9 @@ static void check_target(struct resolving *r, const struct resource *resource)
 {
     const struct deploy_target *target = resource->deploy_target;
     if (target->local.root != NULL)
-        check_place(r, resource, "root", target->local.root, root_open(r, target->local.root), "spec.local.root");
+        reference_check_place(r, resource, "root", target->local.root, reference_root_open(r, target->local.root), "spec.local.root");
     if (target->reload.profile != NULL)
-        check_place(r, resource, "profile", target->reload.profile,
+        reference_check_place(r, resource, "profile", target->reload.profile,
                     operator_profile(r->config, target->reload.profile) != NULL, "spec.reload.profile");
 }
 
@@ -355,13 +338,13 @@ static void resolve_targets(struct resolving *r)
     struct certificate_references *out = r->out;
     for (size_t i = 0; i < certificate->targets.count; i++) {
         const char *path = arena_printf(r->arena, "spec.targets[%zu]", i);
-        const struct resource *target = refer(r, KIND_DEPLOY_TARGET, &certificate->targets.items[i], path);
+        const struct resource *target = reference_by_name(r, KIND_DEPLOY_TARGET, &certificate->targets.items[i], path);
         if (target != NULL && !has_target(out, target))
             *arena_push(r->arena, &out->targets, out->target_count) = target;
     }
     struct found_list all = {0};
     if (certificate->target_selector.count > 0)
-        all = visible(r, KIND_DEPLOY_TARGET);
+        all = reference_visible(r, KIND_DEPLOY_TARGET);
     size_t selected = 0;
     for (size_t i = 0; i < all.count; i++) {
         if (!label_list_match(&certificate->target_selector, &all.items[i]->labels))
@@ -376,178 +359,6 @@ static void resolve_targets(struct resolving *r)
                             r->resource->namespace_);
     for (size_t i = 0; i < out->target_count; i++)
         check_target(r, out->targets[i]);
-}
-
-/* ---- DNS accounts ---- */
-
-/* Length of the longest zone of the account that holds the name; 0: none. */
-static size_t zone_match(const struct dns_account *account, const char *name)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < account->zones.count; i++)
-        if (text_name_within(name, account->zones.items[i]) && strlen(account->zones.items[i]) > longest)
-            longest = strlen(account->zones.items[i]);
-    for (size_t i = 0; i < account->rfc2136.zone_count; i++)
-        if (text_name_within(name, account->rfc2136.zones[i].name) && strlen(account->rfc2136.zones[i].name) > longest)
-            longest = strlen(account->rfc2136.zones[i].name);
-    return longest;
-}
-
-static const struct resource *named_account(struct resolving *r, const struct reference *reference, const char *name,
-                                            const char *path)
-{
-    const struct resource *account = refer(r, KIND_DNS_ACCOUNT, reference, path);
-    if (account == NULL)
-        return NULL;
-    if (!account->dns_account->enabled)
-        certificate_problem(&r->check, SEVERITY_ERROR, "disabled-account", place_of(r, reference, path), path,
-                            "DNS account \"%s\" is not enabled", account->name);
-    else if (account->dns_account->zones.count > 0 && zone_match(account->dns_account, name_without_wildcard(name)) == 0)
-        certificate_problem(&r->check, SEVERITY_ERROR, "zone-not-served", place_of(r, reference, path), path,
-                            "none of the zones of DNS account \"%s\" holds \"%s\"", account->name, name);
-    return account;
-}
-
-/* By longest zone; else the only account whose zones are not told. */
-static const struct resource *choose_account(struct resolving *r, const char *name, const char *path)
-{
-    struct found_list best = {0}, unknown = {0}, all = visible(r, KIND_DNS_ACCOUNT);
-    size_t longest = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        const struct dns_account *account = all.items[i]->dns_account;
-        size_t length = account->enabled ? zone_match(account, name_without_wildcard(name)) : 0;
-        if (length > longest) {
-            longest = length;
-            best.count = 0;
-        }
-        if (length > 0 && length == longest)
-            *arena_push(r->arena, &best.items, best.count) = all.items[i];
-        if (account->enabled && account->zones.count == 0)
-            *arena_push(r->arena, &unknown.items, unknown.count) = all.items[i];
-    }
-    struct found_list *candidates = best.count > 0 ? &best : &unknown;
-    if (candidates->count == 1)
-        return candidates->items[0];
-    struct position position = certificate_name_position(&r->check, name);
-    if (candidates->count > 1) {
-        struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "ambiguous-dns-account", position, path,
-                                                      "several DNS accounts (%s) may serve \"%s\" and none is named",
-                                                      names_of(r, candidates), name);
-        problem->hint = "add dcv.dns.accountRef: {name: …}, or `zones` to the accounts";
-    } else {
-        struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "no-dns-account", position, path,
-                                                      "no enabled DNS account serves a zone of \"%s\"", name);
-        problem->hint = "add a DNSAccount with such a zone, or dcv.dns.manual: true to make the record yourself";
-    }
-    return NULL;
-}
-
-static void validate_by_dns(struct resolving *r, struct name_validation *validation, const struct dcv_settings *settings)
-{
-    const char *path = arena_printf(r->arena, "%s.dns.accountRef", certificate_dcv_path(&r->check, validation->name));
-    const struct resource *account = NULL;
-    if (settings->dns.manual) {
-        validation->manual = true;
-        return;
-    }
-    if (settings->dns.account_ref.name != NULL)
-        account = named_account(r, &settings->dns.account_ref, validation->name, path);
-    else
-        account = choose_account(r, validation->name, path);
-    if (account == NULL)
-        return;
-    if (account->dns_account->provider == DNS_PROVIDER_MANUAL)
-        validation->manual = true;
-    else
-        validation->dns_account = account;
-}
-
-/* ---- challenge files ---- */
-
-/* SERVES_BELOW: "*.example.com" for a.b.example.com, as web servers take their wildcards. */
-enum serving { SERVES_NOT, SERVES_ALL, SERVES_BELOW, SERVES_NAME };
-
-static enum serving serves(const struct resource *target, const char *name)
-{
-    const struct deploy_target *spec = target->deploy_target;
-    if (spec->challenge_http.root == NULL)
-        return SERVES_NOT;
-    enum serving best = spec->domains.count == 0 ? SERVES_ALL : SERVES_NOT;
-    for (size_t i = 0; i < spec->domains.count; i++) {
-        const char *domain = spec->domains.items[i];
-        if (text_name_matches(domain, name))
-            return SERVES_NAME;
-        if (name_is_wildcard(domain) && text_name_within(name, name_without_wildcard(domain)) &&
-            strcmp(name, name_without_wildcard(domain)) != 0)
-            best = SERVES_BELOW;
-    }
-    return best;
-}
-
-static struct found_list servers(const struct resolving *r, const struct resource **targets, size_t count,
-                                 const char *name, enum serving how)
-{
-    struct found_list list = {0};
-    for (size_t i = 0; i < count; i++)
-        if (serves(targets[i], name) == how)
-            *arena_push(r->arena, &list.items, list.count) = targets[i];
-    return list;
-}
-
-/* The certificate's own targets come first, those that list the name before those that list none. */
-static void validate_by_file(struct resolving *r, struct name_validation *validation, const struct dcv_settings *settings)
-{
-    const char *name = validation->name;
-    if (settings->http.manual || name_is_wildcard(name)) { /* a wildcard was refused already */
-        validation->manual = settings->http.manual;
-        return;
-    }
-    struct found_list found = {0};
-    for (enum serving how = SERVES_NAME; found.count == 0 && how > SERVES_NOT; how--)
-        found = servers(r, r->out->targets, r->out->target_count, name, how);
-    if (found.count == 0) {
-        struct found_list all = visible(r, KIND_DEPLOY_TARGET);
-        found = servers(r, all.items, all.count, name, SERVES_NAME);
-    }
-    const char *path = arena_printf(r->arena, "%s.method", certificate_dcv_path(&r->check, name));
-    struct position position = certificate_name_position(&r->check, name);
-    if (found.count == 1) {
-        validation->http_target = found.items[0];
-        const char *root = found.items[0]->deploy_target->challenge_http.root;
-        check_place(r, found.items[0], "root", root, root_open(r, root), "spec.challenge.http.root");
-    } else if (found.count > 1) {
-        struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "ambiguous-http-target", position, path,
-                                                      "several targets (%s) may hold the challenge file for \"%s\"",
-                                                      names_of(r, &found), name);
-        problem->hint = "list the name in `domains` of exactly one of them";
-    } else {
-        struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "no-http-target", position, path,
-                                                      "no target holds challenge files for \"%s\"", name);
-        problem->hint = "add challenge.http and the name in `domains` to a DeployTarget, or dcv.http.manual: true to "
-                        "place the file yourself";
-    }
-}
-
-/* ---- names ---- */
-
-static void resolve_validations(struct resolving *r)
-{
-    const struct certificate *certificate = r->certificate;
-    struct certificate_references *out = r->out;
-    out->validations = arena_array(r->arena, certificate->dns_names.count, sizeof *out->validations);
-    for (size_t i = 0; i < certificate->dns_names.count; i++) {
-        const char *name = certificate->dns_names.items[i];
-        const struct dcv_settings *settings = certificate_dcv(certificate, name);
-        struct name_validation *validation = &out->validations[i];
-        *validation = (struct name_validation){.name = name, .method = settings->method};
-        out->validation_count = i + 1;
-        if (settings->method == DCV_DNS)
-            validate_by_dns(r, validation, settings);
-        else if (settings->method == DCV_HTTP || settings->method == DCV_HTTPS)
-            validate_by_file(r, validation, settings);
-        else if (settings->method == DCV_EMAIL)
-            validation->approver = certificate_approver(&r->check, name);
-    }
 }
 
 static void check_domains(struct resolving *r)
@@ -595,6 +406,6 @@ bool certificate_resolve(const struct resource *certificate, const struct resour
     resolve_targets(&r);
     certificate_check_methods(&r.check);
     certificate_check_approvers(&r.check);
-    resolve_validations(&r);
+    reference_resolve_validations(&r);
     return !r.check.failed;
 }
