@@ -89,12 +89,13 @@ void engine_report(struct engine *engine, const char *id, const char *word, cons
 {
     log_event(bad ? LOG_WARN : LOG_INFO, word, "object", id, "subject", step != NULL ? step->subject : NULL, "text", text,
               NULL);
-    if (engine->options.progress == NULL)
-        return;
     struct engine_progress progress = {.id = id, .word = word, .subject = step != NULL && step->subject != NULL ? step->subject : "",
         .text = text != NULL ? text : "", .human = step != NULL ? step->human : NULL,
         .command = step != NULL ? step->command : NULL, .bad = bad};
-    engine->options.progress(&progress, engine->options.progress_arg);
+    if (engine->options.progress != NULL)
+        engine->options.progress(&progress, engine->options.progress_arg);
+    if (engine->also != NULL)
+        engine->also(&progress, engine->also_arg);
 }
 
 void engine_break(struct engine *engine, const struct error *err)
@@ -531,6 +532,19 @@ void engine_request(struct engine *engine, const char *namespace_, const char *n
     AUTO(arena) struct arena *arena = arena_create();
     engine_entry(engine, engine_key(arena, 'c', namespace_, name), true)->requested = action;
     engine_touch(engine, namespace_, name);
+}
+
+void engine_also_report(struct engine *engine, engine_progress_call *call, void *arg)
+{
+    engine->also = call;
+    engine->also_arg = arg;
+}
+
+bool engine_busy(struct engine *engine, const char *namespace_, const char *name)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    const struct standing_entry *entry = engine_entry(engine, engine_key(arena, 'c', namespace_, name), false);
+    return entry != NULL && entry->busy;
 }
 
 void engine_after_turn(struct engine *engine, void (*call)(void *arg), void *arg)

@@ -23,11 +23,16 @@ struct engine_progress { /* one line for whoever looks on */
 };
 typedef void engine_progress_call(const struct engine_progress *progress, void *arg);
 
+/* Which certificates are decided about (apply with names or a selector). */
+typedef bool engine_filter(struct model *model, const struct desired_entry *entry, void *arg);
+
 struct engine_options {
     const struct operator_config *config;
     struct state *state;
     const struct string_list *files; /* -f; NULL: the operator's directory */
     bool typed;          /* by a person: narrowing edits need no second look */
+    engine_filter *filter; /* NULL: all */
+    void *filter_arg;
     engine_progress_call *progress;
     void *progress_arg;
 };
@@ -44,10 +49,11 @@ bool engine_look(struct engine *engine, bool all, struct error *err);
 void engine_touch(struct engine *engine, const char *namespace_, const char *name);
 /* Have an action performed that no decision asks for (resend). */
 void engine_request(struct engine *engine, const char *namespace_, const char *name, enum action action);
-/* Only these are decided about (apply with names or a selector); NULL: all. */
-typedef bool engine_filter(const char *namespace_, const char *name, void *arg);
-
 /* Called after every turn of the loop. */
+/* Progress goes to this one as well, until it is taken away with NULL (a client of the control socket). */
+void engine_also_report(struct engine *engine, engine_progress_call *call, void *arg);
+/* Whether a step of this certificate runs now: its records must not be touched. */
+bool engine_busy(struct engine *engine, const char *namespace_, const char *name);
 void engine_after_turn(struct engine *engine, void (*call)(void *arg), void *arg);
 /* Stop taking up new steps; engine_idle tells when the running ones are done. */
 void engine_drain(struct engine *engine);

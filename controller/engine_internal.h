@@ -56,6 +56,8 @@ struct engine {
 
     struct performed_step *performed;
     size_t performed_count;
+    engine_progress_call *also;
+    void *also_arg;
     void (*after_turn)(void *arg);
     void *after_turn_arg;
     size_t problem_count;

@@ -34,6 +34,9 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
     struct look *look = arg;
     bool forgotten = row != NULL && (row->flags & INDEX_FORGOTTEN) != 0;
     look->known += row != NULL && !forgotten;
+    const struct engine_options *options = &look->engine->options;
+    if (entry != NULL && options->filter != NULL && !options->filter(&look->engine->model, entry, options->filter_arg))
+        return;
     if (entry == NULL) {
         if (!forgotten)
             string_list_push(look->arena, &look->gone, arena_printf(look->arena, "c%c%s", KEY_SEPARATOR, key));
@@ -107,7 +110,7 @@ static bool seen_twice(struct look *look, const char *digest)
 static void guard_removals(struct look *look)
 {
     struct engine *engine = look->engine;
-    if (look->gone.count == 0) {
+    if (look->gone.count == 0 || engine->options.filter != NULL) {
         engine->removals.digest[0] = '\0';
         return;
     }
@@ -151,11 +154,6 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     struct look look = {.engine = engine, .arena = arena, .desired = desired, .all = all, .first = !engine->looked,
                         .now = clock_now()};
     desired_shared_digest(desired, look.shared);
-    if (!index_walk(engine->model.state, desired, walk, &look, err)) {
-        engine_break(engine, err);
-        desired_destroy(desired);
-        return false;
-    }
     struct snapshot *snapshot = malloc(sizeof *snapshot);
     if (snapshot == NULL)
         abort();
@@ -163,6 +161,10 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     engine_release_snapshot(engine->snapshot);
     engine->snapshot = snapshot;
     engine->model.desired = desired;
+    if (!index_walk(engine->model.state, desired, walk, &look, err)) {
+        engine_break(engine, err);
+        return false;
+    }
     engine->looked = true;
     memcpy(engine->shared_digest, look.shared, 32);
     tell_problems(engine, desired);

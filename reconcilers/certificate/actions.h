@@ -84,6 +84,8 @@ const struct action_row *certificate_action(enum action action);
 void certificate_record_outcome(const struct certificate_view *view, const struct step *step,
                                 const struct outcome *outcome, struct arena *arena, struct changes *out);
 
+/* Why the approval mail cannot be sent again now; NULL: it can. */
+const char *certificate_resend_refusal(const struct certificate_view *view, struct arena *arena);
 /* Backoff for the n-th failure in a row of a kind, in seconds, with ±20 % jitter drawn from `seed`. */
 int64_t backoff_s(enum error_kind kind, int failures, uint64_t seed);
 /* Copies of records for changing, in the arena. */

@@ -628,6 +628,65 @@ static void record_poll(const struct certificate_view *view, const struct step *
     }
 }
 
+/* ---- RESEND: noisy, so at most once an hour and five times an order (reliability.md section 5) ---- */
+
+enum { RESEND_EVERY_S = 3600, RESENDS_MOST = 5 };
+
+const char *certificate_resend_refusal(const struct certificate_view *view, struct arena *arena)
+{
+    const struct order_record *order = view->order;
+    bool mails = false;
+    for (size_t i = 0; i < view->challenge_count; i++)
+        mails = mails || (view->challenges[i].method == DCV_EMAIL && !view->challenges[i].validated);
+    if (order == NULL || order->state != ORDER_PLACED || order->fetched || !mails)
+        return "no approval mail is outstanding";
+    if (order->resends >= RESENDS_MOST)
+        return arena_printf(arena, "the mail was sent again %d times already", order->resends);
+    if (order->resent_at > 0 && view->now - order->resent_at < RESEND_EVERY_S)
+        return arena_printf(arena, "the mail was sent again %s ago; at most once an hour",
+                            text_duration_words(arena, view->now - order->resent_at));
+    return NULL;
+}
+
+static bool prepare_resend(const struct certificate_view *view, const struct step *step, struct arena *arena,
+                           struct changes *out)
+{
+    (void)step;
+    if (certificate_resend_refusal(view, arena) != NULL)
+        return false;
+    struct order_record *order = order_copy(view, arena);
+    order->resends++;
+    order->resent_at = view->now;
+    out->order = order;
+    out->audit = "order.resend";
+    out->audit_detail = order->vendor_order_id;
+    return true;
+}
+
+static bool act_resend(struct context *ctx, const struct certificate_view *view, const struct step *step,
+                       struct outcome *out, struct error *err)
+{
+    struct issuer_account account;
+    (void)step, (void)out;
+    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+        return false;
+    bool ok = ops_of(view)->order_resend(ctx, &account, view->order->vendor_order_id, NULL, err);
+    issuer_account_close(&account);
+    return ok;
+}
+
+static void record_resend(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
+                          struct arena *arena, struct changes *out)
+{
+    (void)step;
+    out->event_type = outcome->ok ? "Normal" : "Warning";
+    out->event_reason = outcome->ok ? "Resent" : "ResendFailed";
+    out->event_message = outcome->ok ? arena_printf(arena, "the approval mail of order %s was sent again",
+                                                    view->order->vendor_order_id)
+                                     : outcome->err.message;
+}
+
+const struct action_row action_resend = {"resend", 0, true, false, true, prepare_resend, act_resend, record_resend};
 const struct action_row action_prepare = {"prepare", 0, false, true, false, NULL, act_prepare, record_prepare};
 const struct action_row action_submit = {"submit", NEEDS_REQUEST, true, false, true, prepare_submit, act_submit, record_submit};
 const struct action_row action_look_up = {"look up", 0, true, false, false, prepare_look_up, act_look_up, record_look_up};

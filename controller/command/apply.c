@@ -1,0 +1,199 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "controller/command_plan.h"
+#include "controller/desired.h"
+#include "controller/session.h"
+
+static const struct command_option options[] = {
+    {"detach", NULL, "do what is due now, then say when to come again"},
+    {0},
+};
+
+/* The plan, shown before anything is done. False: `out_code` says how it ended. */
+static bool show_plan(struct command_context *ctx, struct plan_selection *selection, bool *out_spends, char **out_price,
+                      int *out_code)
+{
+    struct error err = {0};
+    struct plan plan;
+    struct state *state = command_state(ctx);
+    if (state == NULL) {
+        *out_code = EXIT_STATE;
+        return false;
+    }
+    struct desired *desired = command_desired(ctx, state);
+    if (desired == NULL) {
+        state_close(state);
+        *out_code = EXIT_ERROR;
+        return false;
+    }
+    struct model model;
+    model_init(&model, &ctx->config, state);
+    model.desired = desired;
+    bool ok = plan_build(&model, plan_selects, selection, plan_ask, ctx, ctx->arena, &plan, &err);
+    command_print_problems(ctx, desired_problems(desired));
+    if (ok && ctx->output == OUTPUT_TABLE && !ctx->quiet) {
+        struct buffer text = {0};
+        struct plan_colours colours = plan_colours_of(ctx);
+        plan_print_text(&plan, &colours, command_width(ctx), &text);
+        command_write(ctx, buffer_text(&text), text.length);
+        buffer_release(&text);
+        fflush(stdout);
+    }
+    *out_spends = ok && plan_spends(&plan);
+    *out_price = plan.cost_count > 0 ? plan_money(ctx->arena, plan.costs[0].cents, plan.costs[0].currency)
+                                     : arena_strdup(ctx->arena, "an unknown price");
+    if (!ok)
+        *out_code = command_fail_error(ctx, &err);
+    model_finish(&model);
+    desired_destroy(desired);
+    state_close(state);
+    return ok;
+}
+
+static bool may_spend(struct command_context *ctx, const char *price, int *out_code)
+{
+    char line[16] = "";
+    if (ctx->yes)
+        return true;
+    if (!isatty(0)) {
+        *out_code = command_fail(ctx, EXIT_BLOCKED, "this would spend %s; --yes allows it where nobody can be asked", price);
+        return false;
+    }
+    fprintf(stderr, "\nThis spends %s. Go on? [y/N] ", price);
+    if (fgets(line, sizeof line, stdin) != NULL && (line[0] == 'y' || line[0] == 'Y'))
+        return true;
+    *out_code = command_fail(ctx, EXIT_BLOCKED, "nothing was done");
+    return false;
+}
+
+static void print_result(struct command_context *ctx, struct engine *engine, int code)
+{
+    size_t count;
+    const struct performed_step *steps = engine_performed(engine, &count);
+    struct engine_standing standing;
+    struct buffer text = {0};
+    struct json_writer w = {.out = &text, .indent = 2};
+    engine_standing(engine, &standing);
+    json_begin_object(&w);
+    json_string_member(&w, "formatVersion", "1");
+    json_int_member(&w, "exit", code);
+    json_key(&w, "steps");
+    json_begin_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(&w);
+        json_string_member(&w, "verb", steps[i].verb);
+        json_string_member(&w, "resource", steps[i].id);
+        json_string_member(&w, "subject", steps[i].subject[0] != '\0' ? steps[i].subject : NULL);
+        json_string_member(&w, "at", clock_rfc3339(ctx->arena, steps[i].at));
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_key(&w, "certificates");
+    json_begin_object(&w);
+    json_int_member(&w, "ready", (int64_t)standing.ready);
+    json_int_member(&w, "blocked", (int64_t)standing.blocked);
+    json_int_member(&w, "waiting", (int64_t)standing.waiting);
+    json_end_object(&w);
+    json_string_member(&w, "nextDue", standing.next_due_ms == INT64_MAX ? NULL
+                                                                      : clock_rfc3339(ctx->arena, standing.next_due_ms / 1000));
+    json_end_object(&w);
+    buffer_putc(&text, '\n');
+    command_write(ctx, buffer_text(&text), text.length);
+    buffer_release(&text);
+}
+
+static void print_end(struct command_context *ctx, struct engine *engine)
+{
+    struct engine_standing standing;
+    engine_standing(engine, &standing);
+    command_print(ctx, "\n%zu ready", standing.ready);
+    if (standing.blocked > 0)
+        command_print(ctx, ", %zu blocked (certwright why certificate/NAME)", standing.blocked);
+    if (standing.waiting > 0)
+        command_print(ctx, ", %zu waiting", standing.waiting);
+    if (standing.waiting > 0 && standing.next_due_ms != INT64_MAX)
+        command_print(ctx, "; come again %s (%s)", command_ago(ctx, standing.next_due_ms / 1000),
+                      clock_rfc3339(ctx->arena, standing.next_due_ms / 1000));
+    command_print(ctx, "\n");
+}
+
+static int work(struct command_context *ctx, struct plan_selection *selection, const char *holder, bool detach)
+{
+    struct session session;
+    bool narrowed = selection != NULL && (selection->names.count > 0 || ctx->selector.count > 0 || ctx->namespace_ != NULL);
+    struct session_options session_options = {.holder = holder, .typed = true, .quiet = ctx->quiet,
+                                              .filter = narrowed ? plan_selects : NULL, .filter_arg = selection};
+    if (!session_open(&session, ctx, &session_options))
+        return session.code;
+    int code = session_follow(&session, detach, ctx->timeout_s);
+    if (ctx->output == OUTPUT_JSON)
+        print_result(ctx, session.engine, code);
+    else if (!ctx->quiet)
+        print_end(ctx, session.engine);
+    session_close(&session);
+    return code;
+}
+
+static int run_apply(struct command_context *ctx, int argc, char **argv)
+{
+    struct plan_selection selection;
+    bool spends = false, detach = command_option(ctx, "detach") != NULL;
+    char *price = NULL;
+    int code;
+    if (!plan_selection_parse(ctx, argc, argv, &selection))
+        return EXIT_USAGE;
+    if (!command_config(ctx))
+        return EXIT_CONFIG;
+    if (!ctx->verbose) /* the progress says it; the log would say it twice */
+        log_setup(ctx->config.log_format, LOG_ERROR);
+    if (!show_plan(ctx, &selection, &spends, &price, &code) || (spends && !may_spend(ctx, price, &code)))
+        return code;
+    struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach};
+    if (session_remote(ctx, &request, &code))
+        return code;
+    return work(ctx, &selection, "apply", detach);
+}
+
+const struct command command_apply = {
+    .name = "apply", .arguments = "[CERTIFICATE...]",
+    .summary = "make it so: order, validate, issue, deploy, reload",
+    .help = "Shows the plan, asks before it spends (--yes where nobody can be asked), then works until everything is as the\n"
+            "manifests say. Waiting for a person ends at --timeout with exit code 7. Where a daemon holds the lock, it does the\n"
+            "work and this shows its progress.",
+    .options = options, .formats = {[OUTPUT_JSON] = true}, .run = run_apply,
+};
+
+static const struct command_option reconcile_options[] = {
+    {"once", NULL, "one pass: do what is due now and exit (for cron and CI)"},
+    {0},
+};
+
+static int run_reconcile(struct command_context *ctx, int argc, char **argv)
+{
+    int code;
+    (void)argv;
+    if (command_option(ctx, "once") == NULL)
+        return command_fail(ctx, EXIT_USAGE, "write `certwright reconcile --once`, or `certwright run` for the daemon");
+    if (argc > 0)
+        return command_fail(ctx, EXIT_USAGE, "`reconcile` takes no arguments");
+    if (!command_config(ctx))
+        return EXIT_CONFIG;
+    struct control_request request = {.verb = "reconcile", .timeout_s = ctx->timeout_s, .detach = true};
+    if (session_remote(ctx, &request, &code))
+        return code;
+    if (!ctx->verbose)
+        log_setup(ctx->config.log_format, LOG_ERROR);
+    return work(ctx, NULL, "reconcile", true);
+}
+
+const struct command command_reconcile = {
+    .name = "reconcile", .arguments = "--once",
+    .summary = "do what is due now, without asking, and exit",
+    .help = "The same decisions as `run`, once: orders are placed within the operator's `spending`, nothing is waited for.",
+    .options = reconcile_options, .formats = {[OUTPUT_JSON] = true}, .run = run_reconcile,
+};

@@ -1,0 +1,231 @@
+#include "controller/operations.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "controller/command.h"
+#include "controller/engine_internal.h"
+#include "controller/holds.h"
+#include "controller/records.h"
+
+struct operation {
+    struct engine *engine;
+    struct model *model;
+    struct arena *arena;
+    const char *actor;
+    const char *namespace_, *name; /* of the certificate meant */
+    struct certificate_view view;
+    struct buffer *out;
+};
+
+/* "certificate/shop", "certificate/team/shop", "shop". */
+static bool parse_certificate(struct operation *op, const char *argument)
+{
+    struct string_list parts = text_split(op->arena, argument, '/');
+    if (parts.count > 1 && resource_kind_parse(parts.items[0]) != KIND_CERTIFICATE)
+        return false;
+    op->name = parts.items[parts.count - 1];
+    op->namespace_ = parts.count == 3 ? parts.items[1] : "default";
+    return parts.count <= 3 && op->name[0] != '\0';
+}
+
+static bool commit(struct operation *op, struct state_batch *batch, const char *action, const char *subject,
+                   const char *detail)
+{
+    struct error err = {0};
+    bool ok = state_audit(op->model->state, op->actor, subject, action, detail, &err) &&
+              state_commit(op->model->state, batch, false, &err);
+    state_batch_destroy(batch);
+    if (!ok)
+        buffer_printf(op->out, "%s\n", err.message);
+    return ok;
+}
+
+static int release(struct operation *op)
+{
+    const struct order_record *was = op->view.order;
+    if (was == NULL || (was->state != ORDER_HELD && was->state != ORDER_REFUSED)) {
+        buffer_printf(op->out, "%s holds no order that waits for a release\n", op->view.id);
+        return EXIT_ERROR;
+    }
+    /* Prepared anew with a fresh key, and the vendor is asked once more before anything is sent. */
+    struct order_record *order = order_copy(&op->view, op->arena);
+    order->state = ORDER_REFUSED;
+    order->relevant_digest = "";
+    order->refused_text = "released by a person";
+    order->held_reason = "";
+    struct state_batch *batch = state_batch_create();
+    record_put(batch, TABLE_ORDER, record_key_number(op->arena, op->namespace_, op->name, order->cycle),
+               &order_record_table, order, op->view.order_revision);
+    if (!commit(op, batch, "order.release", op->view.id, order->custom_order_id))
+        return EXIT_STATE;
+    engine_touch(op->engine, op->namespace_, op->name);
+    buffer_printf(op->out, "%s: order %s is released; the vendor is asked once more before it is sent again\n", op->view.id,
+                  order->custom_order_id);
+    return EXIT_OK;
+}
+
+static int confirm_purchases(struct operation *op, const struct string_list *ids, const char *digest)
+{
+    struct state_batch *batch = state_batch_create();
+    for (size_t i = 0; i < ids->count; i++) {
+        struct operation one = *op;
+        struct certificate_record record;
+        if (!parse_certificate(&one, ids->items[i]))
+            continue;
+        char *key = record_key(op->arena, one.namespace_, one.name);
+        if (!record_load(op->model->state, TABLE_CERTIFICATE, key, &certificate_record_table, op->arena, &record, NULL, NULL))
+            continue;
+        record.purchase_confirmed = true;
+        record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, &record, STATE_ANY);
+    }
+    if (!commit(op, batch, "hold.confirm", "purchases", digest))
+        return EXIT_STATE;
+    op->model->purchase_hold_known = false;
+    op->model->purchase_hold = NULL;
+    for (size_t i = 0; i < ids->count; i++) {
+        struct operation one = *op;
+        if (parse_certificate(&one, ids->items[i]))
+            engine_touch(op->engine, one.namespace_, one.name);
+    }
+    buffer_printf(op->out, "%zu purchases are released\n", ids->count);
+    return EXIT_OK;
+}
+
+static int confirm(struct operation *op, const char *digest)
+{
+    struct error err = {0};
+    struct string_list ids;
+    const char *held;
+    struct hold_record hold;
+    if (!holds_purchases(op->model, op->arena, &ids, &held, &err)) {
+        buffer_printf(op->out, "%s\n", err.message);
+        return EXIT_STATE;
+    }
+    if (held != NULL && strcmp(held, digest) == 0)
+        return confirm_purchases(op, &ids, digest);
+    if (!record_load(op->model->state, TABLE_HOLD, digest, &hold_record_table, op->arena, &hold, NULL, NULL)) {
+        buffer_printf(op->out, "nothing is held under %s; what is held changes its name when it changes\n", digest);
+        return EXIT_ERROR;
+    }
+    hold.confirmed = true;
+    hold.confirmed_at = clock_now();
+    hold.confirmed_by = op->actor;
+    struct state_batch *batch = state_batch_create();
+    record_put(batch, TABLE_HOLD, digest, &hold_record_table, &hold, STATE_ANY);
+    if (!commit(op, batch, "hold.confirm", hold.kind, digest))
+        return EXIT_STATE;
+    engine_look(op->engine, false, &err);
+    buffer_printf(op->out, "%s %s is released\n", hold.kind, digest);
+    return EXIT_OK;
+}
+
+/* Whatever was waited for is looked at now. */
+static int sync_now(struct operation *op)
+{
+    struct state_batch *batch = state_batch_create();
+    const struct certificate_view *view = &op->view;
+    struct certificate_record *record = certificate_record_copy(view, op->arena);
+    if (record->first_seen > 0) {
+        record->retry_at = 0;
+        record_put(batch, TABLE_CERTIFICATE, record_key(op->arena, op->namespace_, op->name), &certificate_record_table,
+                   record, STATE_ANY);
+    }
+    if (view->order != NULL) {
+        struct order_record *order = order_copy(view, op->arena);
+        order->poll_at = 0;
+        record_put(batch, TABLE_ORDER, record_key_number(op->arena, op->namespace_, op->name, order->cycle),
+                   &order_record_table, order, STATE_ANY);
+    }
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        struct challenge_record c = view->challenges[i];
+        c.retry_at = c.checked_at = 0;
+        record_put(batch, TABLE_CHALLENGE, challenge_key(op->arena, &c), &challenge_record_table, &c, STATE_ANY);
+    }
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        struct rollout_record r = view->rollouts[i];
+        if (r.state == ROLLOUT_WANTED)
+            continue;
+        r.retry_at = 0;
+        record_put(batch, TABLE_ROLLOUT, record_key_sub(op->arena, op->namespace_, op->name, r.target),
+                   &rollout_record_table, &r, STATE_ANY);
+    }
+    if (!state_batch_empty(batch)) {
+        if (!commit(op, batch, "certificate.sync", view->id, ""))
+            return EXIT_STATE;
+    } else {
+        state_batch_destroy(batch);
+    }
+    engine_touch(op->engine, op->namespace_, op->name);
+    buffer_printf(op->out, "%s is looked at now\n", view->id);
+    return EXIT_OK;
+}
+
+static int resend(struct operation *op)
+{
+    const char *refusal = certificate_resend_refusal(&op->view, op->arena);
+    if (refusal != NULL) {
+        buffer_printf(op->out, "%s: %s\n", op->view.id, refusal);
+        return EXIT_ERROR;
+    }
+    engine_request(op->engine, op->namespace_, op->name, ACTION_RESEND);
+    return -1;
+}
+
+int operation_run(struct engine *engine, const char *verb, const char *argument, const char *actor, struct buffer *out)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct operation op = {.engine = engine, .model = engine_model(engine), .arena = arena, .actor = actor, .out = out};
+    struct error err = {0};
+    if (strcmp(verb, "confirm") == 0)
+        return confirm(&op, argument);
+    if (!parse_certificate(&op, argument)) {
+        buffer_printf(out, "\"%s\" is no certificate's name\n", argument);
+        return EXIT_USAGE;
+    }
+    if (engine_busy(engine, op.namespace_, op.name)) {
+        buffer_printf(out, "certificate/%s is at work; try again in a moment\n", op.name);
+        return EXIT_ERROR;
+    }
+    if (!model_view(op.model, op.namespace_, op.name, arena, &op.view, &err)) {
+        buffer_printf(out, "%s\n", err.message);
+        return EXIT_STATE;
+    }
+    if (op.view.want == NULL && op.view.record.first_seen == 0) {
+        buffer_printf(out, "there is no %s\n", op.view.id);
+        return EXIT_ERROR;
+    }
+    if (strcmp(verb, "release") == 0)
+        return release(&op);
+    if (strcmp(verb, "resend") == 0)
+        return resend(&op);
+    return sync_now(&op);
+}
+
+int operation_outcome(struct engine *engine, const char *verb, const char *argument, struct buffer *out)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct operation op = {.engine = engine, .model = engine_model(engine), .arena = arena, .out = out};
+    if (strcmp(verb, "resend") != 0 || !parse_certificate(&op, argument))
+        return EXIT_OK;
+    const struct standing_entry *entry = engine_entry(engine, engine_key(arena, 'c', op.namespace_, op.name), false);
+    if (entry == NULL || entry->requested != ACTION_REST || entry->busy)
+        return -1;
+    struct event_record event;
+    const char *reasons[] = {"Resent", "ResendFailed"};
+    int code = EXIT_ERROR;
+    int64_t newest = 0;
+    const char *message = "the mail could not be sent again";
+    for (size_t i = 0; i < COUNT_OF(reasons); i++)
+        if (record_load(op.model->state, TABLE_EVENT,
+                        arena_printf(arena, "Certificate/%s/%s/%s", op.namespace_, op.name, reasons[i]),
+                        &event_record_table, arena, &event, NULL, NULL) && event.last_at >= newest) {
+            newest = event.last_at;
+            message = event.message;
+            code = i == 0 ? EXIT_OK : EXIT_ERROR;
+        }
+    buffer_printf(out, "%s\n", message);
+    return code;
+}
