@@ -71,10 +71,11 @@ static const char *words_text(struct arena *arena, const struct field *field)
 
 static const char *type_text(struct arena *arena, const struct field *field)
 {
-    if (field->type == FIELD_REFERENCE)
-        return arena_printf(arena, "{name} of a %s", resource_kind_name((enum resource_kind)field->refers_to));
-    if (field->type == FIELD_REFERENCES)
-        return arena_printf(arena, "[]{name} of a %s", resource_kind_name((enum resource_kind)field->refers_to));
+    if (field->type == FIELD_REFERENCE || field->type == FIELD_REFERENCES) {
+        const char *kind = resource_kind_name((enum resource_kind)field->refers_to);
+        return arena_printf(arena, "%s{name} of %s %s", field->type == FIELD_REFERENCES ? "[]" : "",
+                            strchr("AEIOU", kind[0]) != NULL ? "an" : "a", kind);
+    }
     return field->type == FIELD_SECRET ? "{name, key} of a secret" : field_type_word(field->type);
 }
 

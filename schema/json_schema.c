@@ -219,22 +219,30 @@ static void put_field(struct json_writer *w, const struct field *field)
 
 /* ---- objects ---- */
 
-static void put_required_one(struct json_writer *w, const char *name)
+/* `required`, with the properties it names: strict validators want to see both in one place. */
+static void put_required(struct json_writer *w, const char *const *names, size_t count)
 {
+    json_key(w, "properties");
     json_begin_object(w);
+    for (size_t i = 0; i < count; i++)
+        json_bool_member(w, names[i], true);
+    json_end_object(w);
     json_key(w, "required");
     json_begin_array(w);
-    json_put_string(w, name);
+    for (size_t i = 0; i < count; i++)
+        json_put_string(w, names[i]);
     json_end_array(w);
-    json_end_object(w);
 }
 
 static void put_choice(struct json_writer *w, const char *keyword, const char *const *names)
 {
     json_key(w, keyword);
     json_begin_array(w);
-    for (size_t i = 0; names[i] != NULL; i++)
-        put_required_one(w, names[i]);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        json_begin_object(w);
+        put_required(w, &names[i], 1);
+        json_end_object(w);
+    }
     json_end_array(w);
 }
 
@@ -243,11 +251,7 @@ static void put_not_both(struct json_writer *w, const char *one, const char *oth
     json_begin_object(w);
     json_key(w, "not");
     json_begin_object(w);
-    json_key(w, "required");
-    json_begin_array(w);
-    json_put_string(w, one);
-    json_put_string(w, other);
-    json_end_array(w);
+    put_required(w, (const char *const[]){one, other}, 2);
     json_end_object(w);
     json_end_object(w);
 }

@@ -162,7 +162,8 @@ static void make_object(const struct making *m, const struct field_table *table,
 }
 
 /* A whole document of `kind` with spec field `wanted` (NULL: with every field that goes with the others). */
-static void make_manifest(enum resource_kind kind, const char *wanted, struct buffer *out)
+
+static void __attribute__((unused)) make_manifest(enum resource_kind kind, const char *wanted, struct buffer *out)
 {
     struct json_writer w = {.out = out};
     const struct making m = {&w, wanted};
@@ -180,7 +181,7 @@ static void make_manifest(enum resource_kind kind, const char *wanted, struct bu
 }
 
 /* Calls `visit` with the path of every field below a table, objects and their members alike. */
-static void each_path(const struct field_table *table, const char *prefix, void (*visit)(const char *path, void *arg),
+static void __attribute__((unused)) each_path(const struct field_table *table, const char *prefix, void (*visit)(const char *path, void *arg),
                       void *arg)
 {
     for (size_t i = 0; i < table->count; i++) {
