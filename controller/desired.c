@@ -193,7 +193,9 @@ static void gather_problems(struct desired *set)
 {
     struct problem_list *all = &set->problems;
     for (size_t i = 0; i < set->file_count; i++) {
-        const struct problem_list *some = &set->files[i]->problems;
+        if (set->files[i]->news == NULL)
+            continue;
+        const struct problem_list *some = &set->files[i]->news->problems;
         for (size_t j = 0; j < some->count; j++)
             *arena_push(set->arena, &all->items, all->count) = some->items[j];
         all->errors += some->errors;
@@ -384,7 +386,7 @@ struct resource_lookup desired_lookup(struct desired *set)
 
 static bool said_before(const struct manifest_file *file, const struct holding *holding)
 {
-    const struct manifest_file *former = file->former;
+    const struct manifest_file *former = file->news == NULL ? NULL : file->news->former;
     for (size_t i = 0; former != NULL && i < former->holding_count; i++)
         if (compare_identity(&former->holdings[i], holding) == 0)
             return memcmp(former->holdings[i].digest, holding->digest, 32) == 0;
@@ -441,8 +443,8 @@ void desired_remember(const struct desired *set, struct state_batch *batch)
         return;
     for (size_t i = 0; i < reading->file_count; i++) {
         const struct manifest_file *file = reading->files[i];
-        const struct manifest_file *was = file->flags & FILE_READ ? file->former : file;
-        if (was != NULL && (file->flags & FILE_READ || !file_exists_now(reading, file)))
+        const struct manifest_file *was = file->news != NULL ? file->news->former : file;
+        if (was != NULL && (file->news != NULL || !file_exists_now(reading, file)))
             drop_of(set, was, batch, arena);
     }
     struct manifest_file **sorted = arena_array(arena, set->file_count, sizeof *sorted);

@@ -27,24 +27,29 @@ enum file_flag {
     FILE_PROBLEMS = 1,  /* stored: errors or warnings; decoded each time, so that they are told each time */
     FILE_RACY = 2,      /* stored: changed so shortly before it was read that a later change may not show in its times */
     FILE_READ = 4,      /* read just now */
-    FILE_REFUSED = 8,   /* cannot be opened: a link that leads out, no regular file */
-    FILE_DOUBTFUL = 16, /* remembered by another version of this program, which may decode otherwise */
+    FILE_DOUBTFUL = 8,  /* remembered by another version of this program, which may decode otherwise */
 };
 #define FILE_STORED (FILE_PROBLEMS | FILE_RACY)
 
+/* Of a file that had to be read. */
+struct file_news {
+    const struct manifest_file *former; /* as it was remembered; NULL: new */
+    const char *refused;                /* why it cannot be opened; NULL: it can */
+    struct problem_list problems;
+};
+
+/* There may be 100,000 of them: what most never have is in `news`. */
 struct manifest_file {
     const char *path; /* as shown */
-    size_t length;
     struct file_identity identity;
     const unsigned char *content; /* SHA-256 */
+    struct holding *holdings;
+    struct file_news *news; /* NULL: as remembered */
+    unsigned length;        /* of the path */
+    unsigned holding_count;
     unsigned flags;
     int seen;   /* round in which it was listed last; -1: never */
     int source; /* index of the directory it was found in; -1: named by itself */
-    struct holding *holdings;
-    size_t holding_count;
-    const struct manifest_file *former; /* as remembered, when it had to be read; NULL: new */
-    const char *refused;
-    struct problem_list problems;
 };
 
 /* A row of TABLE_FILE as it was read: a run of files in path order. */
@@ -65,6 +70,6 @@ void rows_load(struct state *state, const char *root, struct arena *arena, struc
 void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count, size_t root_length,
                 struct state_batch *batch);
 
-uint64_t path_hash(const char *path, size_t length);
+uint64_t path_hash(const char *path, size_t length); /* of this machine's byte order; never leaves the host */
 /* The commit that a work tree is at, from .git alone; NULL: no work tree, or not to be told. */
 const char *git_commit(const char *directory, struct arena *arena);

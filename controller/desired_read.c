@@ -49,20 +49,24 @@ static void *must_have(void *memory)
     return memory;
 }
 
-static unsigned *slot_of(const struct reading *reading, const char *path, size_t length)
+static struct slot *slot_of(const struct reading *reading, const char *path, size_t length)
 {
-    size_t at = path_hash(path, length) & (reading->slot_count - 1);
-    for (; reading->slots[at] != 0; at = (at + 1) & (reading->slot_count - 1)) {
-        const struct manifest_file *file = reading->files[reading->slots[at] - 1];
-        if (file->length == length && memcmp(file->path, path, length) == 0)
-            break;
+    unsigned hash = (unsigned)path_hash(path, length);
+    for (size_t at = hash;; at++) {
+        struct slot *slot = &reading->slots[at & (reading->slot_count - 1)];
+        if (slot->index == 0) {
+            slot->hash = hash;
+            return slot;
+        }
+        const struct manifest_file *file = reading->files[slot->index - 1];
+        if (slot->hash == hash && file->length == length && memcmp(file->path, path, length) == 0)
+            return slot;
     }
-    return &reading->slots[at];
 }
 
 static struct manifest_file *find(const struct reading *reading, const char *path, size_t length)
 {
-    unsigned index = reading->slot_count == 0 ? 0 : *slot_of(reading, path, length);
+    unsigned index = reading->slot_count == 0 ? 0 : slot_of(reading, path, length)->index;
     return index == 0 ? NULL : reading->files[index - 1];
 }
 
@@ -71,11 +75,19 @@ static void grow(struct reading *reading)
     size_t capacity = reading->file_capacity == 0 ? 64 : reading->file_capacity * 2;
     reading->files = must_have(reallocarray(reading->files, capacity, sizeof(struct manifest_file *)));
     reading->file_capacity = capacity;
-    free(reading->slots);
+    struct slot *old = reading->slots;
+    size_t count = reading->slot_count;
     reading->slot_count = capacity * 2;
     reading->slots = must_have(calloc(reading->slot_count, sizeof *reading->slots));
-    for (size_t i = 0; i < reading->file_count; i++)
-        *slot_of(reading, reading->files[i]->path, reading->files[i]->length) = (unsigned)i + 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = old[i].hash;
+        if (old[i].index == 0)
+            continue;
+        while (reading->slots[at & (reading->slot_count - 1)].index != 0)
+            at++;
+        reading->slots[at & (reading->slot_count - 1)] = old[i];
+    }
+    free(old);
 }
 
 /* Put `file` in, in the place of a former one of the same path. */
@@ -83,13 +95,13 @@ static void insert(struct reading *reading, struct manifest_file *file)
 {
     if (reading->file_count == reading->file_capacity)
         grow(reading);
-    unsigned *slot = slot_of(reading, file->path, file->length);
-    if (*slot != 0) {
-        reading->files[*slot - 1] = file;
+    struct slot *slot = slot_of(reading, file->path, file->length);
+    if (slot->index != 0) {
+        reading->files[slot->index - 1] = file;
         return;
     }
     reading->files[reading->file_count++] = file;
-    *slot = (unsigned)reading->file_count;
+    slot->index = (unsigned)reading->file_count;
 }
 
 static void remember(struct manifest_file *file, void *arg)
@@ -120,11 +132,12 @@ static struct manifest_file *new_file(struct reading *reading, const char *path,
     static const unsigned char unknown[32];
     struct manifest_file *file = arena_alloc(reading->arena, sizeof *file);
     file->path = arena_strndup(reading->arena, path, length);
-    file->length = length;
+    file->length = (unsigned)length;
     file->content = unknown;
     file->source = source;
     file->seen = -1;
-    file->problems.arena = reading->arena;
+    file->news = arena_alloc(reading->arena, sizeof *file->news);
+    file->news->problems.arena = reading->arena;
     return file;
 }
 
@@ -147,13 +160,13 @@ static bool holds(const struct manifest_file *file, size_t count, enum resource_
 static void keep_stale(struct reading *reading, struct manifest_file *file, const struct resource_list *broken)
 {
     static const unsigned char unknown[32];
-    size_t former = file->former == NULL ? 0 : file->former->holding_count;
+    size_t former = file->news->former == NULL ? 0 : file->news->former->holding_count;
     struct holding *all = arena_array(reading->arena, file->holding_count + former + broken->count, sizeof *all);
     if (file->holding_count > 0)
         memcpy(all, file->holdings, file->holding_count * sizeof *all);
     file->holdings = all;
     for (size_t i = 0; i < former; i++) {
-        const struct holding *was = &file->former->holdings[i];
+        const struct holding *was = &file->news->former->holdings[i];
         if (holds(file, file->holding_count, was->kind, was->namespace_, was->name))
             continue;
         all[file->holding_count] = *was;
@@ -174,7 +187,7 @@ static void keep_stale(struct reading *reading, struct manifest_file *file, cons
 static void decode(struct reading *reading, struct manifest_file *file, const struct buffer *text)
 {
     struct resource_list good = {0}, broken = {0};
-    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken, &file->problems);
+    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken, &file->news->problems);
     file->holdings = arena_array(reading->arena, good.count, sizeof *file->holdings);
     for (size_t i = 0; i < good.count; i++) {
         const struct resource *it = &good.items[i];
@@ -182,10 +195,10 @@ static void decode(struct reading *reading, struct manifest_file *file, const st
                                              .namespace_ = it->namespace_, .name = it->name, .digest = it->digest,
                                              .resource = it};
     }
-    file->holding_count = good.count;
-    if (file->problems.count > 0)
+    file->holding_count = (unsigned)good.count;
+    if (file->news->problems.count > 0)
         file->flags |= FILE_PROBLEMS;
-    if (file->problems.errors > 0)
+    if (file->news->problems.errors > 0)
         keep_stale(reading, file, &broken);
 }
 
@@ -194,10 +207,10 @@ static void refuse(struct reading *reading, struct manifest_file *file, const ch
 {
     struct resource_list none = {0};
     struct position position = {.file = file->path, .line = 1, .column = 1};
-    file->problems = (struct problem_list){.arena = reading->arena};
-    problem_add(&file->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
-    file->flags |= FILE_PROBLEMS | FILE_REFUSED;
-    file->refused = why;
+    file->news->problems = (struct problem_list){.arena = reading->arena};
+    problem_add(&file->news->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
+    file->flags |= FILE_PROBLEMS;
+    file->news->refused = why;
     keep_stale(reading, file, &none);
 }
 
@@ -238,7 +251,7 @@ static bool read_bytes(struct reading *reading, struct manifest_file *file, int 
 static void take_bytes(struct reading *reading, struct manifest_file *file, const struct buffer *text)
 {
     unsigned char content[32];
-    const struct manifest_file *former = file->former;
+    const struct manifest_file *former = file->news->former;
     hash_sha256(span_of(buffer_text(text), text->length), content);
     file->content = arena_memdup(reading->arena, content, sizeof content);
     if (former != NULL && !(former->flags & (FILE_PROBLEMS | FILE_DOUBTFUL)) && memcmp(former->content, content, 32) == 0) {
@@ -318,8 +331,9 @@ static void put_off(struct reading *reading, struct manifest_file *file)
 
 static bool known(const struct manifest_file *file, const struct tree_entry *entry)
 {
-    if (entry->refused != NULL || file->refused != NULL)
-        return text_equal(entry->refused, file->refused) || (file->flags & FILE_READ && same_identity(file, &entry->identity));
+    const char *refused = file->news == NULL ? NULL : file->news->refused;
+    if (entry->refused != NULL || refused != NULL)
+        return text_equal(entry->refused, refused) || (file->flags & FILE_READ && same_identity(file, &entry->identity));
     return same_identity(file, &entry->identity) &&
            (file->flags & FILE_READ || !(file->flags & (FILE_STORED | FILE_DOUBTFUL)));
 }
@@ -334,7 +348,7 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
     if (file == NULL || !known(file, entry)) {
         const struct manifest_file *was = file;
         file = new_file(reading, entry->path, entry->length, visit->source);
-        file->former = was != NULL && was->flags & FILE_READ ? was->former : was;
+        file->news->former = was != NULL && was->news != NULL ? was->news->former : was;
         insert(reading, file);
         if (entry->refused != NULL) {
             refuse(reading, file, "unreadable", arena_strdup(reading->arena, entry->refused));
@@ -397,7 +411,7 @@ bool reading_run(struct reading *reading, struct error *err)
 bool reading_content(const struct reading *reading, const struct manifest_file *file, struct buffer *out)
 {
     unsigned char content[32];
-    if (file->source < 0 || file->refused != NULL)
+    if (file->source < 0 || (file->news != NULL && file->news->refused != NULL))
         return false;
     const struct source *source = &reading->sources[file->source];
     const char *relative = file->path + strlen(source->path);

@@ -17,7 +17,9 @@ struct reading {
     size_t source_count;
     struct manifest_file **files; /* remembered ones in path order, then new ones; `seen` of the last round: they exist */
     size_t file_count, file_capacity;
-    unsigned *slots; /* hash table of index + 1 into files */
+    struct slot {
+        unsigned hash, index; /* index + 1 into files; 0: empty */
+    } *slots;
     size_t slot_count;
     struct file_rows rows;
     size_t root_length; /* of the paths that rows_load gave */

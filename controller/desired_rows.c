@@ -27,11 +27,19 @@
 
 static_assert(sizeof(struct file_identity) == IDENTITY_SIZE, "the identity is stored as it is");
 
+/* Eight bytes at a time: a byte at a time was a twentieth of a pass over 10,000 files. */
 uint64_t path_hash(const char *path, size_t length)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)path[i]) * 1099511628211u;
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t hash = length * odd, word;
+    for (; length >= sizeof word; path += sizeof word, length -= sizeof word) {
+        memcpy(&word, path, sizeof word);
+        hash = (hash ^ word) * odd;
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, path, length);
+    hash = (hash ^ word) * odd;
     return hash ^ hash >> 32;
 }
 
@@ -109,7 +117,7 @@ static bool take_file(const struct load *load, struct cursor *cursor, unsigned m
     memcpy(path, load->root, load->root_length);
     memcpy(path + load->root_length, relative, length + 1);
     file->path = path;
-    file->length = load->root_length + length;
+    file->length = (unsigned)(load->root_length + length);
     file->flags = (flags & FILE_STORED) | more_flags;
     file->holdings = arena_array(load->arena, count, sizeof *file->holdings);
     file->holding_count = count;
