@@ -1,9 +1,9 @@
 /* The listener: libevent's evhttp, with bufferevent_openssl for TLS.
  *
- * evhttp has a silence time-out only and no ceiling on connections, so both are kept here: every accepted connection
- * has a `struct connection` with a deadline, looked at once a second while there are any. evhttp does not tell when
- * a bufferevent goes before its first request; therefore each one is held by a reference of ours, and a
- * bufferevent whose callbacks are gone is one that evhttp has let go. */
+ * evhttp has a silence time-out only and no ceiling on connections, so both are kept here: every accepted
+ * connection has a `struct connection` with a deadline, looked at once a second while there are any. evhttp
+ * does not tell when a bufferevent goes before its first request; therefore each one is held by a reference
+ * of ours, and a bufferevent whose callbacks are gone is one that evhttp has let go. */
 #include "base/http_server.h"
 
 #include <netinet/in.h>
@@ -29,7 +29,12 @@
 #include "base/error.h"
 #include "base/text.h"
 
-enum { MAX_HEADERS = 16 * 1024, DEFAULT_BODY = 1 << 20, DEFAULT_CONNECTIONS = 512, DEFAULT_DEADLINE_S = 30 };
+enum {
+    MAX_HEADERS = 16 * 1024,
+    DEFAULT_BODY = 1 << 20,
+    DEFAULT_CONNECTIONS = 512,
+    DEFAULT_DEADLINE_S = 30
+};
 enum { IDLE_S = 120, SWEEP_S = 1 };
 
 struct connection {
@@ -47,7 +52,7 @@ struct http_exchange {
     struct evhttp_request *request;
     char *path;
     struct evkeyvalq query;
-    struct event *timer;  /* an answer held back */
+    struct event *timer;    /* an answer held back */
     struct evbuffer *later; /* its body, or what is left to trickle */
     int status;
     size_t step;
@@ -76,12 +81,12 @@ static int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- connections ------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static struct connection *connection_find(struct http_server *server, const struct bufferevent *bev)
 {
     struct connection *connection;
-    LIST_FOREACH(connection, &server->connections, next)
+    LIST_FOREACH (connection, &server->connections, next)
         if (connection->bev == bev)
             return connection;
     return NULL;
@@ -91,7 +96,7 @@ static void connection_forget(struct connection *connection)
 {
     struct http_server *server = connection->server;
     struct http_exchange *exchange;
-    LIST_FOREACH(exchange, &server->exchanges, next)
+    LIST_FOREACH (exchange, &server->exchanges, next)
         if (exchange->connection == connection)
             exchange->connection = NULL;
     LIST_REMOVE(connection, next);
@@ -113,8 +118,8 @@ static bool connection_let_go(const struct connection *connection)
     return event_cb == NULL;
 }
 
-/* Once a second while there are connections: those that evhttp has freed go, those past their deadline are shut
- * down, which evhttp then sees as the end of the stream. */
+/* Once a second while there are connections: those that evhttp has freed go, those past their deadline are
+ * shut down, which evhttp then sees as the end of the stream. */
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -149,7 +154,8 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
     if (server->tls != NULL) {
         SSL *ssl = SSL_new(server->tls);
         if (ssl != NULL)
-            bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+            bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                 BEV_OPT_CLOSE_ON_FREE);
         if (bev != NULL)
             bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
     } else {
@@ -172,8 +178,9 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
     return bev;
 }
 
-/* Called while evhttp frees its connection; the bufferevent lives on by our reference until the sweep, unless it can
- * go at once. Letting go here is safe: evhttp holds its own reference until after this call. */
+/* Called while evhttp frees its connection; the bufferevent lives on by our reference until the sweep,
+ * unless it can go at once. Letting go here is safe: evhttp holds its own reference until after this call.
+ */
 static void on_closed(struct evhttp_connection *evcon, void *arg)
 {
     struct connection *connection = connection_find(arg, evhttp_connection_get_bufferevent(evcon));
@@ -183,7 +190,7 @@ static void on_closed(struct evhttp_connection *evcon, void *arg)
     }
 }
 
-/* ---- exchanges --------------------------------------------------------------------------------------------- */
+/* ---- exchanges ------------------------------------------------------------------------------- */
 
 static void exchange_free(struct http_exchange *exchange)
 {
@@ -201,8 +208,9 @@ static void on_answered(struct evhttp_request *request, void *arg)
 {
     struct http_server *server = arg;
     struct evhttp_connection *evcon = evhttp_request_get_connection(request);
-    struct connection *connection =
-        evcon != NULL ? connection_find(server, evhttp_connection_get_bufferevent(evcon)) : NULL;
+    struct connection *connection = evcon != NULL
+                                        ? connection_find(server, evhttp_connection_get_bufferevent(evcon))
+                                        : NULL;
     if (connection != NULL)
         connection->deadline_ms = 0;
 }
@@ -238,8 +246,10 @@ static void on_request(struct evhttp_request *request, void *arg)
         exchange->connection->in_handler = true;
     }
     evbuffer_add(evhttp_request_get_input_buffer(request), "", 1);
-    /* RFC 9112, section 3.2: HTTP/1.1 without Host is an error that evhttp lets pass. HTTP/1.0 is held to it too. */
-    if (!take_target(exchange) || evhttp_find_header(evhttp_request_get_input_headers(request), "Host") == NULL) {
+    /* RFC 9112, section 3.2: HTTP/1.1 without Host is an error that evhttp lets pass. HTTP/1.0 is held to
+     * it too. */
+    if (!take_target(exchange) ||
+        evhttp_find_header(evhttp_request_get_input_headers(request), "Host") == NULL) {
         http_exchange_reply(exchange, 400, "text/plain", "bad request\n", 12);
         return;
     }
@@ -281,7 +291,7 @@ const char *http_exchange_body(const struct http_exchange *exchange, size_t *out
     return (const char *)evbuffer_pullup(input, -1);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 void http_exchange_set_header(struct http_exchange *exchange, const char *name, const char *value)
 {
@@ -314,8 +324,8 @@ static void send_body(struct http_exchange *exchange, int status, struct evbuffe
     exchange_free(exchange);
 }
 
-void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type, const void *body,
-                         size_t length)
+void http_exchange_reply(struct http_exchange *exchange, int status, const char *content_type,
+                         const void *body, size_t length)
 {
     struct evbuffer *buffer = evbuffer_new();
     if (buffer == NULL)
@@ -341,11 +351,12 @@ static void hold_back(struct http_exchange *exchange, event_callback_fn callback
     exchange->timer = event_new(exchange->server->base, -1, flags, callback, exchange);
     if (exchange->timer == NULL)
         abort();
-    event_add(exchange->timer, &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
+    event_add(exchange->timer,
+              &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
 }
 
-void http_exchange_reply_later(struct http_exchange *exchange, int delay_ms, int status, const char *content_type,
-                               const void *body, size_t length)
+void http_exchange_reply_later(struct http_exchange *exchange, int delay_ms, int status,
+                               const char *content_type, const void *body, size_t length)
 {
     exchange->later = evbuffer_new();
     if (exchange->later == NULL)
@@ -397,7 +408,8 @@ static void on_drop(evutil_socket_t fd, short what, void *arg)
     exchange_free(exchange);
 }
 
-/* evhttp is still inside its own call when a handler runs, so the connection goes in the next turn of the loop. */
+/* evhttp is still inside its own call when a handler runs, so the connection goes in the next turn of the
+ * loop. */
 void http_exchange_drop(struct http_exchange *exchange)
 {
     hold_back(exchange, on_drop, 0, 0);
@@ -416,8 +428,8 @@ static void on_cut_failed(struct bufferevent *bev, short what, void *arg)
         evhttp_connection_free(arg);
 }
 
-void http_exchange_reply_cut(struct http_exchange *exchange, int status, const char *content_type, const void *body,
-                             size_t length, size_t sent)
+void http_exchange_reply_cut(struct http_exchange *exchange, int status, const char *content_type,
+                             const void *body, size_t length, size_t sent)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(exchange->request);
     if (evcon == NULL) {
@@ -436,7 +448,7 @@ void http_exchange_reply_cut(struct http_exchange *exchange, int status, const c
     exchange_free(exchange);
 }
 
-/* ---- the server -------------------------------------------------------------------------------------------- */
+/* ---- the server ------------------------------------------------------------------------------ */
 
 static SSL_CTX *load_tls(const struct http_server_options *options, struct error *err)
 {
@@ -451,17 +463,18 @@ static SSL_CTX *load_tls(const struct http_server_options *options, struct error
     }
     unsigned long code = ERR_get_error();
     const char *reason = ERR_reason_error_string(code);
-    error_raise(err, ERROR_CONFIG, "certificate %s with key %s cannot be used: %s", options->certificate_file,
-                options->key_file, reason != NULL ? reason : "unknown reason");
+    error_raise(err, ERROR_CONFIG, "certificate %s with key %s cannot be used: %s",
+                options->certificate_file, options->key_file, reason != NULL ? reason : "unknown reason");
     ERR_clear_error();
     SSL_CTX_free(tls);
     return NULL;
 }
 
-static bool start_listening(struct http_server *server, const struct http_server_options *options, struct error *err)
+static bool start_listening(struct http_server *server, const struct http_server_options *options,
+                            struct error *err)
 {
-    struct evhttp_bound_socket *bound =
-        evhttp_bind_socket_with_handle(server->http, options->address, (ev_uint16_t)options->port);
+    struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(server->http, options->address,
+                                                                       (ev_uint16_t)options->port);
     if (bound == NULL)
         return error_raise(err, ERROR_SYSTEM, "cannot listen on %s:%d: %s", options->address, options->port,
                            evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
@@ -505,10 +518,10 @@ struct http_server *http_server_create(struct event_base *base, const struct htt
     evhttp_set_gencb(server->http, on_request, server);
     evhttp_set_timeout(server->http, IDLE_S);
     evhttp_set_max_headers_size(server->http, MAX_HEADERS);
-    evhttp_set_max_body_size(server->http, options->max_body > 0 ? (ev_ssize_t)options->max_body : DEFAULT_BODY);
-    evhttp_set_allowed_methods(server->http,
-                               EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_HEAD |
-                                   EVHTTP_REQ_DELETE);
+    evhttp_set_max_body_size(server->http,
+                             options->max_body > 0 ? (ev_ssize_t)options->max_body : DEFAULT_BODY);
+    evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                                 EVHTTP_REQ_HEAD | EVHTTP_REQ_DELETE);
     evhttp_set_default_content_type(server->http, NULL);
     if (!start_listening(server, options, err)) {
         http_server_destroy(server);

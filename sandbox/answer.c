@@ -32,9 +32,9 @@ cJSON *answer_auth(struct call *call, bool is_error)
     cJSON *auth = cJSON_CreateObject();
     cJSON_AddBoolToObject(auth, "isError", is_error);
     if (call->message != NULL) {
-        const char *text = call->code != 0
-                               ? arena_printf(call->arena, "ErrorCode:%d|Message:%s", call->code, call->message)
-                               : call->message;
+        const char *text = call->code != 0 ? arena_printf(call->arena, "ErrorCode:%d|Message:%s",
+                                                          call->code, call->message)
+                                           : call->message;
         cJSON_AddItemToArray(cJSON_AddArrayToObject(auth, "Message"), cJSON_CreateString(text));
     } else {
         cJSON_AddNullToObject(auth, "Message");
@@ -106,10 +106,11 @@ static void put_organization(struct call *call, cJSON *out, const struct order *
     put(out, "OrganizationalUnit", wire_text(arena, info, "Division"));
     put(out, "State", wire_text(arena, address, "Region"));
     /* Sectigo orders come back with the country's English name (section 4, 12). */
-    put(out, "Country", sectigo && strcmp(country, "AT") == 0   ? "Austria"
-                        : sectigo && strcmp(country, "CH") == 0 ? "Switzerland"
-                        : sectigo && strcmp(country, "DE") == 0 ? "Germany"
-                                                                : country);
+    put(out, "Country",
+        sectigo && strcmp(country, "AT") == 0   ? "Austria"
+        : sectigo && strcmp(country, "CH") == 0 ? "Switzerland"
+        : sectigo && strcmp(country, "DE") == 0 ? "Germany"
+                                                : country);
     put(out, "Locality", wire_text(arena, address, "City"));
     put(out, "OrganizationPhone", wire_text(arena, address, "Phone"));
     put(out, "OrganizationAddress", wire_text(arena, address, "AddressLine1"));
@@ -150,7 +151,8 @@ static void put_numbers(struct call *call, cJSON *out, const struct order *order
     put(out, "RefundRequestID", order->refund_id != NULL ? order->refund_id : "");
     cJSON_AddBoolToObject(out, "isRefundApproved", order->refund_approved);
     put(out, "TinyOrderLink",
-        order->tiny ? arena_printf(call->arena, "%stinyorder/%s", call->sandbox->url, order->token_code) : "");
+        order->tiny ? arena_printf(call->arena, "%stinyorder/%s", call->sandbox->url, order->token_code)
+                    : "");
 }
 
 void answer_order(struct call *call, cJSON *out, const struct order *order, bool in_list)
@@ -160,7 +162,8 @@ void answer_order(struct call *call, cJSON *out, const struct order *order, bool
     put_numbers(call, out, order);
     put_status(call, out, order, in_list);
     put(out, "OrderAmount",
-        arena_printf(arena, "%lld.%02d", (long long)(order->amount_cents / 100), (int)(order->amount_cents % 100)));
+        arena_printf(arena, "%lld.%02d", (long long)(order->amount_cents / 100),
+                     (int)(order->amount_cents % 100)));
     put_date(call, out, "PurchaseDate", order->purchased_at);
     put_date(call, out, "CertificateStartDate", issued ? order->not_before : 0);
     put_date(call, out, "CertificateEndDate", issued ? order->not_after : 0);
@@ -198,18 +201,60 @@ void answer_order(struct call *call, cJSON *out, const struct order *order, bool
 
 void answer_no_order(cJSON *out)
 {
-    static const char *const names[] = {
-        "TheSSLStoreOrderID", "PartnerOrderID", "CustomOrderID", "VendorOrderID", "RefundRequestID", "TinyOrderLink",
-        "OrderStatus", "OrderAmount", "PurchaseDate", "PurchaseDateInUTC", "CertificateStartDate",
-        "CertificateStartDateInUTC", "CertificateEndDate", "CertificateEndDateInUTC", "PollDate", "PollDateInUTC",
-        "OrderExpiryDate", "OrderExpiryDateInUTC", "CommonName", "DNSNames", "Organization", "OrganizationalUnit",
-        "State", "Country", "Locality", "OrganizationPhone", "OrganizationAddress", "OrganizationPostalcode", "DUNS",
-        "WebServerType", "ApproverEmail", "ProductCode", "ProductName", "VendorName", "SubVendorName", "AdminContact",
-        "TechnicalContact", "ReissueSuccessCode", "AuthFileName", "AuthFileContent", "CNAMEAuthName", "CNAMEAuthValue",
-        "PollStatus", "CustomerLoginName", "CustomerPassword", "Token", "TokenID", "TokenCode", "SiteSealurl",
-        "SignatureEncryptionAlgorithm", "SignatureHashAlgorithm", "SerialNumber"};
-    static const char *const counts[] = {"SANCount", "wildcardSANCount", "ServerCount", "Validity", "CustomerID",
-                                         "TSSOrganizationId"};
+    static const char *const names[] = {"TheSSLStoreOrderID",
+                                        "PartnerOrderID",
+                                        "CustomOrderID",
+                                        "VendorOrderID",
+                                        "RefundRequestID",
+                                        "TinyOrderLink",
+                                        "OrderStatus",
+                                        "OrderAmount",
+                                        "PurchaseDate",
+                                        "PurchaseDateInUTC",
+                                        "CertificateStartDate",
+                                        "CertificateStartDateInUTC",
+                                        "CertificateEndDate",
+                                        "CertificateEndDateInUTC",
+                                        "PollDate",
+                                        "PollDateInUTC",
+                                        "OrderExpiryDate",
+                                        "OrderExpiryDateInUTC",
+                                        "CommonName",
+                                        "DNSNames",
+                                        "Organization",
+                                        "OrganizationalUnit",
+                                        "State",
+                                        "Country",
+                                        "Locality",
+                                        "OrganizationPhone",
+                                        "OrganizationAddress",
+                                        "OrganizationPostalcode",
+                                        "DUNS",
+                                        "WebServerType",
+                                        "ApproverEmail",
+                                        "ProductCode",
+                                        "ProductName",
+                                        "VendorName",
+                                        "SubVendorName",
+                                        "AdminContact",
+                                        "TechnicalContact",
+                                        "ReissueSuccessCode",
+                                        "AuthFileName",
+                                        "AuthFileContent",
+                                        "CNAMEAuthName",
+                                        "CNAMEAuthValue",
+                                        "PollStatus",
+                                        "CustomerLoginName",
+                                        "CustomerPassword",
+                                        "Token",
+                                        "TokenID",
+                                        "TokenCode",
+                                        "SiteSealurl",
+                                        "SignatureEncryptionAlgorithm",
+                                        "SignatureHashAlgorithm",
+                                        "SerialNumber"};
+    static const char *const counts[] = {"SANCount", "wildcardSANCount", "ServerCount",
+                                         "Validity", "CustomerID",       "TSSOrganizationId"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         cJSON_AddNullToObject(out, names[i]);
     for (size_t i = 0; i < COUNT_OF(counts); i++)

@@ -59,7 +59,7 @@ static const struct endpoint endpoints[] = {
 static const char json_type[] = "application/json; charset=utf-8";
 static const char html_type[] = "text/html";
 
-/* ---- who asks ---------------------------------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 static bool same_secret(const char *given, const char *right)
 {
@@ -76,7 +76,8 @@ static bool is_partner(const struct call *call, const cJSON *auth)
 /* Modes B ("id#!code" in Token) and C (in halves): section 2.1. */
 static struct order *token_order(const struct call *call, const cJSON *auth)
 {
-    const char *id = wire_text(call->arena, auth, "TokenID"), *code = wire_text(call->arena, auth, "TokenCode");
+    const char *id = wire_text(call->arena, auth, "TokenID"),
+               *code = wire_text(call->arena, auth, "TokenCode");
     const char *token = wire_text(call->arena, auth, "Token"), *middle = strstr(token, "#!");
     if (!wire_bool(auth, "IsUsedForTokenSystem"))
         return NULL;
@@ -87,7 +88,8 @@ static struct order *token_order(const struct call *call, const cJSON *auth)
     if (!text_has_prefix(id, "SBX"))
         return NULL;
     struct order *order = order_by_id(call->sandbox, strtoll(id + 3, NULL, 10));
-    return order != NULL && strcmp(order->token_id, id) == 0 && same_secret(code, order->token_code) ? order : NULL;
+    return order != NULL && strcmp(order->token_id, id) == 0 && same_secret(code, order->token_code) ? order
+                                                                                                     : NULL;
 }
 
 static void identify(struct call *call, enum access access)
@@ -137,7 +139,7 @@ struct order *find_order(struct call *call)
     return order;
 }
 
-/* ---- the request log --------------------------------------------------------------------------------------------- */
+/* ---- the request log ------------------------------------------------------------------------- */
 
 static void forget_secrets(cJSON *object)
 {
@@ -175,17 +177,23 @@ static void record(struct sandbox *sandbox, const struct call *call, cJSON *body
     char number[32] = "";
     if (call->order != NULL)
         snprintf(number, sizeof number, "%lld", (long long)call->order->id);
-    *slot = (struct request_record){.sequence = ++sandbox->request_count, .at_ms = clock_now_ms(), .path = call->path,
-                                    .custom_id = strdup(custom), .order_id = strdup(number), .status = status,
-                                    .is_error = is_error, .body = body,
-                                    .fault = call->fault != NULL ? strdup(fault_name(call->fault->kind)) : NULL};
+    *slot = (struct request_record){.sequence = ++sandbox->request_count,
+                                    .at_ms = clock_now_ms(),
+                                    .path = call->path,
+                                    .custom_id = strdup(custom),
+                                    .order_id = strdup(number),
+                                    .status = status,
+                                    .is_error = is_error,
+                                    .body = body,
+                                    .fault = call->fault != NULL ? strdup(fault_name(call->fault->kind))
+                                                                 : NULL};
     forget_secrets(body);
     if (cJSON_IsObject(auth))
         forget_secrets(auth);
     count_path(sandbox, call->path, is_error);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static const char html_page[] = "<!DOCTYPE html><html><head><title>Runtime Error</title></head><body>"
                                 "<h1>Server Error in '/rest' Application.</h1></body></html>";
@@ -232,11 +240,11 @@ static char *print_answer(struct call *call, const struct endpoint *endpoint, bo
     if (call->fault != NULL && call->fault->kind == FAULT_EDIT) {
         cJSON *target = endpoint->shape == SHAPE_ARRAY ? cJSON_GetArrayItem(call->answer, 0) : call->answer;
         const cJSON *item;
-        cJSON_ArrayForEach(item, call->fault->set) {
+        cJSON_ArrayForEach (item, call->fault->set) {
             cJSON_DeleteItemFromObjectCaseSensitive(target, item->string);
             cJSON_AddItemToObject(target, item->string, cJSON_Duplicate(item, true));
         }
-        cJSON_ArrayForEach(item, call->fault->remove)
+        cJSON_ArrayForEach (item, call->fault->remove)
             if (cJSON_IsString(item))
                 cJSON_DeleteItemFromObjectCaseSensitive(target, item->valuestring);
     }
@@ -282,7 +290,7 @@ static void reply_with_fault(struct call *call, struct http_exchange *exchange, 
         http_exchange_reply(exchange, 200, json_type, text, length);
 }
 
-/* ---- one request -------------------------------------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static bool run_endpoint(struct call *call, const struct endpoint *endpoint)
 {
@@ -294,43 +302,68 @@ static bool run_endpoint(struct call *call, const struct endpoint *endpoint)
 }
 
 /* Carry the request out and, if somebody still listens, answer. Takes the body. */
-static void perform(struct sandbox *sandbox, const struct endpoint *endpoint, cJSON *body, struct fault *fault,
-                    struct http_exchange *exchange)
+static void perform(struct sandbox *sandbox, const struct endpoint *endpoint, cJSON *body,
+                    struct fault *fault, struct http_exchange *exchange)
 {
-    struct call call = {.sandbox = sandbox, .arena = sandbox->scratch, .path = endpoint->path, .body = body,
+    struct call call = {.sandbox = sandbox,
+                        .arena = sandbox->scratch,
+                        .path = endpoint->path,
+                        .body = body,
                         .fault = fault,
-                        .answer = endpoint->shape == SHAPE_ARRAY ? cJSON_CreateArray() : cJSON_CreateObject()};
+                        .answer = endpoint->shape == SHAPE_ARRAY ? cJSON_CreateArray()
+                                                                 : cJSON_CreateObject()};
     identify(&call, endpoint->access);
     bool nothing = fault != NULL && (fault->kind == FAULT_DROP || fault->kind == FAULT_STATUS);
     bool good = nothing || run_endpoint(&call, endpoint);
     char *text = print_answer(&call, endpoint, good);
-    log_event(LOG_DEBUG, "request", "path", call.path, "fault", fault != NULL ? fault_name(fault->kind) : NULL,
-              "refused", good ? NULL : call.message, NULL);
+    log_event(LOG_DEBUG, "request", "path", call.path, "fault",
+              fault != NULL ? fault_name(fault->kind) : NULL, "refused", good ? NULL : call.message, NULL);
     if (exchange != NULL && fault != NULL && fault->kind == FAULT_DROP)
         http_exchange_drop(exchange);
     else if (exchange != NULL)
         reply_with_fault(&call, exchange, text);
-    bool told = fault != NULL && (fault->kind == FAULT_STATUS || fault->kind == FAULT_STATUS_AFTER);
-    record(sandbox, &call, body, told ? fault->code : 200, !good);
+    enum fault_kind kind = fault != NULL ? fault->kind : FAULT_NONE;
+    int status = kind == FAULT_STATUS || kind == FAULT_STATUS_AFTER                   ? fault->code
+                 : exchange == NULL || kind == FAULT_DROP || kind == FAULT_DROP_AFTER ? 0
+                                                                                      : 200;
+    record(sandbox, &call, body, status, !good);
     free(text);
     cJSON_Delete(call.answer);
     arena_reset(sandbox->scratch);
 }
 
 struct late {
+    struct late *next;
     struct sandbox *sandbox;
     const struct endpoint *endpoint;
     cJSON *body;
     struct event *timer;
 };
 
+static void late_free(struct late *late)
+{
+    struct late **at = &late->sandbox->late;
+    while (*at != late)
+        at = &(*at)->next;
+    *at = late->next;
+    event_free(late->timer);
+    free(late);
+}
+
 static void on_late(int fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct late *late = arg;
     perform(late->sandbox, late->endpoint, late->body, NULL, NULL);
-    event_free(late->timer);
-    free(late);
+    late_free(late);
+}
+
+void api_forget_late(struct sandbox *sandbox)
+{
+    while (sandbox->late != NULL) {
+        cJSON_Delete(sandbox->late->body);
+        late_free(sandbox->late);
+    }
 }
 
 /* The effect comes after the client has given up. */
@@ -340,7 +373,8 @@ static void perform_late(struct sandbox *sandbox, const struct endpoint *endpoin
     struct late *late = calloc(1, sizeof *late);
     if (late == NULL)
         abort();
-    *late = (struct late){.sandbox = sandbox, .endpoint = endpoint, .body = body};
+    *late = (struct late){.next = sandbox->late, .sandbox = sandbox, .endpoint = endpoint, .body = body};
+    sandbox->late = late;
     late->timer = event_new(sandbox->base, -1, 0, on_late, late);
     event_add(late->timer, &(struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000});
     http_exchange_drop(exchange);
@@ -410,7 +444,7 @@ void api_handle(struct http_exchange *exchange, void *arg)
     }
     size_t length;
     const char *text = http_exchange_body(exchange, &length);
-    cJSON *body = is_get                    ? cJSON_CreateObject()
+    cJSON *body = is_get                   ? cJSON_CreateObject()
                   : too_deep(text, length) ? NULL
                                            : cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
     if (!cJSON_IsObject(body)) {

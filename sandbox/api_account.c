@@ -30,18 +30,20 @@ bool api_validate_token(struct call *call)
     cJSON_AddStringToObject(call->answer, "ProductName", order->product->name);
     cJSON_AddStringToObject(call->answer, "ProductCode", order->product->code);
     cJSON_AddNumberToObject(call->answer, "San", order->san_count);
-    cJSON_AddItemToObject(call->answer, "OrderStatus", cJSON_DetachItemFromObjectCaseSensitive(full, "OrderStatus"));
+    cJSON_AddItemToObject(call->answer, "OrderStatus",
+                          cJSON_DetachItemFromObjectCaseSensitive(full, "OrderStatus"));
     cJSON_AddNumberToObject(call->answer, "NumberOfMonths", order->months);
     cJSON_AddNumberToObject(call->answer, "ServerCount", order->server_count);
     cJSON_AddBoolToObject(call->answer, "isRenewalOrder", false);
     static const char *const types[] = {[LEVEL_DV] = "DV", [LEVEL_OV] = "OV", [LEVEL_EV] = "EV"};
     cJSON_AddStringToObject(call->answer, "ProductType", types[order->product->level]);
-    cJSON_AddStringToObject(call->answer, "VendorName", product_is_sectigo(order->product) ? "SECTIGO" : "DIGICERT");
+    cJSON_AddStringToObject(call->answer, "VendorName",
+                            product_is_sectigo(order->product) ? "SECTIGO" : "DIGICERT");
     cJSON_Delete(full);
     return true;
 }
 
-/* ---- product/query (7.4) ------------------------------------------------------------------------------------------ */
+/* ---- product/query (7.4) --------------------------------------------------------------------- */
 
 static int type_number(const struct product *product)
 {
@@ -73,7 +75,8 @@ static cJSON *prices(const struct product *product)
         cJSON_AddNumberToObject(item, "SRP", cents * 4 / 100.0);
         cJSON_AddNumberToObject(item, "PricePerAdditionalSAN", product->san_cents * months[i] / 12 / 100.0);
         cJSON_AddNumberToObject(item, "PricePerAdditionalServer", 0);
-        cJSON_AddNumberToObject(item, "PricePerWildcardSAN", product->wildcard_san_cents * months[i] / 12 / 100.0);
+        cJSON_AddNumberToObject(item, "PricePerWildcardSAN",
+                                product->wildcard_san_cents * months[i] / 12 / 100.0);
         cJSON_AddNumberToObject(item, "WildcardPrice", 0);
         cJSON_AddNumberToObject(item, "WildcardSRP", 0);
         cJSON_AddItemToArray(list, item);
@@ -83,9 +86,15 @@ static cJSON *prices(const struct product *product)
 
 static cJSON *product_object(const struct product *product)
 {
-    static const char *const times[] = {[LEVEL_DV] = "Minutes", [LEVEL_OV] = "1-3 days", [LEVEL_EV] = "1-5 days"};
-    static const char *const off[] = {"isGreenBar", "isScanProduct", "isCodeSigning", "isMalwareScan",
-                                      "isSealInSearch", "isVulnerabilityAssessment", "IsCompetitiveUpgradeSupported",
+    static const char *const times[] = {
+        [LEVEL_DV] = "Minutes", [LEVEL_OV] = "1-3 days", [LEVEL_EV] = "1-5 days"};
+    static const char *const off[] = {"isGreenBar",
+                                      "isScanProduct",
+                                      "isCodeSigning",
+                                      "isMalwareScan",
+                                      "isSealInSearch",
+                                      "isVulnerabilityAssessment",
+                                      "IsCompetitiveUpgradeSupported",
                                       "IsSupportAutoInstall"};
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "ProductCode", product->code);
@@ -138,7 +147,7 @@ bool api_products(struct call *call)
     return true;
 }
 
-/* ---- csr (7.5) ------------------------------------------------------------------------------------------------------ */
+/* ---- csr (7.5) ------------------------------------------------------------------------------- */
 
 static void put_csr(struct call *call, const struct csr_facts *facts)
 {
@@ -156,7 +165,8 @@ static void put_csr(struct call *call, const struct csr_facts *facts)
     cJSON_AddStringToObject(out, "OrganisationUnit", facts->unit);
     cJSON_AddStringToObject(out, "State", facts->state);
     cJSON_AddBoolToObject(out, "hasBadExtensions", facts->bad_extensions);
-    cJSON_AddBoolToObject(out, "isValidDomainName", host_problem(call->arena, facts->common_name, true) == NULL);
+    cJSON_AddBoolToObject(out, "isValidDomainName",
+                          host_problem(call->arena, facts->common_name, true) == NULL);
     cJSON_AddBoolToObject(out, "isWildcardCSR", text_has_prefix(facts->common_name, "*."));
     cJSON_AddStringToObject(out, "MD5Hash", facts->md5);
     cJSON_AddStringToObject(out, "SHA1Hash", facts->sha1);
@@ -175,12 +185,13 @@ bool api_csr(struct call *call)
     return true;
 }
 
-/* ---- order/validate (7.9): neither buys -------------------------------------------------------------------------- */
+/* ---- order/validate (7.9): neither buys ------------------------------------------------------ */
 
 static bool is_full_body(const struct call *call)
 {
-    static const char *const members[] = {"AdminContact", "TechnicalContact", "ApproverEmail", "DNSNames",
-                                          "CNAMEAuthDVIndicator", "FileAuthDVIndicator", "HTTPSFileAuthDVIndicator"};
+    static const char *const members[] = {
+        "AdminContact",         "TechnicalContact",    "ApproverEmail",           "DNSNames",
+        "CNAMEAuthDVIndicator", "FileAuthDVIndicator", "HTTPSFileAuthDVIndicator"};
     for (size_t i = 0; i < COUNT_OF(members); i++)
         if (cJSON_HasObjectItem(call->body, members[i]))
             return true;
@@ -205,7 +216,7 @@ bool api_validate_parameters(struct call *call)
     return wish_read(call, WISH_NEW, &wish);
 }
 
-/* ---- approvers, agreement, account -------------------------------------------------------------------------------- */
+/* ---- approvers, agreement, account ----------------------------------------------------------- */
 
 bool api_approvers(struct call *call)
 {
@@ -234,9 +245,10 @@ bool api_agreement(struct call *call)
     if (text_empty(code) || product_find(code) == NULL)
         return refuse(call, CODE_INPUT, "Invalid ProductCode %s", code);
     /* Percent-encoded, as section 1.4 warns. */
-    cJSON_AddStringToObject(call->answer, "Agreement",
-                            "This%20is%20the%20sandbox.%20Its%20certificates%20bind%20nobody%20and%20are%20worth%20"
-                            "nothing.%0A");
+    cJSON_AddStringToObject(
+        call->answer, "Agreement",
+        "This%20is%20the%20sandbox.%20Its%20certificates%20bind%20nobody%20and%20are%20worth%20"
+        "nothing.%0A");
     return true;
 }
 

@@ -27,7 +27,7 @@ bool api_status(struct call *call)
     return true;
 }
 
-/* ---- lists (7.13, 7.15) ----------------------------------------------------------------------------------------------- */
+/* ---- lists (7.13, 7.15) ---------------------------------------------------------------------- */
 
 struct filter {
     int64_t from, to, expires_from, expires_to; /* 0: open */
@@ -110,7 +110,7 @@ bool api_summary(struct call *call)
     return true;
 }
 
-/* ---- download (12) ------------------------------------------------------------------------------------------------------ */
+/* ---- download (12) --------------------------------------------------------------------------- */
 
 static void put_file(cJSON *files, const char *name, const char *content)
 {
@@ -135,9 +135,11 @@ static const char *leaf_file_name(struct call *call, const struct order *order)
 /* The leaf, or the wrong one that a fault asks for. */
 static const char *leaf_for(struct call *call, const struct order *order)
 {
-    static const enum leaf_fault wrong[FAULT_KIND_COUNT] = {
-        [FAULT_WRONG_KEY] = LEAF_OTHER_KEY, [FAULT_WRONG_NAMES] = LEAF_OTHER_NAMES, [FAULT_EXPIRED] = LEAF_EXPIRED,
-        [FAULT_SELF_SIGNED] = LEAF_SELF_SIGNED, [FAULT_CLIENT_ONLY] = LEAF_CLIENT_ONLY};
+    static const enum leaf_fault wrong[FAULT_KIND_COUNT] = {[FAULT_WRONG_KEY] = LEAF_OTHER_KEY,
+                                                            [FAULT_WRONG_NAMES] = LEAF_OTHER_NAMES,
+                                                            [FAULT_EXPIRED] = LEAF_EXPIRED,
+                                                            [FAULT_SELF_SIGNED] = LEAF_SELF_SIGNED,
+                                                            [FAULT_CLIENT_ONLY] = LEAF_CLIENT_ONLY};
     struct leaf leaf;
     struct error *ignored = NULL;
     enum leaf_fault fault = call->fault != NULL ? wrong[call->fault->kind] : LEAF_GOOD;
@@ -159,7 +161,8 @@ static void put_files(struct call *call, cJSON *files, const struct order *order
     put_file(files, leaf_file_name(call, order), leaf);
     if (call->fault != NULL && call->fault->kind == FAULT_NO_CHAIN)
         return;
-    put_file(files, sectigo ? "SandboxIntermediateCA.crt" : "CACertificate-1.cer", authority_intermediate(authority));
+    put_file(files, sectigo ? "SandboxIntermediateCA.crt" : "CACertificate-1.cer",
+             authority_intermediate(authority));
     if (sectigo) /* roots come along, and are not for serving (12.3) */
         put_file(files, "SandboxRootCA.crt", authority_root(authority));
 }
@@ -176,17 +179,21 @@ bool api_download(struct call *call)
     bool empty = !issued || (call->fault != NULL && call->fault->kind == FAULT_NO_CERTIFICATE);
     if (!issued && order_is_live(order))
         return refuse(call, CODE_STATE, "The certificate is not issued yet");
-    cJSON_AddStringToObject(out, "PartnerOrderID", arena_printf(call->arena, "%lld", (long long)order->partner_id));
-    cJSON_AddStringToObject(out, "TheSSLStoreOrderID", arena_printf(call->arena, "%lld", (long long)order->id));
-    cJSON_AddStringToObject(out, "VendorOrderID", arena_printf(call->arena, "%lld", (long long)order->vendor_id));
+    cJSON_AddStringToObject(out, "PartnerOrderID",
+                            arena_printf(call->arena, "%lld", (long long)order->partner_id));
+    cJSON_AddStringToObject(out, "TheSSLStoreOrderID",
+                            arena_printf(call->arena, "%lld", (long long)order->id));
+    cJSON_AddStringToObject(out, "VendorOrderID",
+                            arena_printf(call->arena, "%lld", (long long)order->vendor_id));
     cJSON_AddStringToObject(out, "CertificateStatus", order_major(order));
     cJSON_AddStringToObject(out, "ValidationStatus", "");
     cJSON *files = cJSON_AddArrayToObject(out, "Certificates");
     if (!empty)
         put_files(call, files, order);
     int64_t start = issued ? order->not_before : 0, end = issued ? order->not_after : 0;
-    cJSON_AddStringToObject(out, "CertificateStartDate",
-                            wire_date_text(call->arena, start != 0 ? wire_vendor_local(start) : 0, culture));
+    cJSON_AddStringToObject(
+        out, "CertificateStartDate",
+        wire_date_text(call->arena, start != 0 ? wire_vendor_local(start) : 0, culture));
     cJSON_AddStringToObject(out, "CertificateEndDate",
                             wire_date_text(call->arena, end != 0 ? wire_vendor_local(end) : 0, culture));
     cJSON_AddStringToObject(out, "CertificateStartDateInUTC", wire_date_text(call->arena, start, culture));

@@ -9,7 +9,7 @@
 #include "sandbox/validate.h"
 #include "sandbox/wire.h"
 
-enum { REFUND_DAYS = 30, DAY_S = 86400 };
+enum { REFUND_DAYS = 30, REISSUE_DAYS = 365, DAY_S = 86400 };
 
 /* Modes B and C complete an order that is already paid for (section 2.1). */
 static bool complete_order(struct call *call)
@@ -24,8 +24,8 @@ static bool complete_order(struct call *call)
         return refuse(call, CODE_STATE, "The order is already configured");
     if (!wish_read(call, WISH_NEW, &wish))
         return false;
-    if (wish.product != order->product || wish.months != order->months || wish.san_count > order->san_count ||
-        wish.wildcard_san_count > order->wildcard_san_count)
+    if (wish.product != order->product || wish.months != order->months ||
+        wish.san_count > order->san_count || wish.wildcard_san_count > order->wildcard_san_count)
         return refuse(call, CODE_INPUT, "Product, validity and number of names must be those of the order");
     order_configure(call->sandbox, order, &wish);
     order_save(call->sandbox, order);
@@ -40,7 +40,8 @@ bool api_new_order(struct call *call)
         return complete_order(call);
     if (!wish_read(call, WISH_NEW, &wish))
         return false;
-    /* A second one with the same CustomOrderID buys again: nothing shows that the vendor looks (section 14). */
+    /* A second one with the same CustomOrderID buys again: nothing shows that the vendor looks (section
+     * 14). */
     struct order *order = order_create(call->sandbox, &wish, clock_now(), true, call->path);
     call->order = order;
     answer_order(call, call->answer, order, false);
@@ -71,11 +72,14 @@ bool api_reissue(struct call *call)
         return refuse(call, CODE_STATE, "A reissue is already pending");
     if (order->product->price_cents == 0)
         return refuse(call, CODE_STATE, "%s cannot be reissued", order->product->code);
+    if (clock_now() - order->not_before > (int64_t)REISSUE_DAYS * DAY_S)
+        return refuse(call, CODE_STATE, "The certificate is too old for a reissue");
     cJSON *admin = cJSON_Parse(order->admin);
     const char *owner = arena_strdup(call->arena, wire_text(call->arena, admin, "Email"));
     cJSON_Delete(admin);
     if (strcasecmp(wire_text(call->arena, call->body, "ReissueEmail"), owner) != 0)
-        return refuse(call, CODE_INPUT, "ReissueEmail must be the e-mail address of the order's admin contact");
+        return refuse(call, CODE_INPUT,
+                      "ReissueEmail must be the e-mail address of the order's admin contact");
     if (!wish_read_reissue(call, order, &wish))
         return false;
     order_reissue(call->sandbox, order, &wish);
@@ -83,11 +87,12 @@ bool api_reissue(struct call *call)
     return true;
 }
 
-/* ---- mails (7.14) ---------------------------------------------------------------------------------------------------- */
+/* ---- mails (7.14) ---------------------------------------------------------------------------- */
 
 static bool open_mail_proof(const struct proof *proof, const char *domain)
 {
-    return proof->method == METHOD_EMAIL && !proof->done && (text_empty(domain) || strcasecmp(proof->domain, domain) == 0);
+    return proof->method == METHOD_EMAIL && !proof->done &&
+           (text_empty(domain) || strcasecmp(proof->domain, domain) == 0);
 }
 
 bool api_resend(struct call *call)
@@ -101,7 +106,8 @@ bool api_resend(struct call *call)
     bool sent = false;
     const char *former = NULL;
     for (size_t i = 0; order_awaits_proof(order) && i < order->proof_count; i++)
-        if (open_mail_proof(&order->proofs[i], domain) && !text_equal(former, order->proofs[i].mail_token)) {
+        if (open_mail_proof(&order->proofs[i], domain) &&
+            !text_equal(former, order->proofs[i].mail_token)) {
             former = order->proofs[i].mail_token;
             mail_approver(call->sandbox, order, &order->proofs[i]);
             sent = true;
@@ -125,8 +131,8 @@ bool api_change_approver(struct call *call)
             continue;
         struct string_list allowed = approver_addresses(call->arena, proof->domain);
         if (!string_list_contains(&allowed, address))
-            return refuse(call, CODE_VENDOR, "Vendor returns error: %s is not an approver address for %s", address,
-                          proof->domain);
+            return refuse(call, CODE_VENDOR, "Vendor returns error: %s is not an approver address for %s",
+                          address, proof->domain);
         proof->approver = arena_strdup(call->sandbox->arena, address);
         mail_approver(call->sandbox, order, proof);
         changed = true;
@@ -137,7 +143,7 @@ bool api_change_approver(struct call *call)
     return true;
 }
 
-/* ---- giving back (13.4, 13.5) --------------------------------------------------------------------------------------- */
+/* ---- giving back (13.4, 13.5) ---------------------------------------------------------------- */
 
 bool api_refund(struct call *call)
 {

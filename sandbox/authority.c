@@ -33,13 +33,16 @@ struct authority {
     const char *root_pem, *intermediate_pem;
 };
 
-/* The ladder of industry-rules.md 6.1, with the days on which the two authorities went down to the next rung. */
+/* The ladder of industry-rules.md 6.1, with the days on which the two authorities went down to the next
+ * rung. */
 struct rung {
     int year, month, day; /* from this day on */
     int days;
 };
-static const struct rung sectigo_ladder[] = {{2029, 3, 15, 46}, {2027, 3, 15, 99}, {2026, 3, 12, 199}, {0, 1, 1, 397}};
-static const struct rung digicert_ladder[] = {{2029, 3, 15, 46}, {2027, 3, 15, 99}, {2026, 2, 24, 199}, {0, 1, 1, 397}};
+static const struct rung sectigo_ladder[] = {
+    {2029, 3, 15, 46}, {2027, 3, 15, 99}, {2026, 3, 12, 199}, {0, 1, 1, 397}};
+static const struct rung digicert_ladder[] = {
+    {2029, 3, 15, 46}, {2027, 3, 15, 99}, {2026, 2, 24, 199}, {0, 1, 1, 397}};
 
 static int validity_days(const struct product *product, int64_t at)
 {
@@ -121,7 +124,7 @@ static EVP_PKEY *new_key(bool rsa)
     return key;
 }
 
-/* ---- the folder ---------------------------------------------------------------------------------------------- */
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 static bool load_signer(int directory_fd, const char *name, struct signer *out)
 {
@@ -162,7 +165,8 @@ static bool store_signer(int directory_fd, const char *name, const struct signer
 }
 
 /* An authority's certificate; `issuer` NULL: signed by itself. */
-static X509 *make_authority(EVP_PKEY *key, const struct signer *issuer, const char *name, const char *constraint)
+static X509 *make_authority(EVP_PKEY *key, const struct signer *issuer, const char *name,
+                            const char *constraint)
 {
     X509 *certificate = X509_new();
     X509_set_version(certificate, X509_VERSION_3);
@@ -185,8 +189,8 @@ static X509 *make_authority(EVP_PKEY *key, const struct signer *issuer, const ch
     return certificate;
 }
 
-static bool open_signer(int directory_fd, const char *file, const char *name, const char *constraint, bool rsa,
-                        const struct signer *issuer, struct signer *out, struct error *err)
+static bool open_signer(int directory_fd, const char *file, const char *name, const char *constraint,
+                        bool rsa, const struct signer *issuer, struct signer *out, struct error *err)
 {
     if (load_signer(directory_fd, file, out))
         return true;
@@ -228,10 +232,10 @@ struct authority *authority_open(int directory_fd, const char *directory, bool r
     if (authority == NULL)
         abort();
     authority->arena = arena_create();
-    if (!open_signer(directory_fd, "root", "certwright sandbox root", "critical,CA:TRUE", rsa, NULL, &authority->root,
-                     err) ||
-        !open_signer(directory_fd, "intermediate", "certwright sandbox intermediate", "critical,CA:TRUE,pathlen:0",
-                     rsa, &authority->root, &authority->intermediate, err) ||
+    if (!open_signer(directory_fd, "root", "certwright sandbox root", "critical,CA:TRUE", rsa, NULL,
+                     &authority->root, err) ||
+        !open_signer(directory_fd, "intermediate", "certwright sandbox intermediate",
+                     "critical,CA:TRUE,pathlen:0", rsa, &authority->root, &authority->intermediate, err) ||
         !open_signer(directory_fd, "api-ca", "certwright sandbox API", "critical,CA:TRUE", false, NULL,
                      &authority->api, err) ||
         !make_tls(authority, directory_fd, err)) {
@@ -273,7 +277,7 @@ const char *authority_root(const struct authority *authority)
     return authority->root_pem;
 }
 
-/* ---- leaves ----------------------------------------------------------------------------------------------------- */
+/* ---- leaves ---------------------------------------------------------------------------------- */
 
 static EVP_PKEY *csr_key(const char *pem)
 {
@@ -290,7 +294,8 @@ static const char *alternative_names(const struct order *order, bool others, str
     struct buffer text = {0};
     buffer_printf(&text, "DNS:%s%s", others ? "not-what-was-ordered." : "", order->common_name);
     for (size_t i = 0; i < order->more_names.count; i++)
-        buffer_printf(&text, ",DNS:%s%s", others ? "not-what-was-ordered." : "", order->more_names.items[i]);
+        buffer_printf(&text, ",DNS:%s%s", others ? "not-what-was-ordered." : "",
+                      order->more_names.items[i]);
     if (order->twin && !others) {
         bool www = text_has_prefix(order->common_name, "www.");
         const char *twin = www ? order->common_name + 4 : arena_printf(arena, "www.%s", order->common_name);
@@ -345,7 +350,8 @@ static bool build_leaf(const struct authority *authority, const struct order *or
     return add_extension(leaf, above, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(leaf, above, NID_key_usage,
                          rsa ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature") &&
-           add_extension(leaf, above, NID_ext_key_usage, fault == LEAF_CLIENT_ONLY ? "clientAuth" : "serverAuth") &&
+           add_extension(leaf, above, NID_ext_key_usage,
+                         fault == LEAF_CLIENT_ONLY ? "clientAuth" : "serverAuth") &&
            add_extension(leaf, above, NID_subject_key_identifier, "hash") &&
            add_extension(leaf, above, NID_authority_key_identifier, "keyid") &&
            add_policy(leaf, policies[order->product->level]) &&
@@ -362,12 +368,14 @@ static const char *serial_hex(struct arena *arena, X509 *leaf)
     return text;
 }
 
-bool authority_issue(struct authority *authority, const struct order *order, int64_t start, enum leaf_fault fault,
-                     struct arena *arena, struct leaf *out, struct error *err)
+bool authority_issue(struct authority *authority, const struct order *order, int64_t start,
+                     enum leaf_fault fault, struct arena *arena, struct leaf *out, struct error *err)
 {
-    EVP_PKEY *key = fault == LEAF_OTHER_KEY || fault == LEAF_SELF_SIGNED ? authority->spare : csr_key(order->csr_pem);
+    EVP_PKEY *key = fault == LEAF_OTHER_KEY || fault == LEAF_SELF_SIGNED ? authority->spare
+                                                                         : csr_key(order->csr_pem);
     if (key == NULL)
-        return error_raise(err, ERROR_INTERNAL, "the CSR of order %lld cannot be read again", (long long)order->id);
+        return error_raise(err, ERROR_INTERNAL, "the CSR of order %lld cannot be read again",
+                           (long long)order->id);
     X509 *leaf = X509_new();
     struct leaf made = {.not_before = start};
     made.not_after = start + (int64_t)validity_days(order->product, start) * DAY_S - 1;
@@ -380,7 +388,8 @@ bool authority_issue(struct authority *authority, const struct order *order, int
     set_serial(leaf);
     set_times(leaf, made.not_before, made.not_after);
     bool good = build_leaf(authority, order, key, fault, arena, leaf) &&
-                X509_sign(leaf, fault == LEAF_SELF_SIGNED ? key : authority->intermediate.key, EVP_sha256()) > 0;
+                X509_sign(leaf, fault == LEAF_SELF_SIGNED ? key : authority->intermediate.key,
+                          EVP_sha256()) > 0;
     if (good) {
         made.pem = certificate_pem(arena, leaf);
         made.serial = serial_hex(arena, leaf);
@@ -399,7 +408,8 @@ const char *authority_old_csr(struct authority *authority, const char *name, str
     add_name(X509_REQ_get_subject_name(request), "CN", name);
     X509_REQ_set_pubkey(request, authority->spare);
     BIO *out = BIO_new(BIO_s_mem());
-    if (X509_REQ_sign(request, authority->spare, EVP_sha256()) <= 0 || PEM_write_bio_X509_REQ(out, request) != 1)
+    if (X509_REQ_sign(request, authority->spare, EVP_sha256()) <= 0 ||
+        PEM_write_bio_X509_REQ(out, request) != 1)
         abort();
     X509_REQ_free(request);
     return bio_text(arena, out);

@@ -46,7 +46,7 @@ static void get_ledger(struct visit *visit)
     cJSON_AddItemReferenceToObject(visit->answer, "entries", visit->sandbox->ledger_entries);
 }
 
-/* ---- orders ------------------------------------------------------------------------------------------------------- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 static cJSON *proof_view(struct visit *visit, const struct proof *proof)
 {
@@ -57,11 +57,14 @@ static cJSON *proof_view(struct visit *visit, const struct proof *proof)
     cJSON_AddStringToObject(out, "problem", proof->problem != NULL ? proof->problem : "");
     if (proof->method == METHOD_EMAIL) {
         cJSON_AddStringToObject(out, "approver", proof->approver);
-        cJSON_AddStringToObject(out, "approve", arena_printf(visit->sandbox->scratch, "%sapprove?token=%s",
-                                                             visit->sandbox->control_url, proof->mail_token));
+        cJSON_AddStringToObject(out, "approve",
+                                arena_printf(visit->sandbox->scratch, "%sapprove?token=%s",
+                                             visit->sandbox->control_url, proof->mail_token));
     } else {
-        cJSON_AddStringToObject(out, "name", proof->file_name != NULL ? proof->file_name : proof->record_name);
-        cJSON_AddStringToObject(out, "value", proof->file_name != NULL ? proof->file_content : proof->record_data);
+        cJSON_AddStringToObject(out, "name",
+                                proof->file_name != NULL ? proof->file_name : proof->record_name);
+        cJSON_AddStringToObject(out, "value",
+                                proof->file_name != NULL ? proof->file_content : proof->record_data);
     }
     return out;
 }
@@ -147,29 +150,40 @@ static void post_order(struct visit *visit)
 /* Orders that were always there: issued at some day of the last two years, not in the ledger. */
 static bool seed_order(struct visit *visit, int index, const struct string_list *names)
 {
-    static const char *const codes[] = {"positivessl", "sectigossl", "digi_rapidssl", "digi_ssl_dv_geotrust_flex",
-                                        "positivemdcssl"};
+    static const char *const codes[] = {"positivessl", "sectigossl", "digi_rapidssl",
+                                        "digi_ssl_dv_geotrust_flex", "positivemdcssl"};
     struct sandbox *sandbox = visit->sandbox;
     const char *code = wire_text(sandbox->scratch, visit->body, "product");
     const char *custom = wire_text(sandbox->scratch, visit->body, "customOrderId");
     int age_days = wire_int(visit->body, "ageDays", index * 730 / 300 % 730);
-    struct wish wish = {.product = product_find(text_empty(code) ? codes[(size_t)index % COUNT_OF(codes)] : code),
-                        .custom_id = custom, .months = 12, .server_count = 1, .admin = "{\"Email\":\"old@example.test\"}",
-                        .technical = "null", .organization = "null", .approver_email = "", .web_server = "Other",
-                        .hash = "PREFER_SHA2", .unique_value = ""};
+    struct wish wish = {
+        .product = product_find(text_empty(code) ? codes[(size_t)index % COUNT_OF(codes)] : code),
+        .custom_id = custom,
+        .months = 12,
+        .server_count = 1,
+        .admin = "{\"Email\":\"old@example.test\"}",
+        .technical = "null",
+        .organization = "null",
+        .approver_email = "",
+        .web_server = "Other",
+        .hash = "PREFER_SHA2",
+        .unique_value = ""};
     if (wish.product == NULL)
         return false;
-    wish.common_name = names->count > 0 ? names->items[0] : arena_printf(sandbox->scratch, "old-%d.example.test", index);
+    wish.common_name = names->count > 0 ? names->items[0]
+                                        : arena_printf(sandbox->scratch, "old-%d.example.test", index);
     for (size_t i = 1; i < names->count; i++)
         string_list_push(sandbox->scratch, &wish.more_names, names->items[i]);
     wish.san_count = (int)wish.more_names.count;
     wish.amount_cents = product_price_cents(wish.product, 12);
     wish.csr_pem = authority_old_csr(sandbox->authority, wish.common_name, sandbox->scratch);
     wish.csr_md5 = "00000000000000000000000000000000";
-    wish.csr_sha256 = arena_printf(sandbox->scratch, "%064llx", (unsigned long long)sandbox->order_count + 1);
+    wish.csr_sha256 = arena_printf(sandbox->scratch, "%064llx",
+                                   (unsigned long long)sandbox->order_count + 1);
     int64_t bought = clock_now() - (int64_t)age_days * DAY_S;
     struct proof *proof = arena_push(sandbox->scratch, &wish.proofs, wish.proof_count);
-    *proof = (struct proof){.domain = wish.common_name, .method = METHOD_CNAME}; /* open, so that nothing is issued yet */
+    *proof = (struct proof){.domain = wish.common_name,
+                            .method = METHOD_CNAME}; /* open, so that nothing is issued yet */
     struct order *order = order_create(sandbox, &wish, bought, false, "");
     struct error err = {0};
     struct leaf leaf;
@@ -202,7 +216,7 @@ static void post_seed(struct visit *visit)
     }
 }
 
-/* ---- the log of requests -------------------------------------------------------------------------------------------- */
+/* ---- the log of requests --------------------------------------------------------------------- */
 
 static void get_requests(struct visit *visit)
 {
@@ -236,7 +250,7 @@ static void delete_requests(struct visit *visit)
     visit->sandbox->request_count = 0;
 }
 
-/* ---- faults, clock, settings ------------------------------------------------------------------------------------------ */
+/* ---- faults, clock, settings ----------------------------------------------------------------- */
 
 static void get_faults(struct visit *visit)
 {
@@ -322,18 +336,20 @@ static void post_settings(struct visit *visit)
     cJSON_AddNumberToObject(visit->answer, "failRate", settings->fail_rate);
 }
 
-/* ---- routes ---------------------------------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 static const struct route {
     const char *method, *path; /* a path that ends in "/" takes a rest */
     visit_function *run;
 } routes[] = {
-    {"GET", "/health", get_health},       {"GET", "/ledger", get_ledger},     {"GET", "/orders", get_orders},
-    {"POST", "/orders/seed", post_seed},  {"GET", "/orders/", get_order},     {"POST", "/orders/", post_order},
+    {"GET", "/health", get_health},       {"GET", "/ledger", get_ledger},
+    {"GET", "/orders", get_orders},       {"POST", "/orders/seed", post_seed},
+    {"GET", "/orders/", get_order},       {"POST", "/orders/", post_order},
     {"GET", "/requests", get_requests},   {"DELETE", "/requests", delete_requests},
-    {"GET", "/faults", get_faults},       {"POST", "/faults", post_faults},   {"DELETE", "/faults", delete_faults},
-    {"GET", "/clock", get_health},        {"POST", "/clock", post_clock},
-    {"GET", "/settings", post_settings},  {"POST", "/settings", post_settings},
+    {"GET", "/faults", get_faults},       {"POST", "/faults", post_faults},
+    {"DELETE", "/faults", delete_faults}, {"GET", "/clock", get_health},
+    {"POST", "/clock", post_clock},       {"GET", "/settings", post_settings},
+    {"POST", "/settings", post_settings},
 };
 
 static const struct route *find_route(const char *method, const char *path, const char **out_rest)
@@ -375,8 +391,10 @@ void control_handle(struct http_exchange *exchange, void *arg)
     }
     size_t length;
     const char *text = http_exchange_body(exchange, &length);
-    const struct route *route = find_route(http_exchange_method(exchange), http_exchange_path(exchange), &visit.rest);
-    cJSON *body = length > 0 ? cJSON_ParseWithLengthOpts(text, length + 1, NULL, true) : cJSON_CreateObject();
+    const struct route *route = find_route(http_exchange_method(exchange), http_exchange_path(exchange),
+                                           &visit.rest);
+    cJSON *body = length > 0 ? cJSON_ParseWithLengthOpts(text, length + 1, NULL, true)
+                             : cJSON_CreateObject();
     int status = 200;
     if (route == NULL) {
         visit.problem = "no such path";

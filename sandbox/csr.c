@@ -129,11 +129,13 @@ static const char *key_problem(EVP_PKEY *key)
     char group[32] = "";
     if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
         EVP_PKEY_get_group_name(key, group, sizeof group, NULL);
-    bool good = strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0 || strcmp(group, "secp521r1") == 0;
+    bool good = strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0 ||
+                strcmp(group, "secp521r1") == 0;
     return good ? NULL : "the key of the CSR is of a kind that is not allowed";
 }
 
-static const char *digest_hex(struct arena *arena, const EVP_MD *kind, const unsigned char *data, size_t length)
+static const char *digest_hex(struct arena *arena, const EVP_MD *kind, const unsigned char *data,
+                              size_t length)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int size = 0;

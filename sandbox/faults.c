@@ -16,14 +16,29 @@ struct faults {
     struct fault drawn; /* the one of --fail-rate */
 };
 
-static const char *const fault_names[] = {
-    [FAULT_NONE] = "none", [FAULT_DROP] = "drop", [FAULT_REFUSE] = "refuse", [FAULT_STATUS] = "status",
-    [FAULT_BAD_TOKEN] = "bad-token", [FAULT_DROP_AFTER] = "drop-after-accept",
-    [FAULT_STATUS_AFTER] = "status-after-accept", [FAULT_DELAY] = "delay", [FAULT_CUT] = "cut",
-    [FAULT_TRICKLE] = "trickle", [FAULT_GARBAGE] = "garbage", [FAULT_HTML] = "html", [FAULT_EMPTY] = "empty",
-    [FAULT_EDIT] = "edit", [FAULT_LATE] = "late", [FAULT_HIDE] = "hide", [FAULT_NO_CERTIFICATE] = "no-certificate",
-    [FAULT_WRONG_KEY] = "wrong-certificate", [FAULT_WRONG_NAMES] = "wrong-names", [FAULT_EXPIRED] = "expired",
-    [FAULT_SELF_SIGNED] = "self-signed", [FAULT_CLIENT_ONLY] = "client-only", [FAULT_NO_CHAIN] = "no-chain"};
+static const char *const fault_names[] = {[FAULT_NONE] = "none",
+                                          [FAULT_DROP] = "drop",
+                                          [FAULT_REFUSE] = "refuse",
+                                          [FAULT_STATUS] = "status",
+                                          [FAULT_BAD_TOKEN] = "bad-token",
+                                          [FAULT_DROP_AFTER] = "drop-after-accept",
+                                          [FAULT_STATUS_AFTER] = "status-after-accept",
+                                          [FAULT_DELAY] = "delay",
+                                          [FAULT_CUT] = "cut",
+                                          [FAULT_TRICKLE] = "trickle",
+                                          [FAULT_GARBAGE] = "garbage",
+                                          [FAULT_HTML] = "html",
+                                          [FAULT_EMPTY] = "empty",
+                                          [FAULT_EDIT] = "edit",
+                                          [FAULT_LATE] = "late",
+                                          [FAULT_HIDE] = "hide",
+                                          [FAULT_NO_CERTIFICATE] = "no-certificate",
+                                          [FAULT_WRONG_KEY] = "wrong-certificate",
+                                          [FAULT_WRONG_NAMES] = "wrong-names",
+                                          [FAULT_EXPIRED] = "expired",
+                                          [FAULT_SELF_SIGNED] = "self-signed",
+                                          [FAULT_CLIENT_ONLY] = "client-only",
+                                          [FAULT_NO_CHAIN] = "no-chain"};
 static_assert(COUNT_OF(fault_names) == FAULT_KIND_COUNT, "fault without a name");
 
 const char *fault_name(enum fault_kind kind)
@@ -74,7 +89,8 @@ static enum fault_kind parse_kind(const char *word)
 
 int64_t faults_add(struct faults *faults, const cJSON *wish, const char **out_problem)
 {
-    const cJSON *word = cJSON_GetObjectItemCaseSensitive(wish, "do"), *path = cJSON_GetObjectItem(wish, "path");
+    const cJSON *word = cJSON_GetObjectItemCaseSensitive(wish, "do"),
+                *path = cJSON_GetObjectItem(wish, "path");
     const cJSON *message = cJSON_GetObjectItemCaseSensitive(wish, "message");
     enum fault_kind kind = cJSON_IsString(word) ? parse_kind(word->valuestring) : FAULT_NONE;
     *out_problem = "\"do\" names no fault that the sandbox has";
@@ -83,14 +99,19 @@ int64_t faults_add(struct faults *faults, const cJSON *wish, const char **out_pr
     struct fault *fault = calloc(1, sizeof *fault);
     if (fault == NULL)
         abort();
-    *fault = (struct fault){.id = faults->next_id++, .kind = kind, .times = wire_int(wish, "times", 1),
-                            .skip = wire_int(wish, "skip", 0), .ms = wire_int(wish, "ms", 1000),
-                            .code = wire_int(wish, "code", 500), .retry_after = wire_int(wish, "retryAfter", 0),
+    *fault = (struct fault){.id = faults->next_id++,
+                            .kind = kind,
+                            .times = wire_int(wish, "times", kind == FAULT_HIDE ? 0 : 1),
+                            .skip = wire_int(wish, "skip", 0),
+                            .ms = wire_int(wish, "ms", 1000),
+                            .code = wire_int(wish, "code", 500),
+                            .retry_after = wire_int(wish, "retryAfter", 0),
                             .bytes = (size_t)wire_int(wish, "bytes", kind == FAULT_TRICKLE ? 1 : 40),
                             .order = wire_int(wish, "order", 0)};
     snprintf(fault->path, sizeof fault->path, "%s", cJSON_IsString(path) ? path->valuestring : "*");
     snprintf(fault->message, sizeof fault->message, "%s",
-             cJSON_IsString(message) ? message->valuestring : "Vendor returns error: refused as the test asked");
+             cJSON_IsString(message) ? message->valuestring
+                                     : "Vendor returns error: refused as the test asked");
     fault->set = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(wish, "set"), true);
     fault->remove = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(wish, "remove"), true);
     struct fault **end = &faults->first;
@@ -149,13 +170,18 @@ static struct fault *draw(struct sandbox *sandbox, const char *path)
     struct faults *faults = sandbox->faults;
     if (sandbox->settings.fail_rate <= 0 || text_has_prefix(path, "health/status"))
         return NULL;
-    uint64_t chance = next_random(faults, sandbox->settings.seed), choice = next_random(faults, sandbox->settings.seed);
+    uint64_t chance = next_random(faults, sandbox->settings.seed),
+             choice = next_random(faults, sandbox->settings.seed);
     if ((double)(chance >> 11) / 9007199254740992.0 >= sandbox->settings.fail_rate)
         return NULL;
-    static const struct fault choices[] = {
-        {.kind = FAULT_STATUS, .code = 500}, {.kind = FAULT_STATUS, .code = 503, .retry_after = 1},
-        {.kind = FAULT_DROP}, {.kind = FAULT_DROP_AFTER}, {.kind = FAULT_CUT, .bytes = 40},
-        {.kind = FAULT_GARBAGE}, {.kind = FAULT_STATUS_AFTER, .code = 502}, {.kind = FAULT_DELAY, .ms = 300}};
+    static const struct fault choices[] = {{.kind = FAULT_STATUS, .code = 500},
+                                           {.kind = FAULT_STATUS, .code = 503, .retry_after = 1},
+                                           {.kind = FAULT_DROP},
+                                           {.kind = FAULT_DROP_AFTER},
+                                           {.kind = FAULT_CUT, .bytes = 40},
+                                           {.kind = FAULT_GARBAGE},
+                                           {.kind = FAULT_STATUS_AFTER, .code = 502},
+                                           {.kind = FAULT_DELAY, .ms = 300}};
     faults->drawn = choices[choice % COUNT_OF(choices)];
     return &faults->drawn;
 }
@@ -171,8 +197,8 @@ struct fault *faults_match(struct sandbox *sandbox, const char *path)
 bool faults_hide(struct faults *faults, const char *path, int64_t order)
 {
     for (struct fault *fault = faults->first; fault != NULL; fault = fault->next)
-        if (fault->kind == FAULT_HIDE && fits(fault, path) && (fault->order == 0 || fault->order == order) &&
-            use(fault))
+        if (fault->kind == FAULT_HIDE && fits(fault, path) &&
+            (fault->order == 0 || fault->order == order) && use(fault))
             return true;
     return false;
 }

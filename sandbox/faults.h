@@ -1,4 +1,5 @@
-/* What can be made to go wrong, on which path, how often. Set over the control port, or drawn from a seed. */
+/* What can be made to go wrong, on which path, how often. Set over the control port, or drawn from a seed.
+ */
 #pragma once
 
 #include "sandbox/sandbox.h"
@@ -38,9 +39,9 @@ enum fault_kind {
 struct fault {
     int64_t id;
     enum fault_kind kind;
-    char path[64];  /* "order/neworder"; "*": every path */
-    int times;      /* how often yet; 0: always */
-    int skip;       /* calls to let pass first */
+    char path[64]; /* "order/neworder"; "*": every path */
+    int times;     /* how often yet; 0: always; -1: spent. A hidden order counts once for each look-up */
+    int skip;      /* calls to let pass first */
     int ms, code, retry_after;
     size_t bytes;
     int64_t order, hits;

@@ -49,7 +49,8 @@ static bool deliver(const char *maildir, struct arena *arena, const char *messag
     for (size_t i = 0; i < COUNT_OF(folders); i++)
         if (!file_make_directories(arena_printf(arena, "%s/%s", maildir, folders[i]), 0700, err))
             return false;
-    const char *name = arena_printf(arena, "%lld.%d.%s", (long long)clock_wire(), (int)getpid(), random_hex(arena, 8));
+    const char *name = arena_printf(arena, "%lld.%d.%s", (long long)clock_wire(), (int)getpid(),
+                                    random_hex(arena, 8));
     const char *from = arena_printf(arena, "%s/tmp/%s", maildir, name);
     const char *to = arena_printf(arena, "%s/new/%s", maildir, name);
     int fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -28,30 +28,60 @@
 #include "sandbox/validate.h"
 #include "sandbox/wire.h"
 
-enum { EXIT_USAGE = 2, MAX_CONNECTIONS = 4096, FIRST_PARTNER_ORDER = 900111, FIRST_VENDOR_ORDER = 1200345678 };
+enum {
+    EXIT_USAGE = 2,
+    MAX_CONNECTIONS = 4096,
+    FIRST_PARTNER_ORDER = 900111,
+    FIRST_VENDOR_ORDER = 1200345678
+};
 
 enum option_key {
-    KEY_LISTEN = 256, KEY_CONTROL, KEY_DIR, KEY_RESOLVE, KEY_NAMESERVER, KEY_OVERRIDES, KEY_PARTNER, KEY_TOKEN,
-    KEY_MAILDIR, KEY_SMTP, KEY_CLOCK, KEY_PORTS, KEY_ISSUE_DELAY, KEY_VETTING_DELAY, KEY_DELAY, KEY_FAIL_RATE,
-    KEY_SEED, KEY_RSA, KEY_VERBOSE, KEY_HELP, KEY_VERSION
+    KEY_LISTEN = 256,
+    KEY_CONTROL,
+    KEY_DIR,
+    KEY_RESOLVE,
+    KEY_NAMESERVER,
+    KEY_OVERRIDES,
+    KEY_PARTNER,
+    KEY_TOKEN,
+    KEY_MAILDIR,
+    KEY_SMTP,
+    KEY_CLOCK,
+    KEY_PORTS,
+    KEY_ISSUE_DELAY,
+    KEY_VETTING_DELAY,
+    KEY_DELAY,
+    KEY_FAIL_RATE,
+    KEY_SEED,
+    KEY_RSA,
+    KEY_VERBOSE,
+    KEY_HELP,
+    KEY_VERSION
 };
 static const struct {
     const char *name;
     enum option_key key;
     const char *argument, *help;
 } option_table[] = {
-    {"listen", KEY_LISTEN, "ADDRESS:PORT", "the vendor's API, HTTPS, under /rest/ (default 127.0.0.1:0; 0: any port)"},
-    {"control", KEY_CONTROL, "ADDRESS:PORT", "the second port: ledger, faults, clock (default 127.0.0.1:0)"},
-    {"dir", KEY_DIR, "DIR", "keep authority, orders and ledger there (default: a folder that goes at the end)"},
-    {"resolve", KEY_RESOLVE, "NAME:PORT=ADDRESS:PORT", "who answers for a name when files are fetched; NAME may be *"},
-    {"nameserver", KEY_NAMESERVER, "ZONE=ADDRESS:PORT", "the server asked about a zone; \".\" is every zone"},
+    {"listen", KEY_LISTEN, "ADDRESS:PORT",
+     "the vendor's API, HTTPS, under /rest/ (default 127.0.0.1:0; 0: any port)"},
+    {"control", KEY_CONTROL, "ADDRESS:PORT",
+     "the second port: ledger, faults, clock (default 127.0.0.1:0)"},
+    {"dir", KEY_DIR, "DIR",
+     "keep authority, orders and ledger there (default: a folder that goes at the end)"},
+    {"resolve", KEY_RESOLVE, "NAME:PORT=ADDRESS:PORT",
+     "who answers for a name when files are fetched; NAME may be *"},
+    {"nameserver", KEY_NAMESERVER, "ZONE=ADDRESS:PORT",
+     "the server asked about a zone; \".\" is every zone"},
     {"overrides", KEY_OVERRIDES, "FILE", "read `resolve` and `nameservers` from an operator's file"},
     {"partner-code", KEY_PARTNER, "CODE", "the partner code that is right (default 10012345)"},
-    {"auth-token-file", KEY_TOKEN, "FILE", "holds the token that is right (default DIR/auth-token, made if missing)"},
+    {"auth-token-file", KEY_TOKEN, "FILE",
+     "holds the token that is right (default DIR/auth-token, made if missing)"},
     {"maildir", KEY_MAILDIR, "DIR", "approval mails go into this Maildir (default DIR/mail)"},
     {"smtp", KEY_SMTP, "URL", "and to this server, as smtp://127.0.0.1:2525/sandbox"},
     {"clock", KEY_CLOCK, "FILE", "the turned clock that the controller follows (default DIR/clock)"},
-    {"ports-file", KEY_PORTS, "FILE", "written when all is ready: {\"url\", \"control\", \"pid\", \"dir\"}"},
+    {"ports-file", KEY_PORTS, "FILE",
+     "written when all is ready: {\"url\", \"control\", \"pid\", \"dir\"}"},
     {"issue-delay", KEY_ISSUE_DELAY, "SECONDS", "from proven to issued (default 0)"},
     {"vetting-delay", KEY_VETTING_DELAY, "SECONDS", "of an organisation, OV and EV (default 0)"},
     {"delay", KEY_DELAY, "MS", "before every answer of the API (default 0)"},
@@ -66,20 +96,23 @@ static const struct {
 static void print_help(void)
 {
     printf("Usage: certwright-sandbox [OPTION...]\n\n"
-           "The SSL Store's API on this host alone: no network, no money. It checks requests, proves control of names\n"
+           "The SSL Store's API on this host alone: no network, no money. It checks requests, proves "
+           "control of names\n"
            "for real, signs with an authority of its own, and can be told to misbehave.\n\n");
     for (size_t i = 0; i < COUNT_OF(option_table); i++) {
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", option_table[i].name, option_table[i].argument != NULL ? " " : "",
+        snprintf(left, sizeof left, "--%s%s%s", option_table[i].name,
+                 option_table[i].argument != NULL ? " " : "",
                  option_table[i].argument != NULL ? option_table[i].argument : "");
         printf("  %-36s %s\n", left, option_table[i].help);
     }
-    printf("\nThe control port speaks JSON: GET /health /ledger /orders /requests /faults /settings, POST /faults /clock\n"
+    printf("\nThe control port speaks JSON: GET /health /ledger /orders /requests /faults /settings, POST "
+           "/faults /clock\n"
            "/settings /orders/seed /orders/NUMBER, DELETE /faults /requests, GET /approve?token=TOKEN.\n"
            "DIR/root.pem is the root of issued certificates, DIR/api-ca.pem that of the API itself.\n");
 }
 
-/* ---- arguments --------------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 /* Loopback only. */
 static bool parse_address(struct arena *arena, const char *text, const char **out_address, int *out_port)
@@ -148,16 +181,20 @@ static bool take_option(struct sandbox *sandbox, enum option_key key, const char
     case KEY_HELP: print_help(); exit(EXIT_SUCCESS);
     case KEY_VERSION: printf("certwright-sandbox %s\n", CERTWRIGHT_VERSION); exit(EXIT_SUCCESS);
     }
-    return good || error_raise(err, ERROR_CONFIG, "%s is not a value that this option takes%s", value,
-                               key == KEY_LISTEN || key == KEY_CONTROL ? " (the sandbox listens on loopback only)" : "");
+    return good ||
+           error_raise(err, ERROR_CONFIG, "%s is not a value that this option takes%s", value,
+                       key == KEY_LISTEN || key == KEY_CONTROL ? " (the sandbox listens on loopback only)"
+                                                               : "");
 }
 
 static bool take_arguments(struct sandbox *sandbox, int argc, char **argv, struct error *err)
 {
     struct option longs[COUNT_OF(option_table) + 1] = {{0}};
     for (size_t i = 0; i < COUNT_OF(option_table); i++)
-        longs[i] = (struct option){.name = option_table[i].name, .val = (int)option_table[i].key,
-                                   .has_arg = option_table[i].argument != NULL ? required_argument : no_argument};
+        longs[i] = (struct option){.name = option_table[i].name,
+                                   .val = (int)option_table[i].key,
+                                   .has_arg = option_table[i].argument != NULL ? required_argument
+                                                                               : no_argument};
     sandbox->options = (struct options){
         .address = "127.0.0.1", .control_address = "127.0.0.1", .partner_code = "10012345"};
     sandbox->settings.seed = 1;
@@ -171,7 +208,7 @@ static bool take_arguments(struct sandbox *sandbox, int argc, char **argv, struc
     return optind == argc || error_raise(err, ERROR_CONFIG, "%s: no argument is expected", argv[optind]);
 }
 
-/* ---- start --------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static bool open_directory(struct sandbox *sandbox, struct error *err)
 {
@@ -225,7 +262,9 @@ static bool open_ports(struct sandbox *sandbox, struct error *err)
 {
     struct options *options = &sandbox->options;
     struct http_server_options api = {
-        .address = options->address, .port = options->port, .max_connections = MAX_CONNECTIONS,
+        .address = options->address,
+        .port = options->port,
+        .max_connections = MAX_CONNECTIONS,
         .certificate_file = arena_printf(sandbox->arena, "%s/tls.pem", options->directory),
         .key_file = arena_printf(sandbox->arena, "%s/tls-key.pem", options->directory)};
     struct http_server_options control = {
@@ -236,7 +275,8 @@ static bool open_ports(struct sandbox *sandbox, struct error *err)
     sandbox->control = http_server_create(sandbox->base, &control, control_handle, sandbox, err);
     if (sandbox->control == NULL)
         return false;
-    bool six = strchr(options->address, ':') != NULL, control_six = strchr(options->control_address, ':') != NULL;
+    bool six = strchr(options->address, ':') != NULL,
+         control_six = strchr(options->control_address, ':') != NULL;
     sandbox->url = arena_printf(sandbox->arena, "https://%s%s%s:%d/rest/", six ? "[" : "", options->address,
                                 six ? "]" : "", http_server_port(sandbox->api));
     sandbox->control_url = arena_printf(sandbox->arena, "http://%s%s%s:%d/", control_six ? "[" : "",
@@ -264,7 +304,8 @@ static bool write_ports(struct sandbox *sandbox, struct error *err)
                              : slash == path ? "/"
                                              : arena_strndup(sandbox->arena, path, (size_t)(slash - path));
         int fd = file_open_directory(folder, err);
-        written = fd >= 0 && file_replace(fd, slash != NULL ? slash + 1 : path, text, strlen(text), 0644, err);
+        written = fd >= 0 &&
+                  file_replace(fd, slash != NULL ? slash + 1 : path, text, strlen(text), 0644, err);
         fd_release(&fd);
     }
     free(text);
@@ -305,14 +346,15 @@ static bool start(struct sandbox *sandbox, struct error *err)
            write_ports(sandbox, err);
 }
 
-/* ---- stop ---------------------------------------------------------------------------------------------------------- */
+/* ---- stop ------------------------------------------------------------------------------------ */
 
 static void remove_tree(struct arena *arena, const char *path)
 {
     /* Only what we made ourselves lies there. */
-    static const char *const names[] = {"root.pem", "root-key.pem", "intermediate.pem", "intermediate-key.pem",
-                                        "api-ca.pem", "api-ca-key.pem", "tls.pem", "tls-key.pem", "auth-token",
-                                        "orders.jsonl", "ledger.jsonl", "clock"};
+    static const char *const names[] = {
+        "root.pem",   "root-key.pem",   "intermediate.pem", "intermediate-key.pem",
+        "api-ca.pem", "api-ca-key.pem", "tls.pem",          "tls-key.pem",
+        "auth-token", "orders.jsonl",   "ledger.jsonl",     "clock"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         unlink(arena_printf(arena, "%s/%s", path, names[i]));
     rmdir(path); /* stays if mails lie in it */
@@ -321,6 +363,7 @@ static void remove_tree(struct arena *arena, const char *path)
 static void stop(struct sandbox *sandbox, bool own_directory)
 {
     validator_stop(sandbox->validator);
+    api_forget_late(sandbox);
     http_server_destroy(sandbox->api);
     http_server_destroy(sandbox->control);
     orders_close(sandbox);

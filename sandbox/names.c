@@ -51,7 +51,8 @@ const char *host_registrable(struct arena *arena, const char *name)
 
 struct string_list approver_addresses(struct arena *arena, const char *domain)
 {
-    static const char *const mailboxes[] = {"admin", "administrator", "hostmaster", "postmaster", "webmaster"};
+    static const char *const mailboxes[] = {"admin", "administrator", "hostmaster", "postmaster",
+                                            "webmaster"};
     const char *host = text_has_prefix(domain, "*.") ? domain + 2 : domain;
     const char *top = host_registrable(arena, host);
     struct string_list list = {0};

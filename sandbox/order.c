@@ -1,5 +1,5 @@
-/* The life of an order (section 10.3): bought, proven, vetted, issued, reissued, cancelled. Every change is in the
- * journal before the answer that tells of it leaves. */
+/* The life of an order (section 10.3): bought, proven, vetted, issued, reissued, cancelled. Every change is
+ * in the journal before the answer that tells of it leaves. */
 #include "sandbox/orders.h"
 
 #include <errno.h>
@@ -21,12 +21,21 @@
 #include "sandbox/order_codec.h"
 #include "sandbox/validate.h"
 
-enum { TICK_MS = 50, FIRST_POLL_MS = 200, POLL_CEILING_MS = 2000, QUIET_POLL_MS = 30000, STATUS_POLL_MS = 100 };
+enum {
+    TICK_MS = 50,
+    FIRST_POLL_MS = 200,
+    POLL_CEILING_MS = 2000,
+    QUIET_POLL_MS = 30000,
+    STATUS_POLL_MS = 100
+};
 
 const char *method_name(enum method method)
 {
-    static const char *const names[] = {[METHOD_EMAIL] = "EMAIL", [METHOD_HTTP] = "HTTP", [METHOD_HTTPS] = "HTTPS",
-                                        [METHOD_CNAME] = "CNAME", [METHOD_TXT] = "dns_txt_token"};
+    static const char *const names[] = {[METHOD_EMAIL] = "EMAIL",
+                                        [METHOD_HTTP] = "HTTP",
+                                        [METHOD_HTTPS] = "HTTPS",
+                                        [METHOD_CNAME] = "CNAME",
+                                        [METHOD_TXT] = "dns_txt_token"};
     return names[method];
 }
 
@@ -38,7 +47,7 @@ static int64_t real_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- keeping --------------------------------------------------------------------------------------------------- */
+/* ---- keeping --------------------------------------------------------------------------------- */
 
 static void append_line(int fd, const char *line)
 {
@@ -62,7 +71,8 @@ void order_save(struct sandbox *sandbox, struct order *order)
 static void index_order(struct sandbox *sandbox, struct order *order)
 {
     if (!text_empty(order->custom_id) && text_map_get(sandbox->by_custom, order->custom_id) == NULL)
-        text_map_put(sandbox->by_custom, order->custom_id, order); /* of two, the first answers (section 14) */
+        text_map_put(sandbox->by_custom, order->custom_id,
+                     order); /* of two, the first answers (section 14) */
     for (size_t i = 0; i < order->proof_count; i++)
         if (!text_empty(order->proofs[i].mail_token))
             text_map_put(sandbox->by_mail, order->proofs[i].mail_token, order);
@@ -178,7 +188,7 @@ void orders_close(struct sandbox *sandbox)
     fd_release(&sandbox->ledger_fd);
 }
 
-/* ---- buying ----------------------------------------------------------------------------------------------------- */
+/* ---- buying ---------------------------------------------------------------------------------- */
 
 static void write_ledger(struct sandbox *sandbox, const struct order *order, const char *path)
 {
@@ -213,8 +223,8 @@ static int64_t months_later(int64_t from, int months)
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     int longest = lengths[month % 12] + (leap && month % 12 == 1);
-    return clock_from_civil(year, month % 12 + 1, day.tm_mday < longest ? day.tm_mday : longest, day.tm_hour,
-                            day.tm_min, day.tm_sec);
+    return clock_from_civil(year, month % 12 + 1, day.tm_mday < longest ? day.tm_mday : longest,
+                            day.tm_hour, day.tm_min, day.tm_sec);
 }
 
 static struct string_list copy_list(struct arena *arena, const struct string_list *list)
@@ -243,29 +253,44 @@ static void take_wish(struct sandbox *sandbox, struct order *order, const struct
     order->proofs = arena_array(arena, wish->proof_count, sizeof *order->proofs);
     for (size_t i = 0; i < wish->proof_count; i++) {
         const struct proof *from = &wish->proofs[i];
-        order->proofs[i] = (struct proof){
-            .domain = arena_strdup(arena, from->domain), .method = from->method, .done = from->done,
-            .approver = arena_strdup(arena, from->approver), .mail_token = arena_strdup(arena, from->mail_token),
-            .file_name = arena_strdup(arena, from->file_name), .file_content = arena_strdup(arena, from->file_content),
-            .record_name = arena_strdup(arena, from->record_name),
-            .record_data = arena_strdup(arena, from->record_data), .problem = ""};
+        order->proofs[i] = (struct proof){.domain = arena_strdup(arena, from->domain),
+                                          .method = from->method,
+                                          .done = from->done,
+                                          .approver = arena_strdup(arena, from->approver),
+                                          .mail_token = arena_strdup(arena, from->mail_token),
+                                          .file_name = arena_strdup(arena, from->file_name),
+                                          .file_content = arena_strdup(arena, from->file_content),
+                                          .record_name = arena_strdup(arena, from->record_name),
+                                          .record_data = arena_strdup(arena, from->record_data),
+                                          .problem = ""};
     }
 }
 
-struct order *order_create(struct sandbox *sandbox, const struct wish *wish, int64_t purchased_at, bool paid,
-                           const char *path)
+struct order *order_create(struct sandbox *sandbox, const struct wish *wish, int64_t purchased_at,
+                           bool paid, const char *path)
 {
     struct order *order = add_order(sandbox, FIRST_ORDER + (int64_t)sandbox->order_count);
     struct arena *arena = sandbox->arena;
     char *code = arena_strdup(arena, random_word(sandbox->scratch, 24));
-    *order = (struct order){
-        .id = FIRST_ORDER + (int64_t)sandbox->order_count - 1, .partner_id = sandbox->next_partner++,
-        .vendor_id = sandbox->next_vendor++, .product = wish->product, .major = "Initial",
-        .minor = "Awaiting configuration", .purchased_at = purchased_at, .months = wish->months,
-        .expires_at = months_later(purchased_at, wish->months), .server_count = wish->server_count,
-        .san_count = wish->san_count, .wildcard_san_count = wish->wildcard_san_count,
-        .amount_cents = wish->amount_cents, .custom_id = arena_strdup(arena, wish->custom_id), .token_code = code,
-        .admin = "null", .technical = "null", .organization = "null", .changed_at = purchased_at};
+    *order = (struct order){.id = FIRST_ORDER + (int64_t)sandbox->order_count - 1,
+                            .partner_id = sandbox->next_partner++,
+                            .vendor_id = sandbox->next_vendor++,
+                            .product = wish->product,
+                            .major = "Initial",
+                            .minor = "Awaiting configuration",
+                            .purchased_at = purchased_at,
+                            .months = wish->months,
+                            .expires_at = months_later(purchased_at, wish->months),
+                            .server_count = wish->server_count,
+                            .san_count = wish->san_count,
+                            .wildcard_san_count = wish->wildcard_san_count,
+                            .amount_cents = wish->amount_cents,
+                            .custom_id = arena_strdup(arena, wish->custom_id),
+                            .token_code = code,
+                            .admin = "null",
+                            .technical = "null",
+                            .organization = "null",
+                            .changed_at = purchased_at};
     order->token_id = arena_printf(arena, "SBX%lld", (long long)order->id);
     if (wish->csr_pem != NULL)
         order_configure(sandbox, order, wish);
@@ -307,8 +332,9 @@ void order_configure(struct sandbox *sandbox, struct order *order, const struct 
     order->major = "Pending";
     order->minor = "Awaiting domain validation";
     order->tiny_claimed = order->tiny;
-    order->vetted_at_ms =
-        order->product->level == LEVEL_DV ? 0 : clock_now_ms() + sandbox->settings.vetting_delay_ms;
+    order->vetted_at_ms = order->product->level == LEVEL_DV
+                              ? 0
+                              : clock_now_ms() + sandbox->settings.vetting_delay_ms;
     start_round(sandbox, order, wish);
     order_advance(sandbox, order);
 }
@@ -324,7 +350,7 @@ void order_reissue(struct sandbox *sandbox, struct order *order, const struct wi
     order_save(sandbox, order);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 struct order *order_by_id(const struct sandbox *sandbox, int64_t id)
 {
@@ -339,7 +365,8 @@ struct order *order_by_custom(const struct sandbox *sandbox, const char *custom_
 
 const char *order_major(const struct order *order)
 {
-    return strcmp(order->major, "Cancelled") != 0 && clock_now() >= order->expires_at ? "Expired" : order->major;
+    return strcmp(order->major, "Cancelled") != 0 && clock_now() >= order->expires_at ? "Expired"
+                                                                                      : order->major;
 }
 
 bool order_is_live(const struct order *order)
@@ -358,7 +385,7 @@ bool order_awaits_proof(const struct order *order)
     return false;
 }
 
-/* ---- going on --------------------------------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 static void issue(struct sandbox *sandbox, struct order *order)
 {
@@ -377,7 +404,8 @@ static void issue(struct sandbox *sandbox, struct order *order)
     order->minor = "Issued";
     char number[32];
     snprintf(number, sizeof number, "%lld", (long long)order->id);
-    log_event(LOG_INFO, "issued", "order", number, "name", order->common_name, "serial", order->serial, NULL);
+    log_event(LOG_INFO, "issued", "order", number, "name", order->common_name, "serial", order->serial,
+              NULL);
 }
 
 void order_advance(struct sandbox *sandbox, struct order *order)
@@ -389,7 +417,8 @@ void order_advance(struct sandbox *sandbox, struct order *order)
     if (order->issue_at_ms == 0) {
         order->issue_at_ms = now + sandbox->settings.issue_delay_ms;
         if (!reissue)
-            order->minor = order->vetted_at_ms > now ? "Awaiting organization vetting" : "Awaiting issuance";
+            order->minor = order->vetted_at_ms > now ? "Awaiting organization vetting"
+                                                     : "Awaiting issuance";
     }
     if (now >= order->vetted_at_ms && now >= order->issue_at_ms) {
         issue(sandbox, order);
@@ -428,7 +457,8 @@ static void mark_done(struct sandbox *sandbox, struct order *order, struct proof
     proof->problem = "";
     mark_twin_done(order, proof);
     /* Remembered for reuse, per family: section 11.4. The value is the time, not a pointer. */
-    const char *key = arena_printf(sandbox->arena, "%d %s", product_is_sectigo(order->product), base_name(proof->domain));
+    const char *key = arena_printf(sandbox->arena, "%d %s", product_is_sectigo(order->product),
+                                   base_name(proof->domain));
     text_map_put(sandbox->validated, key, (void *)(uintptr_t)clock_now());
 }
 
@@ -448,7 +478,8 @@ bool orders_approve(struct sandbox *sandbox, const char *token)
     return meant;
 }
 
-void order_proved(struct sandbox *sandbox, int64_t id, int round, size_t index, bool good, const char *problem)
+void order_proved(struct sandbox *sandbox, int64_t id, int round, size_t index, bool good,
+                  const char *problem)
 {
     struct order *order = order_by_id(sandbox, id);
     if (order == NULL || order->round != round || index >= order->proof_count)
@@ -474,12 +505,14 @@ static void attempt(struct sandbox *sandbox, struct order *order, int64_t now)
             validator_try(sandbox->validator, order, i);
         }
     }
-    /* 0.2 s, then slower up to 2 s; after a minute or so only every half minute, as vendors get slower too. */
+    /* 0.2 s, then slower up to 2 s; after a minute or so only every half minute, as vendors get slower too.
+     */
     int64_t wait = FIRST_POLL_MS << (order->attempts < 4 ? order->attempts : 4);
     order->attempts++;
     order->last_attempt_ms = now;
-    order->next_attempt_ms =
-        now + (order->attempts > 40 ? QUIET_POLL_MS : wait < POLL_CEILING_MS ? wait : POLL_CEILING_MS);
+    order->next_attempt_ms = now + (order->attempts > 40     ? QUIET_POLL_MS
+                                    : wait < POLL_CEILING_MS ? wait
+                                                             : POLL_CEILING_MS);
 }
 
 void order_attempt_now(struct sandbox *sandbox, struct order *order)

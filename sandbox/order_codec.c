@@ -9,27 +9,34 @@ struct member {
     const char *name;
     size_t at;
 };
-#define MEMBER(type, field) {#field, offsetof(struct type, field)}
+#define MEMBER(type, field)                                                                                \
+    {                                                                                                      \
+#field, offsetof(struct type, field)                                                               \
+    }
 
 static const struct member order_texts[] = {
-    MEMBER(order, custom_id), MEMBER(order, token_id), MEMBER(order, token_code), MEMBER(order, major),
-    MEMBER(order, minor), MEMBER(order, common_name), MEMBER(order, csr_pem), MEMBER(order, csr_sha256),
-    MEMBER(order, csr_md5), MEMBER(order, unique_value), MEMBER(order, admin), MEMBER(order, technical),
-    MEMBER(order, organization), MEMBER(order, approver_email), MEMBER(order, web_server), MEMBER(order, hash),
-    MEMBER(order, leaf_pem), MEMBER(order, serial), MEMBER(order, refund_id)};
+    MEMBER(order, custom_id),    MEMBER(order, token_id),       MEMBER(order, token_code),
+    MEMBER(order, major),        MEMBER(order, minor),          MEMBER(order, common_name),
+    MEMBER(order, csr_pem),      MEMBER(order, csr_sha256),     MEMBER(order, csr_md5),
+    MEMBER(order, unique_value), MEMBER(order, admin),          MEMBER(order, technical),
+    MEMBER(order, organization), MEMBER(order, approver_email), MEMBER(order, web_server),
+    MEMBER(order, hash),         MEMBER(order, leaf_pem),       MEMBER(order, serial),
+    MEMBER(order, refund_id)};
 static const struct member order_numbers[] = {
-    MEMBER(order, id), MEMBER(order, partner_id), MEMBER(order, vendor_id), MEMBER(order, purchased_at),
-    MEMBER(order, expires_at), MEMBER(order, changed_at), MEMBER(order, amount_cents), MEMBER(order, vetted_at_ms),
-    MEMBER(order, issue_at_ms), MEMBER(order, not_before), MEMBER(order, not_after)};
-static const struct member order_counts[] = {
-    MEMBER(order, months), MEMBER(order, server_count), MEMBER(order, san_count), MEMBER(order, wildcard_san_count),
-    MEMBER(order, round)};
+    MEMBER(order, id),           MEMBER(order, partner_id),   MEMBER(order, vendor_id),
+    MEMBER(order, purchased_at), MEMBER(order, expires_at),   MEMBER(order, changed_at),
+    MEMBER(order, amount_cents), MEMBER(order, vetted_at_ms), MEMBER(order, issue_at_ms),
+    MEMBER(order, not_before),   MEMBER(order, not_after)};
+static const struct member order_counts[] = {MEMBER(order, months), MEMBER(order, server_count),
+                                             MEMBER(order, san_count), MEMBER(order, wildcard_san_count),
+                                             MEMBER(order, round)};
 static const struct member order_flags[] = {
-    MEMBER(order, tiny), MEMBER(order, tiny_claimed), MEMBER(order, seeded), MEMBER(order, twin),
+    MEMBER(order, tiny),        MEMBER(order, tiny_claimed),    MEMBER(order, seeded), MEMBER(order, twin),
     MEMBER(order, wants_issue), MEMBER(order, refund_approved), MEMBER(order, revoked)};
-static const struct member proof_texts[] = {
-    MEMBER(proof, domain), MEMBER(proof, approver), MEMBER(proof, mail_token), MEMBER(proof, file_name),
-    MEMBER(proof, file_content), MEMBER(proof, record_name), MEMBER(proof, record_data), MEMBER(proof, problem)};
+static const struct member proof_texts[] = {MEMBER(proof, domain),       MEMBER(proof, approver),
+                                            MEMBER(proof, mail_token),   MEMBER(proof, file_name),
+                                            MEMBER(proof, file_content), MEMBER(proof, record_name),
+                                            MEMBER(proof, record_data),  MEMBER(proof, problem)};
 
 #define FIELD(type, base, member) (*(type *)(void *)((char *)(base) + (member)->at))
 #define FIELD_OF(type, base, member) (*(const type *)(const void *)((const char *)(base) + (member)->at))
@@ -54,7 +61,8 @@ char *order_encode(const struct order *order)
     cJSON_AddStringToObject(out, "product", order->product->code);
     put_texts(out, order, order_texts, COUNT_OF(order_texts));
     for (size_t i = 0; i < COUNT_OF(order_numbers); i++)
-        cJSON_AddNumberToObject(out, order_numbers[i].name, (double)FIELD_OF(int64_t, order, &order_numbers[i]));
+        cJSON_AddNumberToObject(out, order_numbers[i].name,
+                                (double)FIELD_OF(int64_t, order, &order_numbers[i]));
     for (size_t i = 0; i < COUNT_OF(order_counts); i++)
         cJSON_AddNumberToObject(out, order_counts[i].name, FIELD_OF(int, order, &order_counts[i]));
     for (size_t i = 0; i < COUNT_OF(order_flags); i++)
@@ -75,11 +83,13 @@ char *order_encode(const struct order *order)
     return line;
 }
 
-static void take_texts(struct arena *arena, const cJSON *in, void *base, const struct member *members, size_t count)
+static void take_texts(struct arena *arena, const cJSON *in, void *base, const struct member *members,
+                       size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(in, members[i].name);
-        FIELD(const char *, base, &members[i]) = cJSON_IsString(value) ? arena_strdup(arena, value->valuestring) : NULL;
+        FIELD(const char *, base,
+              &members[i]) = cJSON_IsString(value) ? arena_strdup(arena, value->valuestring) : NULL;
     }
 }
 
@@ -106,10 +116,10 @@ bool order_decode(struct arena *arena, const cJSON *in, struct order *out)
     for (size_t i = 0; i < COUNT_OF(order_flags); i++)
         FIELD(bool, out, &order_flags[i]) = flag(in, order_flags[i].name);
     const cJSON *item;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(in, "more_names"))
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(in, "more_names"))
         if (cJSON_IsString(item))
             string_list_push(arena, &out->more_names, arena_strdup(arena, item->valuestring));
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(in, "proofs")) {
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(in, "proofs")) {
         struct proof *proof = arena_push(arena, &out->proofs, out->proof_count);
         take_texts(arena, item, proof, proof_texts, COUNT_OF(proof_texts));
         proof->method = (enum method)number(item, "method");

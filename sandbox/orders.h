@@ -7,9 +7,10 @@
 bool orders_load(struct sandbox *sandbox, struct error *err);
 void orders_close(struct sandbox *sandbox);
 
-/* An order made of a wish; token and numbers are new. The order is journalled. `paid`: into the ledger too. */
-struct order *order_create(struct sandbox *sandbox, const struct wish *wish, int64_t purchased_at, bool paid,
-                           const char *path);
+/* An order made of a wish; token and numbers are new. The order is journalled. `paid`: into the ledger too.
+ */
+struct order *order_create(struct sandbox *sandbox, const struct wish *wish, int64_t purchased_at,
+                           bool paid, const char *path);
 /* Give an unconfigured order, or one to be reissued, its request and proofs, and set it going. */
 void order_configure(struct sandbox *sandbox, struct order *order, const struct wish *wish);
 void order_reissue(struct sandbox *sandbox, struct order *order, const struct wish *wish);
@@ -30,6 +31,7 @@ bool orders_approve(struct sandbox *sandbox, const char *token);
 void orders_tick(struct sandbox *sandbox);
 void order_attempt_now(struct sandbox *sandbox, struct order *order);
 /* What a worker found out. */
-void order_proved(struct sandbox *sandbox, int64_t id, int round, size_t index, bool good, const char *problem);
+void order_proved(struct sandbox *sandbox, int64_t id, int round, size_t index, bool good,
+                  const char *problem);
 
 const char *method_name(enum method method); /* as in dcvMethod */

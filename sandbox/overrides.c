@@ -32,7 +32,8 @@ static void take_scalar(struct reading *reading, const char *text)
         reading->key = text;
         return;
     }
-    string_list_push(reading->arena, reading->into, arena_printf(reading->arena, "%s=%s", reading->key, text));
+    string_list_push(reading->arena, reading->into,
+                     arena_printf(reading->arena, "%s=%s", reading->key, text));
     reading->key = NULL;
 }
 
@@ -40,8 +41,8 @@ static void begin(struct reading *reading)
 {
     if (reading->depth++ != 1)
         return;
-    reading->into = reading->key == NULL                        ? NULL
-                    : strcmp(reading->key, "resolve") == 0      ? &reading->options->resolve
+    reading->into = reading->key == NULL                       ? NULL
+                    : strcmp(reading->key, "resolve") == 0     ? &reading->options->resolve
                     : strcmp(reading->key, "nameservers") == 0 ? &reading->options->nameservers
                                                                : NULL;
     reading->key = NULL;

@@ -1,5 +1,5 @@
-/* How control of each name is shown (sections 8.3 and 11): the words of ApproverEmail and the indicators become a
- * method per name, and each method a challenge. */
+/* How control of each name is shown (sections 8.3 and 11): the words of ApproverEmail and the indicators
+ * become a method per name, and each method a challenge. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -16,11 +16,13 @@ static const char *base_name(const char *domain)
 
 static bool default_method(struct call *call, bool sectigo, enum method *out)
 {
-    bool file = wire_bool(call->body, "FileAuthDVIndicator"), https = wire_bool(call->body, "HTTPSFileAuthDVIndicator");
+    bool file = wire_bool(call->body, "FileAuthDVIndicator"),
+         https = wire_bool(call->body, "HTTPSFileAuthDVIndicator");
     bool cname = wire_bool(call->body, "CNAMEAuthDVIndicator");
     if (file + https + cname > 1)
-        return refuse(call, CODE_INPUT, "Only one of FileAuthDVIndicator, HTTPSFileAuthDVIndicator and "
-                                        "CNAMEAuthDVIndicator may be true");
+        return refuse(call, CODE_INPUT,
+                      "Only one of FileAuthDVIndicator, HTTPSFileAuthDVIndicator and "
+                      "CNAMEAuthDVIndicator may be true");
     *out = file    ? METHOD_HTTP
            : https ? METHOD_HTTPS
            : cname ? (sectigo ? METHOD_CNAME : METHOD_TXT)
@@ -35,8 +37,10 @@ static bool word_method(const char *word, bool sectigo, enum method *out)
         bool sectigo, digicert;
         enum method method, digicert_method;
     } words[] = {
-        {"HTTP", true, true, METHOD_HTTP, METHOD_HTTP},    {"HTTPS", true, false, METHOD_HTTPS, METHOD_HTTPS},
-        {"DNS", true, true, METHOD_CNAME, METHOD_TXT},     {"dns_cname_token", false, true, METHOD_CNAME, METHOD_CNAME},
+        {"HTTP", true, true, METHOD_HTTP, METHOD_HTTP},
+        {"HTTPS", true, false, METHOD_HTTPS, METHOD_HTTPS},
+        {"DNS", true, true, METHOD_CNAME, METHOD_TXT},
+        {"dns_cname_token", false, true, METHOD_CNAME, METHOD_CNAME},
         {"EMAIL", false, true, METHOD_EMAIL, METHOD_EMAIL},
     };
     for (size_t i = 0; i < COUNT_OF(words); i++)
@@ -53,7 +57,8 @@ static bool may_approve(struct call *call, const char *address, const char *doma
     for (size_t i = 0; i < allowed.count; i++)
         if (strcasecmp(allowed.items[i], address) == 0)
             return true;
-    return refuse(call, CODE_VENDOR, "Vendor returns error: %s is not an approver address for %s", address, domain);
+    return refuse(call, CODE_VENDOR, "Vendor returns error: %s is not an approver address for %s", address,
+                  domain);
 }
 
 /* BR 3.2.2.4.4 with SC-090: e-mail ends in 2028. */
@@ -61,7 +66,8 @@ static bool mail_still_allowed(struct call *call)
 {
     if (clock_now() < clock_from_civil(2028, 3, 15, 0, 0, 0))
         return true;
-    return refuse(call, CODE_VENDOR, "Vendor returns error: validation by e-mail is not allowed since 2028-03-15");
+    return refuse(call, CODE_VENDOR,
+                  "Vendor returns error: validation by e-mail is not allowed since 2028-03-15");
 }
 
 /* One word or address per name, or one for all. */
@@ -70,21 +76,25 @@ static bool sectigo_methods(struct call *call, const struct string_list *words, 
 {
     bool multi = wish->product->flags & MULTI;
     if (words->count > 1 && (!multi || words->count != wish->proof_count))
-        return refuse(call, CODE_INPUT, "ApproverEmail has %zu elements, but there are %zu names to validate",
-                      words->count, wish->proof_count);
+        return refuse(call, CODE_INPUT,
+                      "ApproverEmail has %zu elements, but there are %zu names to validate", words->count,
+                      wish->proof_count);
     for (size_t i = 0; i < wish->proof_count; i++) {
         struct proof *proof = &wish->proofs[i];
         const char *word = words->count > 1 ? words->items[i] : words->count == 1 ? words->items[0] : "";
         bool is_address = strchr(word, '@') != NULL;
         proof->method = fallback;
-        /* With an indicator, old clients send an address as well: for the main name, or alone, it means nothing. */
+        /* With an indicator, old clients send an address as well: for the main name, or alone, it means
+         * nothing. */
         if (is_address && (fallback == METHOD_EMAIL || (words->count > 1 && i > 0)))
             proof->method = METHOD_EMAIL;
         else if (!text_empty(word) && !is_address && strcasecmp(word, "none") != 0 &&
                  !word_method(word, true, &proof->method))
-            return refuse(call, CODE_INPUT, "ApproverEmail: %s is neither an address nor HTTP, HTTPS or DNS", word);
+            return refuse(call, CODE_INPUT,
+                          "ApproverEmail: %s is neither an address nor HTTP, HTTPS or DNS", word);
         if (i == 0 && proof->method != fallback)
-            return refuse(call, CODE_INPUT, "The indicators do not agree with the first element of ApproverEmail");
+            return refuse(call, CODE_INPUT,
+                          "The indicators do not agree with the first element of ApproverEmail");
         if (proof->method != METHOD_EMAIL)
             continue;
         if (strcasecmp(word, "none") == 0 && i > 0) /* another name's approver stands for this one too */
@@ -108,18 +118,21 @@ static bool digicert_methods(struct call *call, const struct string_list *words,
         const char *word = words->items[i];
         if (strchr(word, '@') != NULL) {
             if (address != NULL && fallback == METHOD_EMAIL)
-                return refuse(call, CODE_VENDOR, "Vendor returns error: exactly one approver e-mail address is taken");
+                return refuse(call, CODE_VENDOR,
+                              "Vendor returns error: exactly one approver e-mail address is taken");
             address = word;
             continue;
         }
         if (text_empty(word))
             continue;
         if (!word_method(word, false, &other))
-            return refuse(call, CODE_INPUT, "ApproverEmail: %s is not EMAIL, HTTP, DNS or dns_cname_token", word);
+            return refuse(call, CODE_INPUT, "ApproverEmail: %s is not EMAIL, HTTP, DNS or dns_cname_token",
+                          word);
         bool agrees = other == fallback || (fallback == METHOD_TXT && other == METHOD_CNAME) ||
                       (fallback == METHOD_HTTPS && other == METHOD_HTTP);
         if (!agrees || (i > 0 && method != other && method != fallback))
-            return refuse(call, CODE_VENDOR, "Vendor returns error: one validation method for all names of an order");
+            return refuse(call, CODE_VENDOR,
+                          "Vendor returns error: one validation method for all names of an order");
         method = fallback == METHOD_HTTPS ? METHOD_HTTPS : other;
     }
     if (method == METHOD_EMAIL && address == NULL)
@@ -148,8 +161,8 @@ static void sectigo_challenge(struct arena *arena, const struct wish *wish, stru
         for (char *c = upper; *c != '\0'; c++)
             *c = (char)toupper((unsigned char)*c);
         proof->file_name = arena_printf(arena, "%s.txt", upper);
-        proof->file_content = arena_printf(arena, "%s\nsectigo.com%s%s", sha, text_empty(unique) ? "" : "\n",
-                                           wish->unique_value);
+        proof->file_content = arena_printf(arena, "%s\nsectigo.com%s%s", sha,
+                                           text_empty(unique) ? "" : "\n", wish->unique_value);
     }
 }
 
@@ -211,14 +224,16 @@ bool wish_make_proofs(struct call *call, const char *words, struct wish *wish)
         proof->domain = wish->more_names.items[i];
     }
     struct string_list list = split_words(arena, words);
-    if (!(sectigo ? sectigo_methods(call, &list, fallback, wish) : digicert_methods(call, &list, fallback, wish)))
+    if (!(sectigo ? sectigo_methods(call, &list, fallback, wish)
+                  : digicert_methods(call, &list, fallback, wish)))
         return false;
     const char *token = random_word(arena, 32), *mail_token = random_hex(arena, 16);
     for (size_t i = 0; i < wish->proof_count; i++) {
         struct proof *proof = &wish->proofs[i];
         bool file = proof->method == METHOD_HTTP || proof->method == METHOD_HTTPS;
         if (file && text_has_prefix(proof->domain, "*."))
-            return refuse(call, CODE_VENDOR, "Vendor returns error: a wildcard name (%s) cannot be validated by a file",
+            return refuse(call, CODE_VENDOR,
+                          "Vendor returns error: a wildcard name (%s) cannot be validated by a file",
                           proof->domain);
         if (sectigo)
             sectigo_challenge(arena, wish, proof);

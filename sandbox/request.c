@@ -1,4 +1,5 @@
-/* From the body of neworder, inviteorder, validate or reissue to a checked wish (sections 7, 8 and 13.1). */
+/* From the body of neworder, inviteorder, validate or reissue to a checked wish (sections 7, 8 and 13.1).
+ */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -14,7 +15,7 @@ static const char *text_of(struct call *call, const char *name)
     return wire_text(call->arena, call->body, name);
 }
 
-/* ---- product, term, servers ------------------------------------------------------------------------------------- */
+/* ---- product, term, servers ------------------------------------------------------------------ */
 
 static bool read_basics(struct call *call, struct wish *wish)
 {
@@ -26,7 +27,8 @@ static bool read_basics(struct call *call, struct wish *wish)
         return refuse(call, CODE_INPUT, "Invalid ProductCode %s", code);
     wish->months = wire_int(call->body, "ValidityPeriod", 0);
     if (!product_sells_months(wish->product, wish->months))
-        return refuse(call, CODE_INPUT, "ValidityPeriod %d is not in the price list of %s", wish->months, code);
+        return refuse(call, CODE_INPUT, "ValidityPeriod %d is not in the price list of %s", wish->months,
+                      code);
     wish->server_count = wire_int(call->body, "ServerCount", 0);
     if (wish->server_count < 1 && wish->server_count != -1)
         return refuse(call, CODE_INPUT, "ServerCount is required");
@@ -48,7 +50,7 @@ static void set_price(struct wish *wish)
     wish->amount_cents = product_price_cents(product, wish->months) + names * wish->months / 12;
 }
 
-/* ---- the CSR ------------------------------------------------------------------------------------------------------ */
+/* ---- the CSR --------------------------------------------------------------------------------- */
 
 static bool read_unique_value(struct call *call, struct wish *wish)
 {
@@ -67,12 +69,14 @@ static bool read_csr(struct call *call, struct wish *wish, struct csr_facts *fac
     if (!csr_facts_read(text, call->arena, facts, &problem))
         return refuse(call, CODE_VENDOR, "Vendor returns error: %s", problem);
     if (facts->bad_extensions)
-        return refuse(call, CODE_VENDOR, "Vendor returns error: the CSR asks for extensions that are not issued");
+        return refuse(call, CODE_VENDOR,
+                      "Vendor returns error: the CSR asks for extensions that are not issued");
     wish->csr_pem = facts->pem;
     wish->csr_sha256 = facts->sha256;
     wish->csr_md5 = facts->md5;
-    wish->common_name = !text_empty(facts->common_name) ? facts->common_name
-                                                        : text_lower(call->arena, text_of(call, "DomainName"));
+    wish->common_name = !text_empty(facts->common_name)
+                            ? facts->common_name
+                            : text_lower(call->arena, text_of(call, "DomainName"));
     if (text_empty(wish->common_name))
         return refuse(call, CODE_INPUT, "The CSR has no common name and DomainName is empty");
     return read_unique_value(call, wish);
@@ -87,31 +91,33 @@ static bool check_main_name(struct call *call, const struct wish *wish)
         return refuse(call, CODE_VENDOR, "Vendor returns error: %s", problem);
     bool wildcard = text_has_prefix(wish->common_name, "*.");
     if (!wildcard && (product->flags & WILDCARD) && !(product->flags & MULTI))
-        return refuse(call, CODE_VENDOR, "Vendor returns error: %s takes a wildcard name, not %s", product->code,
-                      wish->common_name);
+        return refuse(call, CODE_VENDOR, "Vendor returns error: %s takes a wildcard name, not %s",
+                      product->code, wish->common_name);
     return true;
 }
 
 /* DigiCert's answer to a missing algorithm is that of a bad CSR (section 3.3). */
 static bool check_hash(struct call *call, const struct wish *wish)
 {
-    static const char *const sectigo[] = {"NO_PREFERENCE", "INFER_FROM_CSR", "PREFER_SHA2", "REQUIRE_SHA2", "SHA2-256",
-                                          "sha256"};
-    static const char *const digicert[] = {"sha256", "sha384", "sha512", "SHA2-256", "SHA2-384", "SHA2-512",
-                                           "PREFER_SHA2"};
+    static const char *const sectigo[] = {"NO_PREFERENCE", "INFER_FROM_CSR", "PREFER_SHA2",
+                                          "REQUIRE_SHA2",  "SHA2-256",       "sha256"};
+    static const char *const digicert[] = {"sha256",   "sha384",   "sha512",     "SHA2-256",
+                                           "SHA2-384", "SHA2-512", "PREFER_SHA2"};
     if (!product_is_sectigo(wish->product)) {
         for (size_t i = 0; i < COUNT_OF(digicert); i++)
             if (strcasecmp(digicert[i], wish->hash) == 0)
                 return true;
         if (text_empty(wish->hash))
             return refuse(call, CODE_VENDOR,
-                          "Vendor returns error: csr_invalid Failed to parse CSR. Generate CSR as valid Base-64 data");
+                          "Vendor returns error: csr_invalid Failed to parse CSR. Generate CSR as valid "
+                          "Base-64 data");
         return refuse(call, CODE_VENDOR, "Vendor returns error: invalid signature hash %s", wish->hash);
     }
     for (size_t i = 0; i < COUNT_OF(sectigo); i++)
         if (text_empty(wish->hash) || strcasecmp(sectigo[i], wish->hash) == 0)
             return true;
-    return refuse(call, CODE_VENDOR, "Vendor returns error: SignatureHashAlgorithm %s is not allowed", wish->hash);
+    return refuse(call, CODE_VENDOR, "Vendor returns error: SignatureHashAlgorithm %s is not allowed",
+                  wish->hash);
 }
 
 /* The token of section 11.2 must differ for every request. */
@@ -122,11 +128,12 @@ static bool check_collision(struct call *call, const struct wish *wish)
     const char *key = arena_printf(call->arena, "%s.%s", wish->csr_sha256, wish->unique_value);
     if (text_map_get(call->sandbox->by_csr, key) == NULL)
         return true;
-    return refuse(call, CODE_VENDOR, "Vendor returns error: this CSR was used before; send another CSR or another "
-                                     "CSRUniqueValue");
+    return refuse(call, CODE_VENDOR,
+                  "Vendor returns error: this CSR was used before; send another CSR or another "
+                  "CSRUniqueValue");
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool is_twin(const char *main_name, const char *name)
 {
@@ -166,9 +173,11 @@ static bool check_counts(struct call *call, const struct wish *wish)
         wildcards = 0;
     }
     if (plain > wish->san_count)
-        return refuse(call, CODE_INPUT, "ReserveSANCount is %d, but DNSNames holds %d names", wish->san_count, plain);
+        return refuse(call, CODE_INPUT, "ReserveSANCount is %d, but DNSNames holds %d names",
+                      wish->san_count, plain);
     if (wildcards > wish->wildcard_san_count)
-        return refuse(call, CODE_INPUT, "WildcardReserveSANCount is %d, but DNSNames holds %d wildcard names",
+        return refuse(call, CODE_INPUT,
+                      "WildcardReserveSANCount is %d, but DNSNames holds %d wildcard names",
                       wish->wildcard_san_count, wildcards);
     if (wish->san_count + wish->wildcard_san_count > wish->product->max_sans)
         return refuse(call, CODE_INPUT, "%s takes at most %d additional names", wish->product->code,
@@ -176,7 +185,7 @@ static bool check_counts(struct call *call, const struct wish *wish)
     return true;
 }
 
-/* ---- people ------------------------------------------------------------------------------------------------------- */
+/* ---- people ---------------------------------------------------------------------------------- */
 
 struct requirement {
     const char *object, *inner, *member;
@@ -211,8 +220,8 @@ static const cJSON *organization_of(const struct call *call)
 static bool check_country(struct call *call, const cJSON *object, const char *member, const char *word)
 {
     const char *country = wire_text(call->arena, object, member);
-    if (text_empty(country) || (strlen(country) == 2 && isupper((unsigned char)country[0]) &&
-                                isupper((unsigned char)country[1])))
+    if (text_empty(country) ||
+        (strlen(country) == 2 && isupper((unsigned char)country[0]) && isupper((unsigned char)country[1])))
         return true;
     return refuse(call, CODE_VENDOR, "Vendor returns error: %s '%s' is invalid", word, country);
 }
@@ -232,13 +241,15 @@ static bool check_people(struct call *call, const struct wish *wish)
             object = wire_object(object, need->inner);
         if (text_empty(wire_text(call->arena, object, need->member)))
             return refuse(call, CODE_INPUT, "%s.%s%s%s is required for %s", need->object,
-                          need->inner != NULL ? need->inner : "", need->inner != NULL ? "." : "", need->member,
-                          wish->product->code);
+                          need->inner != NULL ? need->inner : "", need->inner != NULL ? "." : "",
+                          need->member, wish->product->code);
     }
     const cJSON *organization = organization_of(call);
     return check_country(call, wire_object(call->body, "AdminContact"), "Country", "apprepcountryname") &&
-           check_country(call, wire_object(call->body, "TechnicalContact"), "Country", "apprepcountryname") &&
-           check_country(call, wire_object(organization, "OrganizationAddress"), "Country", "countryname") &&
+           check_country(call, wire_object(call->body, "TechnicalContact"), "Country",
+                         "apprepcountryname") &&
+           check_country(call, wire_object(organization, "OrganizationAddress"), "Country",
+                         "countryname") &&
            check_country(call, organization, "JurisdictionCountry", "joicountryname");
 }
 
@@ -250,7 +261,7 @@ static const char *object_text(struct call *call, const cJSON *object)
     return copy;
 }
 
-/* ---- whole wishes -------------------------------------------------------------------------------------------------- */
+/* ---- whole wishes ---------------------------------------------------------------------------- */
 
 bool wish_read(struct call *call, enum wish_kind kind, struct wish *out)
 {
@@ -300,7 +311,7 @@ static bool apply_pairs(struct call *call, const struct order *order, struct str
         string_list_push(call->arena, names, order->more_names.items[i]);
     for (size_t l = 0; l < COUNT_OF(lists); l++) {
         const cJSON *pair;
-        cJSON_ArrayForEach(pair, cJSON_GetObjectItemCaseSensitive(call->body, lists[l])) {
+        cJSON_ArrayForEach (pair, cJSON_GetObjectItemCaseSensitive(call->body, lists[l])) {
             const char *old_name = text_lower(call->arena, wire_text(call->arena, pair, "OldValue"));
             const char *new_name = text_lower(call->arena, wire_text(call->arena, pair, "NewValue"));
             if (l == 0 && text_empty(old_name))
@@ -317,7 +328,8 @@ static bool apply_pairs(struct call *call, const struct order *order, struct str
                 if (l == 1)
                     names->items[at] = new_name;
                 else
-                    memmove(&names->items[at], &names->items[at + 1], (--names->count - at) * sizeof *names->items);
+                    memmove(&names->items[at], &names->items[at + 1],
+                            (--names->count - at) * sizeof *names->items);
             }
         }
     }
@@ -326,15 +338,19 @@ static bool apply_pairs(struct call *call, const struct order *order, struct str
 
 bool wish_read_reissue(struct call *call, const struct order *order, struct wish *out)
 {
-    struct wish wish = {.product = order->product, .months = order->months, .san_count = order->san_count,
-                        .wildcard_san_count = order->wildcard_san_count, .hash = text_of(call, "SignatureHashAlgorithm"),
+    struct wish wish = {.product = order->product,
+                        .months = order->months,
+                        .san_count = order->san_count,
+                        .wildcard_san_count = order->wildcard_san_count,
+                        .hash = text_of(call, "SignatureHashAlgorithm"),
                         .web_server = text_of(call, "WebServerType"),
                         .approver_email = text_of(call, "ApproverEmails")};
     struct csr_facts facts;
     if (!read_csr(call, &wish, &facts))
         return false;
     if (strcmp(wish.common_name, order->common_name) != 0)
-        return refuse(call, CODE_VENDOR, "Vendor returns error: the common name must stay %s", order->common_name);
+        return refuse(call, CODE_VENDOR, "Vendor returns error: the common name must stay %s",
+                      order->common_name);
     struct string_list names = wire_strings(call->arena, call->body, "DNSNames");
     if (names.count == 0 && !apply_pairs(call, order, &names))
         return false;

@@ -1,5 +1,5 @@
-/* Workers that prove control of names for real. A job is a copy of what it needs; its answer goes back through a list
- * and an eventfd, so that only the loop thread touches orders. */
+/* Workers that prove control of names for real. A job is a copy of what it needs; its answer goes back
+ * through a list and an eventfd, so that only the loop thread touches orders. */
 #include "sandbox/validate.h"
 
 #include <arpa/inet.h>
@@ -58,7 +58,7 @@ struct validator {
     struct event *notified;
 };
 
-/* ---- overrides ----------------------------------------------------------------------------------------------------- */
+/* ---- overrides ------------------------------------------------------------------------------- */
 
 /* "name:port=address:port", where the name may be "*". */
 static bool add_resolve(struct validator *validator, const char *text, struct error *err)
@@ -69,8 +69,8 @@ static bool add_resolve(struct validator *validator, const char *text, struct er
         return error_raise(err, ERROR_CONFIG, "--resolve %s is not NAME:PORT=ADDRESS:PORT", text);
     const char *name = arena_strndup(arena, text, (size_t)(colon - text));
     const char *port = arena_strndup(arena, colon + 1, (size_t)(equals - colon - 1));
-    const char *entry =
-        arena_printf(arena, "%s:%s:%s", strcmp(name, "*") == 0 ? "" : name, port, equals + 1);
+    const char *entry = arena_printf(arena, "%s:%s:%s", strcmp(name, "*") == 0 ? "" : name, port,
+                                     equals + 1);
     struct curl_slist *longer = curl_slist_append(validator->connect_to, entry);
     if (longer == NULL)
         abort();
@@ -92,8 +92,10 @@ static bool add_server(struct validator *validator, const char *text, struct err
         host++;
     }
     int port = atoi(colon + 1);
-    if ((inet_pton(AF_INET, host, address) != 1 && inet_pton(AF_INET6, host, address) != 1) || port < 1 || port > 65535)
-        return error_raise(err, ERROR_CONFIG, "--nameserver %s: the address must be numeric, with a port", text);
+    if ((inet_pton(AF_INET, host, address) != 1 && inet_pton(AF_INET6, host, address) != 1) || port < 1 ||
+        port > 65535)
+        return error_raise(err, ERROR_CONFIG, "--nameserver %s: the address must be numeric, with a port",
+                           text);
     char *zone = text_lower(arena, arena_strndup(arena, text, (size_t)(equals - text)));
     if (zone[0] != '\0' && text_has_suffix(zone, "."))
         zone[strlen(zone) - 1] = '\0';
@@ -114,7 +116,7 @@ static const struct name_server *server_for(const struct validator *validator, c
     return best;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 struct body {
     char text[BODY_LIMIT + 1];
@@ -168,8 +170,8 @@ static CURL *new_curl(const struct validator *validator)
 }
 
 /* One GET. Gives the status, 0 for none; `out_redirect` is where it points to. */
-static long fetch(const struct validator *validator, const char *url, struct arena *arena, struct body *body,
-                  const char **out_redirect)
+static long fetch(const struct validator *validator, const char *url, struct arena *arena,
+                  struct body *body, const char **out_redirect)
 {
     CURL *curl = new_curl(validator);
     long status = 0;
@@ -178,7 +180,8 @@ static long fetch(const struct validator *validator, const char *url, struct are
     body->text[0] = '\0';
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L); /* what is there before the certificate is anything */
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER,
+                     0L); /* what is there before the certificate is anything */
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
@@ -196,7 +199,8 @@ static bool try_file(const struct validator *validator, struct job *job)
 {
     struct body *body = arena_alloc(job->arena, sizeof *body);
     const char *url = arena_printf(job->arena, "%s://%s/.well-known/pki-validation/%s",
-                                   job->method == METHOD_HTTPS ? "https" : "http", job->domain, job->file_name);
+                                   job->method == METHOD_HTTPS ? "https" : "http", job->domain,
+                                   job->file_name);
     for (int hop = 0; hop <= REDIRECTS; hop++) {
         const char *redirect;
         long status = fetch(validator, url, job->arena, body, &redirect);
@@ -218,14 +222,15 @@ static bool try_file(const struct validator *validator, struct job *job)
     return false;
 }
 
-/* ---- DNS ------------------------------------------------------------------------------------------------------------ */
+/* ---- DNS ------------------------------------------------------------------------------------- */
 
 static ldns_resolver *open_resolver(const struct name_server *server)
 {
     ldns_resolver *resolver = ldns_resolver_new();
-    ldns_rdf *address = ldns_rdf_new_frm_str(strchr(server->host, ':') ? LDNS_RDF_TYPE_AAAA : LDNS_RDF_TYPE_A,
-                                             server->host);
-    if (resolver == NULL || address == NULL || ldns_resolver_push_nameserver(resolver, address) != LDNS_STATUS_OK)
+    ldns_rdf *address = ldns_rdf_new_frm_str(
+        strchr(server->host, ':') ? LDNS_RDF_TYPE_AAAA : LDNS_RDF_TYPE_A, server->host);
+    if (resolver == NULL || address == NULL ||
+        ldns_resolver_push_nameserver(resolver, address) != LDNS_STATUS_OK)
         abort();
     ldns_rdf_deep_free(address);
     ldns_resolver_set_port(resolver, (uint16_t)server->port);
@@ -258,14 +263,16 @@ static const char *first_rdata(struct arena *arena, const ldns_rr *rr, bool text
 
 static bool answer_holds(struct job *job, const ldns_pkt *answer, bool text)
 {
-    ldns_rr_list *found =
-        ldns_pkt_rr_list_by_type(answer, text ? LDNS_RR_TYPE_TXT : LDNS_RR_TYPE_CNAME, LDNS_SECTION_ANSWER);
+    ldns_rr_list *found = ldns_pkt_rr_list_by_type(answer, text ? LDNS_RR_TYPE_TXT : LDNS_RR_TYPE_CNAME,
+                                                   LDNS_SECTION_ANSWER);
     bool holds = false;
     for (size_t i = 0; found != NULL && i < ldns_rr_list_rr_count(found); i++) {
         const char *value = first_rdata(job->arena, ldns_rr_list_rr(found, i), text);
-        holds = holds || (text ? strcmp(value, job->record_data) : strcasecmp(value, job->record_data)) == 0;
+        holds = holds ||
+                (text ? strcmp(value, job->record_data) : strcasecmp(value, job->record_data)) == 0;
     }
-    job->problem = found == NULL ? "invalid_dns_txt: no such record" : "invalid_dns_txt: the record has another value";
+    job->problem = found == NULL ? "invalid_dns_txt: no such record"
+                                 : "invalid_dns_txt: the record has another value";
     ldns_rr_list_deep_free(found);
     return holds;
 }
@@ -283,11 +290,12 @@ static bool try_dns(const struct validator *validator, struct job *job)
     ldns_pkt *answer = NULL;
     bool good = false;
     if (name != NULL)
-        ldns_resolver_send(&answer, resolver, name, text ? LDNS_RR_TYPE_TXT : LDNS_RR_TYPE_CNAME, LDNS_RR_CLASS_IN,
-                           LDNS_RD);
+        ldns_resolver_send(&answer, resolver, name, text ? LDNS_RR_TYPE_TXT : LDNS_RR_TYPE_CNAME,
+                           LDNS_RR_CLASS_IN, LDNS_RD);
     if (answer == NULL)
         job->problem = "the name server does not answer";
-    else if (ldns_pkt_get_rcode(answer) == LDNS_RCODE_SERVFAIL || ldns_pkt_get_rcode(answer) == LDNS_RCODE_REFUSED)
+    else if (ldns_pkt_get_rcode(answer) == LDNS_RCODE_SERVFAIL ||
+             ldns_pkt_get_rcode(answer) == LDNS_RCODE_REFUSED)
         job->problem = "the name server refuses or fails";
     else
         good = answer_holds(job, answer, text);
@@ -297,7 +305,7 @@ static bool try_dns(const struct validator *validator, struct job *job)
     return good;
 }
 
-/* ---- SMTP ----------------------------------------------------------------------------------------------------------- */
+/* ---- SMTP ------------------------------------------------------------------------------------ */
 
 struct upload {
     const char *text;
@@ -338,7 +346,7 @@ static void send_mail(const struct validator *validator, const struct job *job)
     curl_slist_free_all(to);
 }
 
-/* ---- the workers ---------------------------------------------------------------------------------------------------- */
+/* ---- the workers ----------------------------------------------------------------------------- */
 
 static void run_job(const struct validator *validator, struct job *job)
 {
@@ -425,7 +433,8 @@ void validator_try(struct validator *validator, const struct order *order, size_
     job->round = order->round;
     job->index = index;
     job->method = proof->method;
-    job->domain = arena_strdup(job->arena, text_has_prefix(proof->domain, "*.") ? proof->domain + 2 : proof->domain);
+    job->domain = arena_strdup(job->arena,
+                               text_has_prefix(proof->domain, "*.") ? proof->domain + 2 : proof->domain);
     job->file_name = arena_strdup(job->arena, proof->file_name);
     job->file_content = arena_strdup(job->arena, proof->file_content);
     job->record_name = arena_strdup(job->arena, proof->record_name);
@@ -446,7 +455,8 @@ struct validator *validator_start(struct sandbox *sandbox, struct error *err)
     struct validator *validator = calloc(1, sizeof *validator);
     if (validator == NULL)
         abort();
-    *validator = (struct validator){.sandbox = sandbox, .arena = arena_create(), .smtp = sandbox->options.smtp};
+    *validator = (struct validator){
+        .sandbox = sandbox, .arena = arena_create(), .smtp = sandbox->options.smtp};
     validator->waiting_end = &validator->waiting;
     validator->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&validator->mutex, NULL);
@@ -459,10 +469,12 @@ struct validator *validator_start(struct sandbox *sandbox, struct error *err)
                 good = add_resolve(validator, sandbox->options.resolve.items[i], err);
     for (size_t i = 0; good && i < sandbox->options.nameservers.count; i++)
         good = add_server(validator, sandbox->options.nameservers.items[i], err);
-    /* Whatever no override names goes to a port where nobody listens: no name is looked up, nothing leaves the host. */
+    /* Whatever no override names goes to a port where nobody listens: no name is looked up, nothing leaves
+     * the host. */
     struct curl_slist *closed = good ? curl_slist_append(validator->connect_to, "::127.0.0.1:9") : NULL;
     validator->connect_to = closed != NULL ? closed : validator->connect_to;
-    validator->notified = event_new(sandbox->base, validator->notify_fd, EV_READ | EV_PERSIST, on_finished, validator);
+    validator->notified = event_new(sandbox->base, validator->notify_fd, EV_READ | EV_PERSIST, on_finished,
+                                    validator);
     event_add(validator->notified, NULL);
     while (good && validator->thread_count < WORKERS)
         if (pthread_create(&validator->threads[validator->thread_count], NULL, work, validator) == 0)

@@ -1,5 +1,6 @@
-/* Validation done for real, on threads of its own: files are fetched over HTTP and HTTPS, DNS is asked, approval
- * mails go out over SMTP. Only addresses of this host or those the overrides name are ever contacted. */
+/* Validation done for real, on threads of its own: files are fetched over HTTP and HTTPS, DNS is asked,
+ * approval mails go out over SMTP. Only addresses of this host or those the overrides name are ever
+ * contacted. */
 #pragma once
 
 #include "sandbox/sandbox.h"

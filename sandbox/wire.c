@@ -60,7 +60,7 @@ struct string_list wire_strings(struct arena *arena, const cJSON *object, const 
 {
     struct string_list list = {0};
     const cJSON *item;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, name))
+    cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, name))
         if (cJSON_IsString(item) && item->valuestring[0] != '\0')
             string_list_push(arena, &list, text_lower(arena, item->valuestring));
     return list;
@@ -86,8 +86,10 @@ int64_t wire_vendor_local(int64_t utc)
     struct tm day;
     gmtime_r(&at, &day);
     int year = day.tm_year + 1900;
-    int64_t march = clock_from_civil(year, 3, 1, 2, 0, 0), november = clock_from_civil(year, 11, 1, 1, 0, 0);
-    int march_weekday = (int)((march / 86400 + 4) % 7), november_weekday = (int)((november / 86400 + 4) % 7);
+    int64_t march = clock_from_civil(year, 3, 1, 2, 0, 0),
+            november = clock_from_civil(year, 11, 1, 1, 0, 0);
+    int march_weekday = (int)((march / 86400 + 4) % 7),
+        november_weekday = (int)((november / 86400 + 4) % 7);
     march += (int64_t)((7 - march_weekday) % 7 + 7) * 86400;
     november += (int64_t)((7 - november_weekday) % 7) * 86400;
     return standard >= march && standard < november ? standard + 3600 : standard;
@@ -99,9 +101,9 @@ const char *wire_date_text(struct arena *arena, int64_t at, const char *culture)
     time_t when = (time_t)(at != 0 ? at : clock_from_civil(1900, 1, 1, 0, 0, 0));
     gmtime_r(&when, &day);
     if (text_equal(culture, "en-UK") || text_equal(culture, "en-GB"))
-        return arena_printf(arena, "%02d/%02d/%04d %02d:%02d:%02d", day.tm_mday, day.tm_mon + 1, day.tm_year + 1900,
-                            day.tm_hour, day.tm_min, day.tm_sec);
-    return arena_printf(arena, "%d/%d/%04d %d:%02d:%02d %s", day.tm_mon + 1, day.tm_mday, day.tm_year + 1900,
-                        day.tm_hour % 12 == 0 ? 12 : day.tm_hour % 12, day.tm_min, day.tm_sec,
-                        day.tm_hour < 12 ? "AM" : "PM");
+        return arena_printf(arena, "%02d/%02d/%04d %02d:%02d:%02d", day.tm_mday, day.tm_mon + 1,
+                            day.tm_year + 1900, day.tm_hour, day.tm_min, day.tm_sec);
+    return arena_printf(arena, "%d/%d/%04d %d:%02d:%02d %s", day.tm_mon + 1, day.tm_mday,
+                        day.tm_year + 1900, day.tm_hour % 12 == 0 ? 12 : day.tm_hour % 12, day.tm_min,
+                        day.tm_sec, day.tm_hour < 12 ? "AM" : "PM");
 }

@@ -10,23 +10,29 @@ enum shape { SHAPE_NESTED, SHAPE_FLAT, SHAPE_ARRAY };
 /* One request on its way through an endpoint. */
 struct call {
     struct sandbox *sandbox;
-    struct arena *arena;      /* goes after the answer */
-    const char *path;         /* "order/status" */
+    struct arena *arena; /* goes after the answer */
+    const char *path;    /* "order/status" */
     const cJSON *body;
-    const cJSON *auth;        /* AuthRequest, or the body itself where the members stand flat */
-    const char *replay_token; /* echoed */
-    bool signed_in;           /* partner's code and token are right */
+    const cJSON *auth;         /* AuthRequest, or the body itself where the members stand flat */
+    const char *replay_token;  /* echoed */
+    bool signed_in;            /* partner's code and token are right */
     struct order *token_order; /* reached by an order token (modes B and C) */
-    cJSON *answer;            /* object or array, made before the endpoint runs */
-    int code;                 /* of a refusal; 0: the message alone */
+    cJSON *answer;             /* object or array, made before the endpoint runs */
+    int code;                  /* of a refusal; 0: the message alone */
     const char *message;
-    struct fault *fault;      /* that applies to this call; NULL: none */
-    struct order *order;      /* the one it was about, for the request log */
-    bool lies;                /* isError though it worked (section 3.3) */
+    struct fault *fault; /* that applies to this call; NULL: none */
+    struct order *order; /* the one it was about, for the request log */
+    bool lies;           /* isError though it worked (section 3.3) */
 };
 /* "ErrorCode:-9009|Message:…" (section 3.1). Always false. */
 bool refuse(struct call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-enum { CODE_AUTH = -9008, CODE_VENDOR = -9009, CODE_INPUT = -9003, CODE_NOT_FOUND = -9005, CODE_STATE = -9011 };
+enum {
+    CODE_AUTH = -9008,
+    CODE_VENDOR = -9009,
+    CODE_INPUT = -9003,
+    CODE_NOT_FOUND = -9005,
+    CODE_STATE = -9011
+};
 
 /* Members of requests: numbers and booleans may be text, and null, "" and absence are one (section 4). */
 const char *wire_text(struct arena *arena, const cJSON *object, const char *name); /* "" if none */
@@ -63,11 +69,12 @@ typedef bool endpoint_function(struct call *call);
 endpoint_function api_status, api_query, api_summary, api_download, api_refund_status;
 endpoint_function api_new_order, api_invite, api_validate, api_validate_parameters, api_reissue, api_resend,
     api_change_approver, api_refund, api_revoke;
-endpoint_function api_health_status, api_health_validate, api_validate_token, api_products, api_csr, api_approvers,
-    api_agreement, api_account;
+endpoint_function api_health_status, api_health_validate, api_validate_token, api_products, api_csr,
+    api_approvers, api_agreement, api_account;
 
 /* The order that the request names, within the reach of who asks. NULL after a refusal. */
 struct order *find_order(struct call *call);
 
+void api_forget_late(struct sandbox *sandbox); /* at the end: what would still have come does not */
 void api_handle(struct http_exchange *exchange, void *arg);     /* the vendor's port */
 void control_handle(struct http_exchange *exchange, void *arg); /* the second port */

@@ -1,13 +1,9 @@
 #!/usr/bin/env python3
 """The sandbox against the description of the vendor's API. Every request is written here by hand from that page
 (section numbers in names and comments are its own); nothing of our client is used."""
-import base64, glob, hashlib, http.client, http.server, json, os, re, shutil, signal, socket, socketserver, ssl
-import struct, subprocess, sys, tempfile, threading, time, unittest, urllib.parse, urllib.request
+import glob, json, os, re, time, urllib.error, urllib.parse, urllib.request
 
-BIN = os.environ.get("CERTWRIGHT_BIN", ".")
-PROGRAM = os.path.join(BIN, "certwright-sandbox")
-PARTNER = "10012345"
-DAY = 86400
+from sandbox_peer import *
 
 # The members of section 9, 9.1 and 9.2.
 ORDER_MEMBERS = """AuthResponse TheSSLStoreOrderID PartnerOrderID CustomOrderID VendorOrderID RefundRequestID
@@ -28,287 +24,11 @@ CanbeReissued ReissueDays isWlidcard IsSanEnable MinSan MaxSan isFlexProduct isD
 isGreenBar isScanProduct isCodeSigning isMobileFriendly isMalwareScan isSealInSearch isVulnerabilityAssessment
 IsCompetitiveUpgradeSupported IsSupportAutoInstall isNoOfServerFree IssuanceTime SiteSeal CurrencyCode Warranty
 PricingInfo""".split()
-AUTH_MEMBERS = "isError Message Timestamp ReplayToken InvokingPartnerCode".split()
 DATE = re.compile(r"^\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d:\d\d (AM|PM)$")
 NO_DATE = "1/1/1900 12:00:00 AM"
 
-CONTACT = {"FirstName": "Ada", "LastName": "Meyer", "Phone": "+41440000000", "Fax": "", "Email": "pki@example.test",
-           "Title": "Operations", "OrganizationName": "Example Org", "AddressLine1": "Bahnhofstrasse 1",
-           "AddressLine2": "", "City": "Zurich", "Region": "ZH", "PostalCode": "8001", "Country": "CH"}
-ORGANIZATION = {"OrganizationName": "Example Org", "DUNS": "", "Division": "", "IncorporatingAgency": "",
-                "RegistrationNumber": "CH-1", "JurisdictionCity": "Zurich", "JurisdictionRegion": "ZH",
-                "JurisdictionCountry": "CH", "OrganizationAddress": {
-                    "AddressLine1": "Bahnhofstrasse 1", "AddressLine2": "", "AddressLine3": "", "City": "Zurich",
-                    "Region": "ZH", "PostalCode": "8001", "Country": "CH", "Phone": "+41440000000", "Fax": "",
-                    "LocalityName": "Zurich"}}
 
-
-def content_of(path, mode="r"):
-    with open(path, mode) as source:
-        return source.read()
-
-
-def write_file(path, text):
-    with open(path, "w") as out:
-        out.write(text)
-
-
-class FileServer(http.server.ThreadingHTTPServer):
-    """What the web servers of the names would serve: {(host, path): body, or (status, location)}."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            found = self.server.files.get((self.headers["Host"].split(":")[0], self.path))
-            if isinstance(found, tuple):
-                self.send_response(found[0])
-                self.send_header("Location", found[1])
-                self.end_headers()
-                return
-            self.send_response(200 if found is not None else 404)
-            self.end_headers()
-            self.wfile.write((found or "not here").encode())
-
-        def log_message(self, *args):
-            pass
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Handler)
-        self.files, self.port = {}, self.server_address[1]
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class NameServer(socketserver.ThreadingUDPServer):
-    """{(name, type): value} with CNAME (5) and TXT (16)."""
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self):
-            data, sock = self.request
-            at, labels = 12, []
-            while data[at]:
-                labels.append(data[at + 1:at + 1 + data[at]].decode().lower())
-                at += 1 + data[at]
-            kind = struct.unpack("!H", data[at + 1:at + 3])[0]
-            value = self.server.records.get((".".join(labels), kind))
-            rdata = None
-            if value is not None and kind == 16:
-                rdata = bytes([len(value)]) + value.encode()
-            elif value is not None:
-                rdata = b"".join(bytes([len(x)]) + x.encode() for x in value.split(".")) + b"\0"
-            flags = 0x8400 if rdata else 0x8403
-            answer = data[:2] + struct.pack("!HHHHH", flags, 1, 1 if rdata else 0, 0, 0) + data[12:at + 5]
-            if rdata:
-                answer += b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(rdata)) + rdata
-            sock.sendto(answer, self.client_address)
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), self.Handler)
-        self.records, self.port = {}, self.server_address[1]
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Sandbox:
-    def __init__(self, folder, *arguments):
-        self.folder, self.arguments = folder, arguments
-        self.start()
-
-    def start(self):
-        ports = os.path.join(self.folder, "ports.json")
-        if os.path.exists(ports):
-            os.unlink(ports)
-        self.log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen([PROGRAM, "--dir", os.path.join(self.folder, "dir"), "--ports-file", ports,
-                                         *self.arguments], stdout=subprocess.DEVNULL, stderr=self.log)
-        for _ in range(300):
-            if os.path.exists(ports):
-                break
-            if self.process.poll() is not None:
-                raise AssertionError("the sandbox ended: " + content_of(os.path.join(self.folder, "log")))
-            time.sleep(0.05)
-        told = json.loads(content_of(ports))
-        self.url, self.control, self.dir = told["url"], told["control"], told["dir"]
-        assert told["pid"] == self.process.pid
-        self.token = content_of(os.path.join(self.dir, "auth-token"))
-        self.context = ssl.create_default_context(cafile=os.path.join(self.dir, "api-ca.pem"))
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
-        self.log.close()
-        return code
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.log.close()
-
-    @property
-    def auth(self):
-        return {"PartnerCode": PARTNER, "AuthToken": self.token, "ReplayToken": "corr-0001", "UserAgent": "wire/1"}
-
-    def raw(self, path, data, method="POST"):
-        """Status, headers, body."""
-        at = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPSConnection(at.hostname, at.port, timeout=30, context=self.context)
-        connection.request(method, at.path + path, data, {"Content-Type": "application/json; charset=utf-8"})
-        response = connection.getresponse()
-        body = response.read()
-        connection.close()
-        return response.status, response.headers, body
-
-    def call(self, path, body=None, auth=True):
-        body = dict(body or {})
-        if auth is True:
-            body = {"AuthRequest": self.auth, **body}
-        elif auth:
-            body = {"AuthRequest": auth, **body}
-        status, headers, answer = self.raw(path, json.dumps(body))
-        assert status == 200, (path, status, answer)
-        assert headers["Content-Type"] == "application/json; charset=utf-8", headers["Content-Type"]
-        return json.loads(answer)
-
-    def ask(self, method, path, body=None):
-        request = urllib.request.Request(self.control + path, method=method,
-                                         data=json.dumps(body).encode() if body is not None else None)
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
-
-    def ledger(self):
-        return self.ask("GET", "ledger")["count"]
-
-
-def openssl(*arguments, text=None):
-    done = subprocess.run(["openssl", *arguments], input=text, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-class Request:
-    """A key and a CSR made by the openssl command."""
-
-    def __init__(self, folder, name, *more, kind=("EC", "-pkeyopt", "ec_paramgen_curve:P-256")):
-        self.key = tempfile.mkstemp(dir=folder, suffix=".key")[1]
-        openssl("genpkey", "-algorithm", kind[0], *kind[1:], "-out", self.key)
-        self.pem = openssl("req", "-new", "-key", self.key, "-subj", "/CN=" + name, *more)
-        self.public = openssl("pkey", "-in", self.key, "-pubout")
-        der = base64.b64decode("".join(self.pem.split("-----")[2].split()))
-        self.md5, self.sha256 = hashlib.md5(der).hexdigest(), hashlib.sha256(der).hexdigest()
-
-
-def code_of(answer):
-    auth = answer.get("AuthResponse", answer) if isinstance(answer, dict) else answer[0]["AuthResponse"]
-    if not auth["isError"]:
-        return None
-    assert isinstance(auth["Message"], list) and auth["Message"], auth
-    match = re.match(r"^ErrorCode:(-\d+)\|Message:(.+)$", auth["Message"][0])
-    assert match, auth["Message"]
-    return int(match[1]), match[2]
-
-
-class WireTest(unittest.TestCase):
-    counter = 0
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="certwright-wire-")
-        cls.files, cls.names = FileServer(), NameServer()
-        overrides = os.path.join(cls.folder, "certwright.yaml")
-        with open(overrides, "w") as out:  # the operator's file: two of its keys are read
-            out.write("apiVersion: certwright/v1alpha1\nkind: ControllerConfig\nmanifests: {directory: /nowhere}\n"
-                      "nameservers:\n  dns.example.test: 127.0.0.1:%d\nresolve:\n  \"*:80\": 127.0.0.1:%d # all\n"
-                      % (cls.names.port, cls.files.port))
-        cls.sandbox = Sandbox(cls.folder, "--overrides", overrides, "--nameserver",
-                              "txt.example.test=127.0.0.1:%d" % cls.names.port)
-
-    @classmethod
-    def tearDownClass(cls):
-        code = cls.sandbox.stop()
-        for server in (cls.files, cls.names):
-            server.shutdown()
-            server.server_close()
-        log = content_of(os.path.join(cls.folder, "log"))
-        shutil.rmtree(cls.folder)
-        assert code == 0, log
-        assert "Sanitizer" not in log and "runtime error" not in log, log
-
-    def setUp(self):
-        self.sandbox.ask("DELETE", "faults")
-        self.sandbox.ask("POST", "clock", {"offset": 0})
-
-    # -- helpers
-
-    def request(self, name, *more, **options):
-        return Request(self.folder, name, *more, **options)
-
-    def body(self, product, request, **more):
-        """neworder as section 8 shows it, with every member."""
-        WireTest.counter += 1
-        body = {"CustomOrderID": "cw1-%08d" % WireTest.counter, "ProductCode": product, "ValidityPeriod": 12,
-                "ServerCount": 1, "CSR": request.pem, "DomainName": None, "WebServerType": "Other", "DNSNames": [],
-                "ReserveSANCount": 0, "isCUOrder": False, "isRenewalOrder": False, "isTrialOrder": False,
-                "RelatedTheSSLStoreOrderID": "", "AdminContact": CONTACT, "TechnicalContact": CONTACT,
-                "OrganizationInfo": ORGANIZATION, "ApproverEmail": "", "FileAuthDVIndicator": False,
-                "HTTPSFileAuthDVIndicator": False, "CNAMEAuthDVIndicator": False,
-                "SignatureHashAlgorithm": "PREFER_SHA2", "CertTransparencyIndicator": True, "RenewalDays": 0,
-                "AddInstallationSupport": False, "EmailLanguageCode": "EN", "DateTimeCulture": "en-US",
-                "CSRUniqueValue": "k7Qm2Zt9Xb4Rw1Ls%04d" % WireTest.counter}
-        body.update(more)
-        return body
-
-    def order(self, product, request, **more):
-        answer = self.sandbox.call("order/neworder", self.body(product, request, **more))
-        self.assertIsNone(code_of(answer), answer["AuthResponse"])
-        return answer
-
-    def refused(self, body, pattern, path="order/neworder", code=None):
-        before = self.sandbox.ledger()
-        answer = self.sandbox.call(path, body)
-        got = code_of(answer)
-        self.assertIsNotNone(got, "not refused: " + pattern)
-        self.assertRegex(got[1], pattern)
-        if code is not None:
-            self.assertEqual(got[0], code)
-        self.assertEqual(self.sandbox.ledger(), before)
-
-    def status(self, order, **more):
-        return self.sandbox.call("order/status", {"TheSSLStoreOrderID": order["TheSSLStoreOrderID"], **more})
-
-    def until(self, order, wanted="Active"):
-        for _ in range(200):
-            answer = self.status(order)
-            status = answer["OrderStatus"]
-            if status["MajorStatus"] == wanted and status["MinorStatus"] != "PENDING_REISSUE":
-                return answer
-            time.sleep(0.05)
-        self.fail("still %s: %s" % (status["MajorStatus"], json.dumps(status["DomainAuthVettingStatus"])))
-
-    def serve_file(self, name, answer):
-        self.files.files[(name, "/.well-known/pki-validation/" + answer["AuthFileName"])] = answer["AuthFileContent"]
-
-    def issued(self, name="site.example.test", product="sectigossl", request=None, **more):
-        request = request or self.request(name)
-        order = self.order(product, request, FileAuthDVIndicator=True, **more)
-        self.serve_file(name, order)
-        return request, self.until(order)
-
-    def verify(self, order, request, at=None):
-        """Download, check against the sandbox's root with the openssl command; gives openssl's text of the leaf."""
-        answer = self.sandbox.call("order/download", {"TheSSLStoreOrderID": order["TheSSLStoreOrderID"],
-                                                      "ReturnPKCS7Cert": False})
-        self.assertIsNone(code_of(answer))
-        files = {f["FileName"]: f["FileContent"] for f in answer["Certificates"]}
-        paths = []
-        for index, content in enumerate(files.values()):
-            paths.append(os.path.join(self.folder, "file%d.pem" % index))
-            write_file(paths[-1], content)
-        arguments = ["-attime", str(int(at))] if at else []
-        openssl("verify", "-purpose", "sslserver", "-x509_strict", *arguments, "-CAfile",
-                os.path.join(self.sandbox.dir, "root.pem"), "-untrusted", paths[1], paths[0])
-        self.assertEqual(openssl("x509", "-in", paths[0], "-noout", "-pubkey"), request.public)
-        return openssl("x509", "-in", paths[0], "-noout", "-text", "-certopt", "no_pubkey,no_sigdump"), answer
-
-    def names_in(self, text):
-        return sorted(re.findall(r"DNS:([^,\s]+)", text))
-
+class WireTest(WireCase):
     # -- transport and envelope (1, 3)
 
     def test_health_status_is_a_get_with_a_flat_answer(self):
@@ -612,6 +332,26 @@ class WireTest(unittest.TestCase):
         self.files.files[(name, path)] = (302, "http://target.example.test/f")
         self.until(order)
 
+    def test_a_file_may_be_asked_for_over_https(self):
+        request = self.request("tls.example.test")
+        order = self.order("sectigossl", request, HTTPSFileAuthDVIndicator=True)
+        self.serve_file("tls.example.test", order)  # over HTTP: means nothing here
+        time.sleep(0.4)
+        self.assertEqual(self.status(order)["OrderStatus"]["MajorStatus"], "Pending")
+        self.secure_files.files.update(self.files.files)
+        self.until(order)
+        self.verify(order, request)
+
+    def test_what_failed_is_told(self):
+        order = self.order("sectigossl", self.request("absent.example.test"), FileAuthDVIndicator=True)
+        told = ""
+        for _ in range(100):
+            told = self.status(order)["OrderStatus"]["DomainAuthVettingStatus"][0]["PollStatus"]
+            if told:
+                break
+            time.sleep(0.05)
+        self.assertIn("answers 404", told)
+
     def test_sectigo_wants_a_cname_and_digicert_a_txt(self):
         name = "a.dns.example.test"
         request = self.request(name)
@@ -662,6 +402,10 @@ class WireTest(unittest.TestCase):
         self.until(order)
         self.assertEqual(self.names_in(self.verify(order, request)[0]),
                          ["twin.dns.example.test", "www.twin.dns.example.test"])
+        order = self.order("positivessl", self.request("twin3.dns.example.test"), CNAMEAuthDVIndicator=True,
+                           DNSNames=["www.twin3.dns.example.test"])
+        self.names.records[(order["CNAMEAuthName"], 5)] = order["CNAMEAuthValue"]
+        self.until(order)  # named or not, the base name stands for it
         request, order = self.issued("twin2.example.test", "positivessl")
         self.assertEqual(self.names_in(self.verify(order, request)[0]), ["twin2.example.test"])  # a file proves one name
 
@@ -673,6 +417,12 @@ class WireTest(unittest.TestCase):
         mail = [m for m in mails if "order %s" % order["TheSSLStoreOrderID"] in m]
         self.assertEqual(len(mail), 1)
         self.assertIn("To: admin@example.test", mail[0])
+        for _ in range(100):
+            sent = [m for m in self.mail.mails if "order %s" % order["TheSSLStoreOrderID"] in m[1]]
+            if sent:
+                break
+            time.sleep(0.05)
+        self.assertEqual((len(sent), sent[0][0]), (1, "admin@example.test"))
         link = re.search(r"http\S+approve\?token=\S+", mail[0])[0]
         self.assertEqual(self.status(order)["OrderStatus"]["MajorStatus"], "Pending")
         with self.assertRaises(urllib.error.HTTPError):
@@ -862,17 +612,6 @@ class WireTest(unittest.TestCase):
 
     # -- reissue, refund, revocation (13)
 
-    def reissue(self, order, request, **more):
-        WireTest.counter += 1
-        body = {"TheSSLStoreOrderID": order["TheSSLStoreOrderID"], "CSR": request.pem, "WebServerType": "Other",
-                "DNSNames": None, "EditSAN": [{"OldValue": "", "NewValue": ""}], "DeleteSAN": [], "AddSAN": None,
-                "isWildCard": False, "ReissueEmail": "pki@example.test", "PreferEnrollmentLink": False,
-                "SignatureHashAlgorithm": "PREFER_SHA2", "ApproverEmails": "", "CSRUniqueValue": "r%d" % WireTest.counter}
-        body.update(more)
-        answer = self.sandbox.call("order/reissue", body)
-        self.assertIsNone(code_of(answer), answer["AuthResponse"])
-        return answer
-
     def test_a_reissue_is_free_and_delivers_the_old_until_the_new_is_there(self):
         name = "re.example.test"
         request, order = self.issued(name)
@@ -942,187 +681,6 @@ class WireTest(unittest.TestCase):
         self.assertIs(answer["isError"], False)
         self.assertEqual(self.status(order)["OrderStatus"]["MajorStatus"], "Cancelled")
 
-    # -- the second port
-
-    def new(self, name):
-        return self.body("sectigossl", self.request(name), FileAuthDVIndicator=True)
-
-    def test_faults_before_and_after_the_order(self):
-        for fault, bought in (({"do": "drop"}, 0), ({"do": "drop-after-accept"}, 1), ({"do": "cut", "bytes": 30}, 1)):
-            self.sandbox.ask("POST", "faults", {"path": "order/neworder", **fault})
-            body, before = self.new("fault.example.test"), self.sandbox.ledger()
-            with self.assertRaises((http.client.HTTPException, OSError)):
-                self.sandbox.call("order/neworder", body)
-            self.assertEqual(self.sandbox.ledger(), before + bought, fault)
-            found = code_of(self.sandbox.call("order/status", {"CustomOrderID": body["CustomOrderID"]}))
-            self.assertEqual(found is None, bool(bought))
-        for fault, wanted, bought in (({"do": "status", "code": 503, "retryAfter": 7}, 503, 0),
-                                      ({"do": "status-after-accept", "code": 502}, 502, 1),
-                                      ({"do": "html"}, 200, 1), ({"do": "garbage"}, 200, 1), ({"do": "empty"}, 200, 1)):
-            self.sandbox.ask("POST", "faults", {"path": "order/neworder", **fault})
-            before = self.sandbox.ledger()
-            status, headers, body = self.sandbox.raw("order/neworder", json.dumps(
-                {"AuthRequest": self.sandbox.auth, **self.new("fault.example.test")}))
-            self.assertEqual((status, self.sandbox.ledger() - before), (wanted, bought), fault)
-            self.assertEqual(headers["Retry-After"], "7" if "retryAfter" in fault else None)
-            with self.assertRaises(ValueError):
-                json.loads(body)
-        self.sandbox.ask("POST", "faults", [{"path": "order/neworder", "do": "refuse", "message": "No balance", "skip": 1}])
-        self.assertIsNone(code_of(self.sandbox.call("order/neworder", self.new("fault.example.test"))))
-        self.refused(self.new("fault.example.test"), "No balance")
-        self.assertIsNone(code_of(self.sandbox.call("order/neworder", self.new("fault.example.test"))))
-        listed = self.sandbox.ask("GET", "faults")["faults"]
-        self.assertTrue(all(f["spent"] and f["hits"] == 1 for f in listed))
-
-    def test_answers_are_late_slow_or_edited(self):
-        start = time.time()
-        self.sandbox.ask("POST", "faults", {"path": "health/validate", "do": "delay", "ms": 300})
-        self.sandbox.call("health/validate", self.sandbox.auth, auth=False)
-        self.assertGreater(time.time() - start, 0.3)
-        self.sandbox.ask("POST", "faults", {"path": "health/validate", "do": "trickle", "bytes": 20, "ms": 5})
-        self.assertIs(self.sandbox.call("health/validate", self.sandbox.auth, auth=False)["isError"], False)
-        self.sandbox.ask("POST", "faults", {"path": "order/neworder", "do": "edit", "set": {"CustomOrderID": "other"},
-                                            "remove": ["TheSSLStoreOrderID"]})
-        answer = self.sandbox.call("order/neworder", self.new("edit.example.test"))
-        self.assertEqual(answer["CustomOrderID"], "other")
-        self.assertNotIn("TheSSLStoreOrderID", answer)
-        self.sandbox.ask("POST", "faults", {"path": "order/neworder", "do": "late", "ms": 300})
-        body, before = self.new("late.example.test"), self.sandbox.ledger()
-        with self.assertRaises((http.client.HTTPException, OSError)):
-            self.sandbox.call("order/neworder", body)
-        self.assertEqual(self.sandbox.ledger(), before)
-        time.sleep(0.5)
-        self.assertEqual(self.sandbox.ledger(), before + 1)
-
-    def test_lookups_may_hide_an_order(self):
-        body = self.new("hide.example.test")
-        order = self.sandbox.call("order/neworder", body)
-        self.sandbox.ask("POST", "faults", {"path": "*", "do": "hide", "times": 0, "order": int(order["TheSSLStoreOrderID"])})
-        self.assertIn("not found", code_of(self.sandbox.call("order/status", {"CustomOrderID": body["CustomOrderID"]}))[1])
-        self.assertEqual(self.sandbox.call("order/query", {"DomainName": "hide.example.test"}), [])
-        self.sandbox.ask("DELETE", "faults")
-        self.assertEqual(len(self.sandbox.call("order/query", {"DomainName": "hide.example.test"})), 1)
-
-    def test_downloads_may_be_wrong(self):
-        request, order = self.issued("wrong.example.test")
-        key = {"TheSSLStoreOrderID": order["TheSSLStoreOrderID"]}
-        for fault in ("wrong-certificate", "wrong-names", "expired", "self-signed", "client-only"):
-            self.sandbox.ask("POST", "faults", {"path": "order/download", "do": fault})
-            leaf = self.sandbox.call("order/download", key)["Certificates"][0]["FileContent"]
-            public, names = openssl("x509", "-noout", "-pubkey", text=leaf), openssl("x509", "-noout", "-text", text=leaf)
-            self.assertEqual(public != request.public, fault in ("wrong-certificate", "self-signed"))
-            self.assertEqual(self.names_in(names) != ["wrong.example.test"], fault == "wrong-names")
-            self.assertEqual("TLS Web Server" in names, fault != "client-only")
-        self.sandbox.ask("POST", "faults", {"path": "order/download", "do": "no-certificate"})
-        self.assertEqual(self.sandbox.call("order/download", key)["Certificates"], [])
-        self.sandbox.ask("POST", "faults", {"path": "order/download", "do": "no-chain"})
-        self.assertEqual(len(self.sandbox.call("order/download", key)["Certificates"]), 1)
-        self.verify(order, request)
-
-    def test_a_share_of_calls_fails_by_chance(self):
-        self.sandbox.ask("POST", "settings", {"failRate": 0.5})
-        good = 0
-        for _ in range(40):
-            try:
-                good += self.sandbox.call("health/validate", self.sandbox.auth, auth=False)["isError"] is False
-            except (AssertionError, ValueError, http.client.HTTPException, OSError):
-                pass
-        self.sandbox.ask("POST", "settings", {"failRate": 0})
-        self.assertTrue(5 < good < 38, good)
-
-    def test_the_request_log_keeps_no_secret(self):
-        self.sandbox.call("order/status", {"CustomOrderID": "log-1"})
-        log = self.sandbox.ask("GET", "requests")
-        self.assertGreater(log["paths"]["order/status"], 0)
-        last = log["requests"][-1]
-        self.assertEqual((last["path"], last["customOrderId"], last["isError"]), ("order/status", "log-1", True))
-        self.assertEqual(last["body"]["AuthRequest"]["AuthToken"], "*")
-        self.assertNotIn(self.sandbox.token, json.dumps(log))
-
-    def test_validations_are_reused_when_told(self):
-        self.sandbox.ask("POST", "settings", {"reuseValidations": True})
-        self.issued("reuse.example.test", "digi_rapidssl")
-        order = self.order("digi_rapidssl", self.request("reuse.example.test"), FileAuthDVIndicator=True)
-        self.sandbox.ask("POST", "settings", {"reuseValidations": False})
-        self.assertEqual(order["OrderStatus"]["MajorStatus"], "Active")
-
-    def test_an_order_can_be_set(self):
-        order = self.order("sectigossl", self.request("set.example.test"), FileAuthDVIndicator=True)
-        self.sandbox.ask("POST", "orders/" + order["TheSSLStoreOrderID"], {"majorStatus": "Cancelled", "minorStatus": "Rejected"})
-        self.assertEqual(self.status(order)["OrderStatus"]["MajorStatus"], "Cancelled")
-
-    def test_the_clock_turns_for_others_too(self):
-        self.sandbox.ask("POST", "clock", {"offset": 5 * DAY})
-        content = content_of(os.path.join(self.sandbox.dir, "clock"), "rb")
-        self.assertEqual(content[:8], b"CWCLOCK1")
-        self.assertEqual(struct.unpack("=q", content[8:])[0], 5 * DAY)
-        self.assertLess(abs(self.sandbox.ask("GET", "clock")["now"] - time.time() - 5 * DAY), 5)
-
-
-class RestartTest(WireTest):
-    """Everything is kept over an end and over a kill."""
-
-    def test_a_restart_keeps_all(self):
-        name = "kept.example.test"
-        request, order = self.issued(name)
-        open_order = self.order("sectigossl", self.request("open.example.test"), FileAuthDVIndicator=True)
-        used = self.sandbox.ask("GET", "orders/" + order["TheSSLStoreOrderID"])
-        self.sandbox.ask("POST", "clock", {"offset": 3 * DAY})
-        before = (self.sandbox.ledger(), self.sandbox.token, content_of(os.path.join(self.sandbox.dir, "root.pem")))
-        with open(os.path.join(self.sandbox.dir, "orders.jsonl"), "a") as journal:
-            journal.write('{"half')  # a line cut by a crash, after which nothing was answered
-        self.sandbox.kill()
-        self.sandbox.start()
-        self.assertEqual(before, (self.sandbox.ledger(), self.sandbox.token,
-                                  content_of(os.path.join(self.sandbox.dir, "root.pem"))))
-        self.assertEqual(used, self.sandbox.ask("GET", "orders/" + order["TheSSLStoreOrderID"]))
-        self.assertEqual(self.sandbox.ask("GET", "clock")["offset"], 3 * DAY)
-        self.verify(order, request)
-        self.serve_file("open.example.test", open_order)
-        self.until(open_order)
-        again = self.order("sectigossl", self.request("after.example.test"), FileAuthDVIndicator=True)
-        self.assertGreater(int(again["TheSSLStoreOrderID"]), int(open_order["TheSSLStoreOrderID"]))
-        second = subprocess.run([PROGRAM, "--dir", self.sandbox.dir], capture_output=True, text=True)
-        self.assertNotEqual(second.returncode, 0)
-        self.assertIn("another sandbox", second.stderr)
-        self.assertEqual(self.sandbox.stop(), 0)
-        self.sandbox.start()
-        self.status(again)
-
-
-class ProgramTest(unittest.TestCase):
-    def test_only_loopback_is_listened_on(self):
-        for address in ("0.0.0.0:0", "192.0.2.1:0", "127.0.0.1:x", "[::]:0"):
-            done = subprocess.run([PROGRAM, "--listen", address], capture_output=True, text=True, timeout=20)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn("loopback", done.stderr)
-
-    def test_help_names_every_option(self):
-        text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=20).stdout
-        for option in ("listen control dir resolve nameserver overrides partner-code auth-token-file maildir smtp clock "
-                       "ports-file issue-delay vetting-delay delay fail-rate seed").split():
-            self.assertIn("--" + option + " ", text)
-
-    def test_without_a_folder_nothing_is_left(self):
-        process = subprocess.Popen([PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        told = json.loads(process.stdout.readline())
-        self.assertTrue(os.path.isdir(told["dir"]))
-        process.terminate()
-        self.assertEqual(process.wait(20), 0)
-        process.stdout.close()
-        self.assertFalse(os.path.exists(told["dir"]))
-
-
-def load_tests(loader, tests, pattern):
-    suite = unittest.TestSuite()
-    for case in (WireTest, ProgramTest):
-        suite.addTests(loader.loadTestsFromTestCase(case))
-    suite.addTest(RestartTest("test_a_restart_keeps_all"))
-    return suite
-
 
 if __name__ == "__main__":
-    if shutil.which("openssl") is None:
-        print("missing: the Debian package openssl")
-        sys.exit(1 if os.environ.get("CI") == "true" else 77)
-    unittest.main(verbosity=1)
+    main()

@@ -34,7 +34,8 @@ static void *talk_thread(void *arg)
     struct talk *talk = arg;
     int64_t start = clock_boot_ms();
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)talk->port),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)talk->port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
         SSL_CTX *context = talk->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
@@ -203,7 +204,8 @@ static void refuses_what_is_malformed(void)
     converse(&(struct http_server_options){0}, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
     CHECK(text_has_prefix(talk.heard, "HTTP/1.1 400 "));
     converse(&(struct http_server_options){0},
-             "POST / HTTP/1.1\r\n" CLOSING "Transfer-Encoding: gzip, chunked\r\nContent-Length: 3\r\n\r\nabc");
+             "POST / HTTP/1.1\r\n" CLOSING
+             "Transfer-Encoding: gzip, chunked\r\nContent-Length: 3\r\n\r\nabc");
     CHECK(text_has_prefix(talk.heard, "HTTP/1.1 400 "));
     converse(&(struct http_server_options){.max_body = 4},
              "POST / HTTP/1.1\r\n" CLOSING "Content-Length: 5\r\n\r\nhello");
