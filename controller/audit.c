@@ -2,12 +2,14 @@
  *
  *   {"seq":8,"time":"…","actor":"…","subject":"…","action":"…","detail":"…","prev":"<SHA-256 of line 7>"}
  *
- * `prev` is over the bytes of the line before, whatever they are, without its newline; the first line of a file carries
- * zeros, or, when the file was rotated away beneath a running controller, goes on with the hash of the old file's end.
+ * `prev` is over the bytes of the line before, whatever they are, without its newline; the first line of a
+ * file carries zeros, or, when the file was rotated away beneath a running controller, goes on with the
+ * hash of the old file's end.
  *
- * A torn last line (a crash or a full disk in the middle of a write) was never synced with a commit, so nothing was done
- * on its word. It is not cut off, because then the file would not be append-only: a newline closes it, it stays as
- * evidence, the next line carries its hash, and the sequence goes on from the last line that can be read. */
+ * A torn last line (a crash or a full disk in the middle of a write) was never synced with a commit, so
+ * nothing was done on its word. It is not cut off, because then the file would not be append-only: a
+ * newline closes it, it stays as evidence, the next line carries its hash, and the sequence goes on from
+ * the last line that can be read. */
 #include "controller/audit.h"
 
 #include <errno.h>
@@ -28,7 +30,7 @@
 #include "controller/state.h"
 
 #define AUDIT_NAME "audit.log"
-#define WORD_MAX 300     /* actor, subject, action */
+#define WORD_MAX 300 /* actor, subject, action */
 #define DETAIL_MAX 2000
 #define LINE_MAX_BYTES 16384 /* more than the above can become when escaped */
 
@@ -43,7 +45,8 @@ struct audit {
 
 static bool fail(const struct audit *audit, struct error *err, const char *what)
 {
-    return error_raise(err, ERROR_STATE, "%s %s/" AUDIT_NAME ": %s; nothing is changed while it cannot be written", what,
+    return error_raise(err, ERROR_STATE,
+                       "%s %s/" AUDIT_NAME ": %s; nothing is changed while it cannot be written", what,
                        audit->directory, strerror(errno));
 }
 
@@ -85,7 +88,8 @@ static bool open_file(struct audit *audit, struct error *err)
     AUTO(fd) int directory = file_open_directory(audit->directory, err);
     if (directory < 0)
         return error_raise(err, ERROR_STATE, "audit directory %s cannot be opened", audit->directory);
-    audit->fd = openat(directory, AUDIT_NAME, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    audit->fd = openat(directory, AUDIT_NAME,
+                       O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (audit->fd < 0)
         return fail(audit, err, "opening");
     struct stat st;
@@ -93,7 +97,8 @@ static bool open_file(struct audit *audit, struct error *err)
         return fail(audit, err, "opening");
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
         return error_raise(err, ERROR_CONFIG,
-                           "%s/" AUDIT_NAME " must be a plain file of the user who runs this, closed to others (chmod 0600)",
+                           "%s/" AUDIT_NAME
+                           " must be a plain file of the user who runs this, closed to others (chmod 0600)",
                            audit->directory);
     if (st.st_size == 0 && fsync(directory) != 0) /* a new file's name must survive too */
         return fail(audit, err, "syncing");
@@ -131,14 +136,14 @@ void audit_close(struct audit *audit)
 
 int64_t audit_sequence(const struct audit *audit) { return audit->sequence; }
 
-/* Rotation renames the file: then a new one is begun. The chain goes on, since hash and sequence are kept. */
+/* Rotation renames the file: then a new one is begun. Hash and sequence go on. */
 static bool follow_rotation(struct audit *audit, struct error *err)
 {
     struct stat ours, named;
     AUTO(arena) struct arena *arena = arena_create();
     if (audit->fd >= 0 && fstat(audit->fd, &ours) == 0 &&
-        stat(arena_printf(arena, "%s/" AUDIT_NAME, audit->directory), &named) == 0 && ours.st_ino == named.st_ino &&
-        ours.st_dev == named.st_dev)
+        stat(arena_printf(arena, "%s/" AUDIT_NAME, audit->directory), &named) == 0 &&
+        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
         return true;
     if (audit->fd >= 0) {
         if (!audit_sync(audit, err))
@@ -157,8 +162,8 @@ static void give_up(struct audit *audit)
     audit->behind = false;
 }
 
-bool audit_append(struct audit *audit, const char *actor, const char *subject, const char *action, const char *detail,
-                  struct error *err)
+bool audit_append(struct audit *audit, const char *actor, const char *subject, const char *action,
+                  const char *detail, struct error *err)
 {
     if (!follow_rotation(audit, err)) {
         give_up(audit);
@@ -177,7 +182,8 @@ bool audit_append(struct audit *audit, const char *actor, const char *subject, c
     const char *texts[] = {actor, subject, action, detail};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         const char *text = texts[i] == NULL ? "" : texts[i];
-        json_string_member(&w, names[i], text_clean(arena, text, strlen(text), i == 3 ? DETAIL_MAX : WORD_MAX));
+        json_string_member(&w, names[i],
+                           text_clean(arena, text, strlen(text), i == 3 ? DETAIL_MAX : WORD_MAX));
     }
     json_string_member(&w, "prev", text_hex(arena, audit->last, sizeof audit->last));
     json_end_object(&w);
@@ -225,7 +231,8 @@ static FILE *open_reader(const char *directory, struct error *err)
     return file;
 }
 
-bool audit_read(const char *audit_directory, bool (*visit)(const char *line, void *arg), void *arg, struct error *err)
+bool audit_read(const char *audit_directory, bool (*visit)(const char *line, void *arg), void *arg,
+                struct error *err)
 {
     FILE *file = open_reader(audit_directory, err);
     if (file == NULL)
@@ -271,7 +278,8 @@ bool audit_verify(const char *directory, int64_t *out_lines, struct error *err)
     free(line);
     fclose(file);
     if (bad != 0)
-        return error_raise(err, ERROR_STATE, "%s/" AUDIT_NAME ": line %lld does not follow from the line before it",
+        return error_raise(err, ERROR_STATE,
+                           "%s/" AUDIT_NAME ": line %lld does not follow from the line before it",
                            directory, (long long)bad);
     if (out_lines != NULL)
         *out_lines = count;

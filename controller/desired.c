@@ -1,7 +1,8 @@
 /* The desired set: what the files hold, one entry for each resource, in order.
  *
- * Entries are small and point into the rows and paths read; a resource is decoded when somebody asks for it. What cannot
- * be read now, or is said twice, is represented by its last good form from TABLE_RESOURCE, marked stale. */
+ * Entries are small and point into the rows and paths read; a resource is decoded when somebody asks for
+ * it. What cannot be read now, or is said twice, is represented by its last good form from TABLE_RESOURCE,
+ * marked stale. */
 #include "controller/desired.h"
 
 #include <stdlib.h>
@@ -19,19 +20,20 @@
 struct desired {
     struct arena *arena;
     struct reading reading;
-    bool given;                     /* by -f: nothing is remembered of files */
-    struct manifest_file **files;   /* that exist */
+    bool given;                   /* by -f: nothing is remembered of files */
+    struct manifest_file **files; /* that exist */
     size_t file_count;
-    struct desired_entry *entries;  /* sorted */
+    struct desired_entry *entries;     /* sorted */
     const struct resource **resources; /* beside the entries */
     size_t entry_count;
-    struct string_list contested;   /* keys of TABLE_RESOURCE said more than once */
+    struct string_list contested; /* keys of TABLE_RESOURCE said more than once */
     struct problem_list problems;
     unsigned char shared[32];
     const char *commit;
 };
 
-static const char *resource_key(struct arena *arena, enum resource_kind kind, const char *namespace_, const char *name)
+static const char *resource_key(struct arena *arena, enum resource_kind kind, const char *namespace_,
+                                const char *name)
 {
     return arena_printf(arena, "%s/%s/%s", resource_kind_name(kind), namespace_, name);
 }
@@ -43,8 +45,8 @@ struct candidate {
     unsigned file;
 };
 
-static int compare_names(enum resource_kind kind_a, const char *namespace_a, const char *name_a, enum resource_kind kind_b,
-                         const char *namespace_b, const char *name_b)
+static int compare_names(enum resource_kind kind_a, const char *namespace_a, const char *name_a,
+                         enum resource_kind kind_b, const char *namespace_b, const char *name_b)
 {
     if (kind_a != kind_b)
         return kind_a < kind_b ? -1 : 1;
@@ -65,11 +67,12 @@ static int compare_candidates(const void *left, const void *right)
         order = (int)a->holding->stale - (int)b->holding->stale; /* who says it now stands first */
     if (order == 0)
         order = (a->file > b->file) - (a->file < b->file);
-    return order != 0 ? order : (a->holding->line > b->holding->line) - (a->holding->line < b->holding->line);
+    return order != 0 ? order
+                      : (a->holding->line > b->holding->line) - (a->holding->line < b->holding->line);
 }
 
-/* All holdings of all files, sorted. Files come in path order, in which they mostly are sorted already: then the look
- * at each pair is all it costs. */
+/* All holdings of all files, sorted. Files come in path order, in which they mostly are sorted already:
+ * then the look at each pair is all it costs. */
 static struct candidate *collect(const struct desired *set, size_t *out_count)
 {
     size_t count = 0;
@@ -98,17 +101,17 @@ static struct candidate *collect(const struct desired *set, size_t *out_count)
 }
 
 /* NULL: there is none, or it cannot be decoded any more. */
-static const struct resource *last_good_form(struct desired *set, enum resource_kind kind, const char *namespace_,
-                                             const char *name, const char *file)
+static const struct resource *last_good_form(struct desired *set, enum resource_kind kind,
+                                             const char *namespace_, const char *name, const char *file)
 {
     struct span json;
     struct resource_list good = {0}, broken = {0};
     struct problem_list problems = {.arena = set->arena};
     if (set->reading.state == NULL ||
-        !state_get(set->reading.state, TABLE_RESOURCE, resource_key(set->arena, kind, namespace_, name), set->arena, &json,
-                   NULL, NULL) ||
-        !manifest_decode(file, json.data, json.length, set->arena, &good, &broken, &problems) || good.count != 1 ||
-        good.items[0].kind != kind || strcmp(good.items[0].name, name) != 0 ||
+        !state_get(set->reading.state, TABLE_RESOURCE, resource_key(set->arena, kind, namespace_, name),
+                   set->arena, &json, NULL, NULL) ||
+        !manifest_decode(file, json.data, json.length, set->arena, &good, &broken, &problems) ||
+        good.count != 1 || good.items[0].kind != kind || strcmp(good.items[0].name, name) != 0 ||
         strcmp(good.items[0].namespace_, namespace_) != 0)
         return NULL;
     return &good.items[0];
@@ -117,8 +120,10 @@ static const struct resource *last_good_form(struct desired *set, enum resource_
 static void add_entry(struct desired *set, const struct candidate *it)
 {
     struct desired_entry *entry = &set->entries[set->entry_count];
-    *entry = (struct desired_entry){.kind = it->holding->kind, .namespace_ = it->holding->namespace_,
-                                    .name = it->holding->name, .file = (int)it->file,
+    *entry = (struct desired_entry){.kind = it->holding->kind,
+                                    .namespace_ = it->holding->namespace_,
+                                    .name = it->holding->name,
+                                    .file = (int)it->file,
                                     .position_file = set->files[it->file]->path};
     memcpy(entry->digest, it->holding->digest, sizeof entry->digest);
     set->resources[set->entry_count++] = it->holding->resource;
@@ -126,8 +131,8 @@ static void add_entry(struct desired *set, const struct candidate *it)
 
 static void add_stale_entry(struct desired *set, const struct candidate *it)
 {
-    const struct resource *resource = last_good_form(set, it->holding->kind, it->holding->namespace_, it->holding->name,
-                                                     set->files[it->file]->path);
+    const struct resource *resource = last_good_form(set, it->holding->kind, it->holding->namespace_,
+                                                     it->holding->name, set->files[it->file]->path);
     if (resource == NULL)
         return; /* it never was good: there is only the problem */
     add_entry(set, it);
@@ -137,20 +142,21 @@ static void add_stale_entry(struct desired *set, const struct candidate *it)
     set->resources[set->entry_count - 1] = resource;
 }
 
-/* Besides telling it, see to it that both files are decoded again next time and that what they say is then taken for
- * new: neither form is written down as a good one now. */
+/* Besides telling it, see to it that both files are decoded again next time and that what they say is then
+ * taken for new: neither form is written down as a good one now. */
 static void report_contested(struct desired *set, const struct candidate *all, size_t count)
 {
     static const unsigned char unknown[32];
     const struct holding *what = all->holding;
     const char *id = resource_id(set->arena, what->kind, what->namespace_, what->name);
-    string_list_push(set->arena, &set->contested, resource_key(set->arena, what->kind, what->namespace_, what->name));
+    string_list_push(set->arena, &set->contested,
+                     resource_key(set->arena, what->kind, what->namespace_, what->name));
     for (size_t i = 0; i < count; i++) {
         const struct candidate *other = &all[i == 0 ? 1 : 0];
         struct position position = {set->files[all[i].file]->path, (int)all[i].holding->line, 1};
-        struct problem *problem = problem_add(&set->problems, SEVERITY_ERROR, "duplicate-resource", position, NULL,
-                                              "%s is defined here and at %s:%u", id, set->files[other->file]->path,
-                                              other->holding->line);
+        struct problem *problem = problem_add(&set->problems, SEVERITY_ERROR, "duplicate-resource",
+                                              position, NULL, "%s is defined here and at %s:%u", id,
+                                              set->files[other->file]->path, other->holding->line);
         problem->resource = id;
         all[i].holding->digest = unknown;
         set->files[all[i].file]->flags |= FILE_PROBLEMS;
@@ -183,10 +189,13 @@ static void assemble(struct desired *set)
 static int compare_problems(const void *left, const void *right)
 {
     const struct problem *a = left, *b = right;
-    int order = strcmp(a->position.file == NULL ? "" : a->position.file, b->position.file == NULL ? "" : b->position.file);
+    int order = strcmp(a->position.file == NULL ? "" : a->position.file,
+                       b->position.file == NULL ? "" : b->position.file);
     if (order == 0)
         order = (a->position.line > b->position.line) - (a->position.line < b->position.line);
-    return order != 0 ? order : (a->position.column > b->position.column) - (a->position.column < b->position.column);
+    return order != 0
+               ? order
+               : (a->position.column > b->position.column) - (a->position.column < b->position.column);
 }
 
 static void gather_problems(struct desired *set)
@@ -246,8 +255,8 @@ static bool add_given(struct desired *set, const struct string_list *files, stru
     return true;
 }
 
-struct desired *desired_read(const struct operator_config *config, const struct string_list *files, struct state *state,
-                             struct error *err)
+struct desired *desired_read(const struct operator_config *config, const struct string_list *files,
+                             struct state *state, struct error *err)
 {
     struct desired *set = calloc(1, sizeof *set);
     if (set == NULL)
@@ -301,7 +310,8 @@ void desired_shared_digest(const struct desired *set, unsigned char out[32])
 /* ---- looking up ---- */
 
 /* The first entry that is not before (kind, namespace, name). */
-static size_t lower_bound(const struct desired *set, enum resource_kind kind, const char *namespace_, const char *name)
+static size_t lower_bound(const struct desired *set, enum resource_kind kind, const char *namespace_,
+                          const char *name)
 {
     size_t low = 0, high = set->entry_count;
     while (low < high) {
@@ -315,13 +325,15 @@ static size_t lower_bound(const struct desired *set, enum resource_kind kind, co
     return low;
 }
 
-const struct desired_entry *desired_find(const struct desired *set, enum resource_kind kind, const char *namespace_,
-                                         const char *name)
+const struct desired_entry *desired_find(const struct desired *set, enum resource_kind kind,
+                                         const char *namespace_, const char *name)
 {
     size_t at = lower_bound(set, kind, namespace_, name);
     const struct desired_entry *entry = desired_at(set, at);
-    return entry != NULL && compare_names(entry->kind, entry->namespace_, entry->name, kind, namespace_, name) == 0 ? entry
-                                                                                                                  : NULL;
+    return entry != NULL &&
+                   compare_names(entry->kind, entry->namespace_, entry->name, kind, namespace_, name) == 0
+               ? entry
+               : NULL;
 }
 
 /* Decode the file again, and keep everything in it that is as the entries say. */
@@ -349,20 +361,23 @@ const struct resource *desired_resource(struct desired *set, const struct desire
         return *kept;
     decode_file(set, set->files[entry->file]);
     if (*kept == NULL) { /* the file is another one by now; what it said then was written down */
-        const struct resource *last = last_good_form(set, entry->kind, entry->namespace_, entry->name, entry->position_file);
+        const struct resource *last = last_good_form(set, entry->kind, entry->namespace_, entry->name,
+                                                     entry->position_file);
         if (last != NULL && memcmp(last->digest, entry->digest, sizeof entry->digest) == 0)
             *kept = last;
     }
     return *kept;
 }
 
-static const struct resource *lookup_find(void *arg, enum resource_kind kind, const char *namespace_, const char *name)
+static const struct resource *lookup_find(void *arg, enum resource_kind kind, const char *namespace_,
+                                          const char *name)
 {
     const struct desired_entry *entry = desired_find(arg, kind, namespace_, name);
     return entry == NULL ? NULL : desired_resource(arg, entry);
 }
 
-static struct resource_list lookup_list(void *arg, enum resource_kind kind, const char *namespace_, struct arena *arena)
+static struct resource_list lookup_list(void *arg, enum resource_kind kind, const char *namespace_,
+                                        struct arena *arena)
 {
     struct desired *set = arg;
     struct resource_list list = {0};
@@ -426,7 +441,8 @@ static void drop_of(const struct desired *set, const struct manifest_file *was, 
 
 static int compare_paths(const void *left, const void *right)
 {
-    return strcmp((*(struct manifest_file *const *)left)->path, (*(struct manifest_file *const *)right)->path);
+    return strcmp((*(struct manifest_file *const *)left)->path,
+                  (*(struct manifest_file *const *)right)->path);
 }
 
 void desired_remember(const struct desired *set, struct state_batch *batch)

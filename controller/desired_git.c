@@ -1,6 +1,6 @@
-/* The commit of a work tree, read from .git without running git: HEAD is a commit, or names a branch that stands in a
- * file of its own or in packed-refs. A linked work tree has a .git file that names its folder. Only told, never decided
- * upon; so an odd repository simply has no commit to tell. */
+/* The commit of a work tree, read from .git without running git: HEAD is a commit, or names a branch that
+ * stands in a file of its own or in packed-refs. A linked work tree has a .git file that names its folder.
+ * Only told, never decided upon; so an odd repository simply has no commit to tell. */
 #include "controller/desired_internal.h"
 
 #include <limits.h>
@@ -40,7 +40,8 @@ static const char *packed(struct arena *arena, const char *common, const char *r
     if (file_read_path(arena_printf(arena, "%s/packed-refs", common), PACKED_MAX, &text, NULL))
         for (const char *line = buffer_text(&text); found == NULL && *line != '\0';) {
             size_t length = strcspn(line, "\n"), hex = strcspn(line, " \n");
-            if (*line != '#' && hex + 1 + ref_length == length && memcmp(line + hex + 1, ref, ref_length) == 0)
+            if (*line != '#' && hex + 1 + ref_length == length &&
+                memcmp(line + hex + 1, ref, ref_length) == 0)
                 found = arena_strndup(arena, line, hex);
             line += length + (line[length] == '\n');
         }
@@ -82,7 +83,8 @@ const char *git_commit(const char *directory, struct arena *arena)
             const char *line = S_ISREG(st.st_mode) ? first_line(arena, git) : NULL;
             if (line == NULL || !text_has_prefix(line, "gitdir: "))
                 return NULL;
-            return commit_of(arena, line[8] == '/' ? line + 8 : arena_printf(arena, "%s/%s", path, line + 8));
+            return commit_of(arena,
+                             line[8] == '/' ? line + 8 : arena_printf(arena, "%s/%s", path, line + 8));
         }
         char *slash = strrchr(path, '/');
         if (slash == NULL || slash == path)

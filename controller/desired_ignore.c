@@ -48,8 +48,9 @@ struct ignore *ignore_parse(const char *text, size_t length, struct arena *arena
     return ignore;
 }
 
-/* Where to go on when the rest does not match: one place for the last "*", one for the last "**". Going back to an
- * earlier star of the same sort can never help, so time is at most the product of the lengths for each. */
+/* Where to go on when the rest does not match: one place for the last "*", one for the last "**". Going
+ * back to an earlier star of the same sort can never help, so time is at most the product of the lengths
+ * for each. */
 struct retry {
     const char *pattern, *path;
 };

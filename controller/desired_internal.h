@@ -24,10 +24,10 @@ struct holding {
 };
 
 enum file_flag {
-    FILE_PROBLEMS = 1,  /* stored: errors or warnings; decoded each time, so that they are told each time */
-    FILE_RACY = 2,      /* stored: changed so shortly before it was read that a later change may not show in its times */
-    FILE_READ = 4,      /* read just now */
-    FILE_DOUBTFUL = 8,  /* remembered by another version of this program, which may decode otherwise */
+    FILE_PROBLEMS = 1, /* stored: errors or warnings; decoded each time, so that they are told each time */
+    FILE_RACY = 2,     /* stored: so young when it was read that a later change may not show in its times */
+    FILE_READ = 4,     /* read just now */
+    FILE_DOUBTFUL = 8, /* remembered by another version of this program, which may decode otherwise */
 };
 #define FILE_STORED (FILE_PROBLEMS | FILE_RACY)
 
@@ -62,14 +62,14 @@ struct file_rows {
     size_t count;
 };
 
-/* Read all rows into the arena and give each remembered file to `add`, its path beginning with `root`. Rows that cannot
- * be understood are left out. */
+/* Read all rows into the arena and give each remembered file to `add`, its path beginning with `root`. Rows
+ * that cannot be understood are left out. */
 void rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
                void (*add)(struct manifest_file *file, void *arg), void *arg);
 /* Put and delete what makes the stored rows say `files` (sorted by path). */
-void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count, size_t root_length,
-                struct state_batch *batch);
+void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count,
+                size_t root_length, struct state_batch *batch);
 
-uint64_t path_hash(const char *path, size_t length); /* of this machine's byte order; never leaves the host */
+uint64_t path_hash(const char *path, size_t length); /* in the host's byte order; never leaves it */
 /* The commit that a work tree is at, from .git alone; NULL: no work tree, or not to be told. */
 const char *git_commit(const char *directory, struct arena *arena);

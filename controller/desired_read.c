@@ -1,8 +1,8 @@
 /* One moment's picture of a tree (reliability.md 8.2).
  *
- * Files that are as they were remembered are not opened. If the first listing is exactly what was remembered, it is the
- * second look itself and all is done. Otherwise what is new is read and the tree is listed again, until a listing brings
- * nothing new. */
+ * Files that are as they were remembered are not opened. If the first listing is exactly what was
+ * remembered, it is the second look itself and all is done. Otherwise what is new is read and the tree is
+ * listed again, until a listing brings nothing new. */
 #include "controller/desired_read.h"
 
 #include <errno.h>
@@ -25,6 +25,7 @@
 #define ALL_BYTES_MAX ((uint64_t)512 << 20)
 #define FILES_MAX 100000
 #define RACY_NS 2000000000
+#define FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* nothing that is put there can make us wait */
 
 void reading_init(struct reading *reading, struct arena *arena, struct state *state)
 {
@@ -104,10 +105,7 @@ static void insert(struct reading *reading, struct manifest_file *file)
     slot->index = (unsigned)reading->file_count;
 }
 
-static void remember(struct manifest_file *file, void *arg)
-{
-    insert(arg, file);
-}
+static void remember(struct manifest_file *file, void *arg) { insert(arg, file); }
 
 void reading_add_directory(struct reading *reading, const char *path, bool remembered)
 {
@@ -119,7 +117,8 @@ void reading_add_directory(struct reading *reading, const char *path, bool remem
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         length--;
-    const char *root = arena_printf(reading->arena, "%.*s%s", (int)length, path, path[length - 1] == '/' ? "" : "/");
+    const char *root = arena_printf(reading->arena, "%.*s%s", (int)length, path,
+                                    path[length - 1] == '/' ? "" : "/");
     reading->root_length = strlen(root);
     rows_load(reading->state, root, reading->arena, &reading->rows, remember, reading);
     reading->seen = reading->file_count; /* as if listed in round 0 */
@@ -146,8 +145,8 @@ static bool same_identity(const struct manifest_file *file, const struct file_id
     return memcmp(&file->identity, identity, sizeof *identity) == 0;
 }
 
-static bool holds(const struct manifest_file *file, size_t count, enum resource_kind kind, const char *namespace_,
-                  const char *name)
+static bool holds(const struct manifest_file *file, size_t count, enum resource_kind kind,
+                  const char *namespace_, const char *name)
 {
     for (size_t i = 0; i < count; i++)
         if (file->holdings[i].kind == kind && strcmp(file->holdings[i].name, name) == 0 &&
@@ -157,11 +156,13 @@ static bool holds(const struct manifest_file *file, size_t count, enum resource_
 }
 
 /* What the file held before, or what can only be read in part now: a broken file is never an absence. */
-static void keep_stale(struct reading *reading, struct manifest_file *file, const struct resource_list *broken)
+static void keep_stale(struct reading *reading, struct manifest_file *file,
+                       const struct resource_list *broken)
 {
     static const unsigned char unknown[32];
     size_t former = file->news->former == NULL ? 0 : file->news->former->holding_count;
-    struct holding *all = arena_array(reading->arena, file->holding_count + former + broken->count, sizeof *all);
+    struct holding *all = arena_array(reading->arena, file->holding_count + former + broken->count,
+                                      sizeof *all);
     if (file->holding_count > 0)
         memcpy(all, file->holdings, file->holding_count * sizeof *all);
     file->holdings = all;
@@ -177,9 +178,11 @@ static void keep_stale(struct reading *reading, struct manifest_file *file, cons
         const struct resource *it = &broken->items[i];
         if (it->kind < KIND_COUNT && it->name != NULL && it->namespace_ != NULL &&
             !holds(file, file->holding_count, it->kind, it->namespace_, it->name))
-            all[file->holding_count++] = (struct holding){.kind = (unsigned char)it->kind, .stale = true,
+            all[file->holding_count++] = (struct holding){.kind = (unsigned char)it->kind,
+                                                          .stale = true,
                                                           .line = (unsigned)it->position.line,
-                                                          .namespace_ = it->namespace_, .name = it->name,
+                                                          .namespace_ = it->namespace_,
+                                                          .name = it->name,
                                                           .digest = unknown};
     }
 }
@@ -187,12 +190,16 @@ static void keep_stale(struct reading *reading, struct manifest_file *file, cons
 static void decode(struct reading *reading, struct manifest_file *file, const struct buffer *text)
 {
     struct resource_list good = {0}, broken = {0};
-    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken, &file->news->problems);
+    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken,
+                    &file->news->problems);
     file->holdings = arena_array(reading->arena, good.count, sizeof *file->holdings);
     for (size_t i = 0; i < good.count; i++) {
         const struct resource *it = &good.items[i];
-        file->holdings[i] = (struct holding){.kind = (unsigned char)it->kind, .line = (unsigned)it->position.line,
-                                             .namespace_ = it->namespace_, .name = it->name, .digest = it->digest,
+        file->holdings[i] = (struct holding){.kind = (unsigned char)it->kind,
+                                             .line = (unsigned)it->position.line,
+                                             .namespace_ = it->namespace_,
+                                             .name = it->name,
+                                             .digest = it->digest,
                                              .resource = it};
     }
     file->holding_count = (unsigned)good.count;
@@ -231,7 +238,8 @@ static bool read_bytes(struct reading *reading, struct manifest_file *file, int 
         return false;
     }
     file->identity = file_identity_of(&st);
-    /* As in git's index: a change within the same tick of the file system's clock would leave the times as they are. */
+    /* As in git's index: a change within the same tick of the file system's clock would leave the times as
+     * they are. */
     if (file->identity.mtime_ns > now - RACY_NS || file->identity.ctime_ns > now - RACY_NS)
         file->flags |= FILE_RACY;
     if (st.st_size > FILE_BYTES_MAX) {
@@ -243,7 +251,9 @@ static bool read_bytes(struct reading *reading, struct manifest_file *file, int 
         return false;
     }
     struct file_identity after = fstat(fd, &st) == 0 ? file_identity_of(&st) : (struct file_identity){0};
-    if (!same_identity(file, &after)) /* written to meanwhile: no listing will show this identity, so it is read again */
+    if (!same_identity(
+            file,
+            &after)) /* written to meanwhile: no listing will show this identity, so it is read again */
         file->identity = (struct file_identity){0};
     return true;
 }
@@ -254,7 +264,8 @@ static void take_bytes(struct reading *reading, struct manifest_file *file, cons
     const struct manifest_file *former = file->news->former;
     hash_sha256(span_of(buffer_text(text), text->length), content);
     file->content = arena_memdup(reading->arena, content, sizeof content);
-    if (former != NULL && !(former->flags & (FILE_PROBLEMS | FILE_DOUBTFUL)) && memcmp(former->content, content, 32) == 0) {
+    if (former != NULL && !(former->flags & (FILE_PROBLEMS | FILE_DOUBTFUL)) &&
+        memcmp(former->content, content, 32) == 0) {
         file->holdings = former->holdings; /* touched, not changed */
         file->holding_count = former->holding_count;
         return;
@@ -270,10 +281,11 @@ static bool read_file(struct reading *reading, struct manifest_file *file, struc
     const char *relative = file->path + strlen(source->path);
     while (*relative == '/')
         relative++;
-    AUTO(fd) int fd = file_open_beneath(source->fd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, true, &why);
+    AUTO(fd) int fd = file_open_beneath(source->fd, relative, FILE_FLAGS, 0, true, &why);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) /* our trouble, not the file's */
         return error_raise(err, ERROR_SYSTEM, "%s: %s", file->path, why.message);
-    if (fd < 0 && why.kind == ERROR_NOT_FOUND) { /* gone since it was listed: no listing will show this identity */
+    if (fd < 0 &&
+        why.kind == ERROR_NOT_FOUND) { /* gone since it was listed: no listing will show this identity */
         reading->torn = true;
         file->identity = (struct file_identity){0};
     }
@@ -325,7 +337,8 @@ struct visit {
 static void put_off(struct reading *reading, struct manifest_file *file)
 {
     if ((reading->pending_count & (reading->pending_count + 1)) == 0) /* 0, 1, 3, 7, …: full */
-        reading->pending = must_have(reallocarray(reading->pending, reading->pending_count * 2 + 1, sizeof(void *)));
+        reading->pending = must_have(
+            reallocarray(reading->pending, reading->pending_count * 2 + 1, sizeof(void *)));
     reading->pending[reading->pending_count++] = file;
 }
 
@@ -333,7 +346,8 @@ static bool known(const struct manifest_file *file, const struct tree_entry *ent
 {
     const char *refused = file->news == NULL ? NULL : file->news->refused;
     if (entry->refused != NULL || refused != NULL)
-        return text_equal(entry->refused, refused) || (file->flags & FILE_READ && same_identity(file, &entry->identity));
+        return text_equal(entry->refused, refused) ||
+               (file->flags & FILE_READ && same_identity(file, &entry->identity));
     return same_identity(file, &entry->identity) &&
            (file->flags & FILE_READ || !(file->flags & (FILE_STORED | FILE_DOUBTFUL)));
 }
@@ -404,7 +418,8 @@ bool reading_run(struct reading *reading, struct error *err)
                 return false;
         before = reading->seen;
     }
-    return error_raise(err, ERROR_SYSTEM, "%s keeps changing while it is read; it is read again when it is quiet",
+    return error_raise(err, ERROR_SYSTEM,
+                       "%s keeps changing while it is read; it is read again when it is quiet",
                        reading->sources[0].path);
 }
 
@@ -417,7 +432,7 @@ bool reading_content(const struct reading *reading, const struct manifest_file *
     const char *relative = file->path + strlen(source->path);
     while (*relative == '/')
         relative++;
-    AUTO(fd) int fd = file_open_beneath(source->fd, relative, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, true, NULL);
+    AUTO(fd) int fd = file_open_beneath(source->fd, relative, FILE_FLAGS, 0, true, NULL);
     if (fd < 0 || !file_read(fd, FILE_BYTES_MAX, out, NULL))
         return false;
     hash_sha256(span_of(buffer_text(out), out->length), content);

@@ -1,4 +1,5 @@
-/* Reading the files of one desired set: rounds of listing and reading until two listings agree. For desired.c. */
+/* Reading the files of one desired set: rounds of listing and reading until two listings agree. For
+ * desired.c. */
 #pragma once
 
 #include "controller/desired_internal.h"
@@ -7,7 +8,7 @@ struct error;
 
 struct source { /* a directory that is walked */
     const char *path;
-    int fd; /* of the last walk: what is read later is read from the same directory, whatever its name leads to then */
+    int fd; /* of the last walk; what is read later is read beneath it, wherever the name leads by then */
 };
 
 struct reading {
@@ -15,7 +16,7 @@ struct reading {
     struct state *state; /* NULL: nothing is remembered */
     struct source *sources;
     size_t source_count;
-    struct manifest_file **files; /* remembered ones in path order, then new ones; `seen` of the last round: they exist */
+    struct manifest_file **files; /* remembered ones in path order, then new ones */
     size_t file_count, file_capacity;
     struct slot {
         unsigned hash, index; /* index + 1 into files; 0: empty */
@@ -24,7 +25,8 @@ struct reading {
     struct file_rows rows;
     size_t root_length; /* of the paths that rows_load gave */
     int round;
-    size_t seen, fresh; /* files listed in this round; those of them that were not listed in the one before */
+    size_t seen;  /* files listed in this round */
+    size_t fresh; /* of them, those that were not listed in the one before */
     uint64_t bytes;
     struct manifest_file **pending;
     size_t pending_count;
@@ -33,7 +35,8 @@ struct reading {
 
 void reading_init(struct reading *reading, struct arena *arena, struct state *state);
 void reading_finish(struct reading *reading);
-/* Walk a directory. `remembered`: the rows of TABLE_FILE are about it. Fails: NOT_FOUND, SYSTEM, MANIFEST (limits). */
+/* Walk a directory. `remembered`: the rows of TABLE_FILE are about it. Fails: NOT_FOUND, SYSTEM, MANIFEST
+ * (limits). */
 void reading_add_directory(struct reading *reading, const char *path, bool remembered);
 /* A file named by itself; "-" is standard input. What is wrong with it is a problem, not a failure. */
 void reading_add_file(struct reading *reading, const char *path);

@@ -1,14 +1,15 @@
 /* TABLE_FILE: what the manifest files were like and held when they were last read.
  *
- * A row holds a run of files in path order, about 32 of them: each row carries a keyed tag, and one tag for each of
- * 10,000 files would cost more than the whole walk (performance.md G1). A run begins at a file whose path's hash says
- * so, thus a new file changes one row and moves no other border. The key is the path of the run's first file.
+ * A row holds a run of files in path order, about 32 of them: each row carries a keyed tag, and one tag for
+ * each of 10,000 files would cost more than the whole walk (performance.md G1). A run begins at a file
+ * whose path's hash says so, thus a new file changes one row and moves no other border. The key is the path
+ * of the run's first file.
  *
  *   row:      format (4) | program (8) | files
  *   file:     flags (1) | holdings (2) | identity (40) | SHA-256 (32) | path, 0 | holdings
  *   holding:  kind (1) | stale (1) | line (4) | digest (32) | namespace, 0 | name, 0
  *
- * Numbers are in the host's order, as all of LMDB's file is; strings and digests are used where they lie. */
+ * Numbers are in the host's order, as all of LMDB's file is; strings and digests are used in place. */
 #include "controller/desired_internal.h"
 
 #include <assert.h>
@@ -43,7 +44,8 @@ uint64_t path_hash(const char *path, size_t length)
     return hash ^ hash >> 32;
 }
 
-/* What a file means depends on the program that reads it: after an upgrade every file is decoded again, once. */
+/* What a file means depends on the program that reads it: after an upgrade every file is decoded again,
+ * once. */
 static uint64_t program(void) { return path_hash(CERTWRIGHT_VERSION, strlen(CERTWRIGHT_VERSION)); }
 
 /* ---- reading ---- */
@@ -188,10 +190,12 @@ static int compare_keys(const void *key, const void *row)
 static void put_row(const struct file_rows *rows, bool *used, const char *key, const struct buffer *row,
                     struct state_batch *batch)
 {
-    const struct file_row *old = rows->count == 0 ? NULL : bsearch(key, rows->items, rows->count, sizeof *rows->items, compare_keys);
+    const struct file_row *old =
+        rows->count == 0 ? NULL : bsearch(key, rows->items, rows->count, sizeof *rows->items, compare_keys);
     if (old != NULL)
         used[old - rows->items] = true;
-    if (old == NULL || old->value.length != row->length || memcmp(old->value.data, row->data, row->length) != 0)
+    if (old == NULL || old->value.length != row->length ||
+        memcmp(old->value.data, row->data, row->length) != 0)
         state_put(batch, TABLE_FILE, key, span_of(row->data, row->length), STATE_ANY);
 }
 
@@ -206,8 +210,8 @@ static const char *row_key(const struct manifest_file *first, size_t root_length
     return arena_printf(arena, "#%s", text_hex(arena, hash, sizeof hash));
 }
 
-void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count, size_t root_length,
-                struct state_batch *batch)
+void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count,
+                size_t root_length, struct state_batch *batch)
 {
     AUTO(arena) struct arena *arena = arena_create();
     bool *used = arena_array(arena, rows->count + 1, sizeof *used);

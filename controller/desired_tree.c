@@ -1,5 +1,5 @@
-/* The walk costs one fstatat a file and one openat2 a folder; names come from getdents64 into one buffer, and a path is
- * built in place: for files that did not change nothing else happens (performance.md G1). */
+/* The walk costs one fstatat a file and one openat2 a folder; names come from getdents64 into one buffer,
+ * and a path is built in place: for files that did not change nothing else happens (performance.md G1). */
 #include "controller/desired_tree.h"
 
 #include <dirent.h>
@@ -32,11 +32,11 @@ struct walk {
     struct arena *arena;
     int root_fd;
     struct ignore *ignore;
-    struct folder *folders, *linked; /* the queue (and what was seen); links to folders wait until all folders are read,
-                                        so that a folder is known by its own name before its links */
+    struct folder *folders; /* the queue, and what was seen */
+    struct folder *linked;  /* wait until the queue is empty: a folder is known by its own name first */
     size_t folder_count, linked_count;
-    char path[PATH_MAX];             /* root, slash, relative path */
-    size_t root_length;              /* with the slash */
+    char path[PATH_MAX]; /* root, slash, relative path */
+    size_t root_length;  /* with the slash */
     char *names;
     tree_visitor *visit;
     void *arg;
@@ -81,7 +81,8 @@ static bool queue_folder(struct walk *walk, bool link, struct error *err)
     return true;
 }
 
-/* A link may lead to a file or a folder, or nowhere we go. What it leads to is asked of a descriptor that openat2 gave. */
+/* A link may lead to a file or a folder, or nowhere we go. What it leads to is asked of a descriptor that
+ * openat2 gave. */
 static bool visit_link(struct walk *walk, const char *name, size_t length, struct error *err)
 {
     const char *relative = walk->path + walk->root_length;
@@ -103,7 +104,8 @@ static bool visit_link(struct walk *walk, const char *name, size_t length, struc
     return give(walk, length, &st, S_ISREG(st.st_mode) ? NULL : "this is no regular file");
 }
 
-static bool visit_name(struct walk *walk, int fd, const char *name, unsigned char type, size_t length, struct error *err)
+static bool visit_name(struct walk *walk, int fd, const char *name, unsigned char type, size_t length,
+                       struct error *err)
 {
     struct stat st;
     bool manifest = tree_is_manifest(name);
@@ -116,7 +118,7 @@ static bool visit_name(struct walk *walk, int fd, const char *name, unsigned cha
             walk->torn = true;
             return true;
         }
-        type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : type == DT_UNKNOWN ? DT_REG : type;
+        type = IFTODT(st.st_mode);
     }
     if (type == DT_LNK)
         return visit_link(walk, name, length, err);
@@ -165,7 +167,8 @@ static bool read_folder(struct walk *walk, size_t index, bool link, struct error
     struct stat st;
     size_t length = strlen(relative);
     memcpy(walk->path + walk->root_length, relative, length + 1);
-    AUTO(fd) int fd = file_open_beneath(walk->root_fd, length == 0 ? "." : relative, O_RDONLY | O_DIRECTORY, 0, true, &why);
+    const char *name = length == 0 ? "." : relative;
+    AUTO(fd) int fd = file_open_beneath(walk->root_fd, name, O_RDONLY | O_DIRECTORY, 0, true, &why);
     if (fd < 0 && why.kind == ERROR_NOT_FOUND) {
         walk->torn = true;
         return true;
@@ -210,7 +213,8 @@ static bool walk_all(struct walk *walk, struct error *err)
     }
 }
 
-bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bool *out_torn, struct error *err)
+bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bool *out_torn,
+               struct error *err)
 {
     size_t length = strlen(root);
     while (length > 1 && root[length - 1] == '/')

@@ -1,6 +1,6 @@
-/* Walking a manifest directory: every manifest file with its identity, opening none. Links are followed only beneath the
- * root; names that begin with a dot are not walked, so a ConfigMap mount is seen once, through its links
- * (decisions 14). */
+/* Walking a manifest directory: every manifest file with its identity, opening none. Links are followed
+ * only beneath the root; names that begin with a dot are not walked, so a ConfigMap mount is seen once,
+ * through its links (decisions 14). */
 #pragma once
 
 #include <stdbool.h>
@@ -27,6 +27,8 @@ typedef bool tree_visitor(const struct tree_entry *entry, void *arg);
 
 /* Whether a file of this name is a manifest: *.yaml, *.yml, *.json, no leading dot. */
 bool tree_is_manifest(const char *name);
-/* `root_fd` is the open directory, `root` how paths begin. Not in any order. `out_torn`: something vanished during the
- * walk, so it is not one moment's picture. Fails: SYSTEM (unreadable folder, too many), whatever the visitor raises. */
-bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bool *out_torn, struct error *err);
+/* `root_fd` is the open directory, `root` how paths begin. Not in any order. `out_torn`: something vanished
+ * during the walk, so it is not one moment's picture. Fails: SYSTEM (unreadable folder, too many), whatever
+ * the visitor raises. */
+bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bool *out_torn,
+               struct error *err);

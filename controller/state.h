@@ -1,6 +1,7 @@
-/* The door to what is remembered: records with compare-and-set revisions, ordered scans, one writer. LMDB stands behind
- * it (state_lmdb.c); an etcd can. Values are sealed with table, key and revision as associated data; two index tables are
- * plain with a keyed tag, and never authorise spending. The door is synchronous and caches nothing. */
+/* The door to what is remembered: records with compare-and-set revisions, ordered scans, one writer. LMDB
+ * stands behind it (state_lmdb.c); an etcd can. Values are sealed with table, key and revision as
+ * associated data; two index tables are plain with a keyed tag, and never authorise spending. The door is
+ * synchronous and caches nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,8 +36,10 @@ const char *state_table_name(enum state_table table);
 bool state_table_parse(const char *name, enum state_table *out);
 
 enum state_mode {
-    STATE_READ,  /* beside a writer; nothing is changed. No store there: opens as an empty one, no folder is made */
-    STATE_WRITE, /* takes the lock; makes directory, sealing key and store when neither store nor copy exists */
+    STATE_READ,  /* beside a writer; nothing is changed. No store there: opens as an empty one, no folder is
+                    made */
+    STATE_WRITE, /* takes the lock; makes directory, sealing key and store when neither store nor copy
+                    exists */
 };
 struct state_options {
     const char *directory, *sealing_key_file, *audit_directory;
@@ -44,23 +47,23 @@ struct state_options {
     const char *holder; /* "run", "apply": shown to whoever finds the lock taken */
     size_t map_size;    /* 0: 1 GiB ceiling (sparse) */
 };
-/* Fails: STATE (locked: the message names the holder's pid, command and since when; damaged; key missing or another
- * one; written by a newer program), SYSTEM, CONFIG (rights). */
+/* Fails: STATE (locked: the message names the holder's pid, command and since when; damaged; key missing or
+ * another one; written by a newer program), SYSTEM, CONFIG (rights). */
 struct state *state_open(const struct state_options *options, struct error *err);
-void state_close(struct state *state); /* NULL is fine; releases the lock */
+void state_close(struct state *state);                     /* NULL is fine; releases the lock */
 const char *state_installation(const struct state *state); /* 32 hex digits; "" when empty and read-only */
-bool state_is_fresh(const struct state *state); /* made by this very open */
+bool state_is_fresh(const struct state *state);            /* made by this very open */
 int state_lock_holder(const char *directory, char *out, size_t size); /* pid, and a sentence; 0: nobody */
 
 /* One record. `out_value` is in the arena; `out_revision` (may be NULL) for compare-and-set.
  * Fails: NOT_FOUND, STATE (tag wrong, read error). */
-bool state_get(struct state *state, enum state_table table, const char *key, struct arena *arena, struct span *out_value,
-               int64_t *out_revision, struct error *err);
-/* Every record whose key begins with `prefix`, in byte order, from one snapshot. The visitor returns false to stop; what
- * it is given lives during the call only. Fails: STATE. */
+bool state_get(struct state *state, enum state_table table, const char *key, struct arena *arena,
+               struct span *out_value, int64_t *out_revision, struct error *err);
+/* Every record whose key begins with `prefix`, in byte order, from one snapshot. The visitor returns false
+ * to stop; what it is given lives during the call only. Fails: STATE. */
 typedef bool state_visitor(const char *key, struct span value, int64_t revision, void *arg);
-bool state_scan(struct state *state, enum state_table table, const char *prefix, state_visitor *visit, void *arg,
-                struct error *err);
+bool state_scan(struct state *state, enum state_table table, const char *prefix, state_visitor *visit,
+                void *arg, struct error *err);
 
 /* A batch: all of it or none, in one synced commit. Values are copied. */
 struct state_batch;
@@ -69,22 +72,26 @@ void state_batch_destroy(struct state_batch *batch);
 bool state_batch_empty(const struct state_batch *batch);
 #define STATE_ANY ((int64_t)-1) /* no condition */
 /* `must`: the revision the record must have now; 0: must not exist; STATE_ANY. */
-void state_put(struct state_batch *batch, enum state_table table, const char *key, struct span value, int64_t must);
+void state_put(struct state_batch *batch, enum state_table table, const char *key, struct span value,
+               int64_t must);
 void state_delete(struct state_batch *batch, enum state_table table, const char *key, int64_t must);
 /* Move everything of `from` behind `batch`; `from` is empty afterwards. */
 void state_batch_join(struct state_batch *batch, struct state_batch *from);
-/* Commit. `paid` counts the paid transaction (reliability.md 4.7). After any other failure than CONFLICT the environment
- * was closed and opened again (R6): nothing may be assumed. Fails: CONFLICT (nothing was written), STATE (disk full, I/O). */
+/* Commit. `paid` counts the paid transaction (reliability.md 4.7). After any other failure than CONFLICT
+ * the environment was closed and opened again (R6): nothing may be assumed. Fails: CONFLICT (nothing was
+ * written), STATE (disk full, I/O). */
 bool state_commit(struct state *state, struct state_batch *batch, bool paid, struct error *err);
 
-/* The revision that every record written by the last commit got; it only grows. 0: nothing was ever written. */
+/* The revision that every record written by the last commit got; it only grows. 0: nothing was ever
+ * written. */
 int64_t state_revision(const struct state *state);
 /* How many paid transactions were committed (reliability.md 4.7). */
 int64_t state_paid_count(const struct state *state);
 
-/* Audit: append-only lines with sequence and the hash of the line before, synced with the commit they belong to. Written
- * before a mutation; if it cannot be written the mutation is not made. Fails: STATE. */
-bool state_audit(struct state *state, const char *actor, const char *subject, const char *action, const char *detail,
-                 struct error *err);
+/* Audit: append-only lines with sequence and the hash of the line before, synced with the commit they
+ * belong to. Written before a mutation; if it cannot be written the mutation is not made. Fails: STATE. */
+bool state_audit(struct state *state, const char *actor, const char *subject, const char *action,
+                 const char *detail, struct error *err);
 /* Read the audit file from the start; the visitor gets each line (JSON). */
-bool audit_read(const char *audit_directory, bool (*visit)(const char *line, void *arg), void *arg, struct error *err);
+bool audit_read(const char *audit_directory, bool (*visit)(const char *line, void *arg), void *arg,
+                struct error *err);

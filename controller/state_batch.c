@@ -42,7 +42,8 @@ static struct state_op *next(struct state_batch *batch, size_t more)
     return &batch->ops[batch->count];
 }
 
-void state_put(struct state_batch *batch, enum state_table table, const char *key, struct span value, int64_t must)
+void state_put(struct state_batch *batch, enum state_table table, const char *key, struct span value,
+               int64_t must)
 {
     struct state_op *op = next(batch, 1);
     *op = (struct state_op){.put = true, .table = table, .length = value.length, .must = must};

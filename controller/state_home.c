@@ -1,8 +1,8 @@
 /* The state directory, its lock and the sealed copy.
  *
- * The lock is an open-file-description lock: the kernel frees it with the last descriptor, so it cannot be stale, and
- * closing another descriptor of the same file does not drop it (a POSIX record lock would). What the file says is only
- * for people. */
+ * The lock is an open-file-description lock: the kernel frees it with the last descriptor, so it cannot be
+ * stale, and closing another descriptor of the same file does not drop it (a POSIX record lock would). What
+ * the file says is only for people. */
 #include "controller/state_home.h"
 
 #include <errno.h>
@@ -53,11 +53,13 @@ bool home_check(const char *directory, bool may_make, struct error *err)
     uid_t me = geteuid();
     if (st.st_uid != me && (may_make || me != 0)) { /* root may look at the store of the service's user */
         AUTO(arena) struct arena *arena = arena_create();
-        return error_raise(err, ERROR_CONFIG, "%s belongs to the user %s; run this as that user (sudo -u %s certwright …)",
+        return error_raise(err, ERROR_CONFIG,
+                           "%s belongs to the user %s; run this as that user (sudo -u %s certwright …)",
                            directory, user_name(arena, st.st_uid), user_name(arena, st.st_uid));
     }
     if (st.st_mode & 077)
-        return error_raise(err, ERROR_CONFIG, "%s is open to other users; close it: chmod 0700 %s", directory, directory);
+        return error_raise(err, ERROR_CONFIG, "%s is open to other users; close it: chmod 0700 %s",
+                           directory, directory);
     return true;
 }
 
@@ -83,8 +85,9 @@ static void read_holder(int fd, char *out, size_t size, int *out_pid)
     if (document == NULL) /* between taking the lock and writing these lines */
         snprintf(out, size, "another certwright that has just started");
     else
-        snprintf(out, size, "certwright %s, pid %lld on %s, since %s", command ? text_clean(arena, command, strlen(command), 40) : "?",
-                 (long long)pid, host ? text_clean(arena, host, strlen(host), 64) : "this host",
+        snprintf(out, size, "certwright %s, pid %lld on %s, since %s",
+                 command ? text_clean(arena, command, strlen(command), 40) : "?", (long long)pid,
+                 host ? text_clean(arena, host, strlen(host), 64) : "this host",
                  clock_rfc3339(arena, since));
     *out_pid = pid > 0 && pid < INT32_MAX ? (int)pid : -1;
     json_destroy(document);
@@ -165,7 +168,8 @@ bool home_copy_exists(const char *audit_directory)
     return lstat(arena_printf(arena, "%s/" COPY_NAME, audit_directory), &st) == 0;
 }
 
-bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out, struct error *err)
+bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
+                    struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
     const char *path = arena_printf(arena, "%s/" COPY_NAME, audit_directory);
@@ -176,7 +180,8 @@ bool home_copy_read(const char *audit_directory, const struct seal *key, struct 
                   seal_open(key, copy_associated, span_of(sealed.data, sealed.length), arena, &plain, &why);
     buffer_release(&sealed);
     if (!opened)
-        return error_raise(err, ERROR_STATE, "%s cannot be opened with this sealing key: %s", path, why.message);
+        return error_raise(err, ERROR_STATE, "%s cannot be opened with this sealing key: %s", path,
+                           why.message);
     AUTO(json) struct json *document = json_parse(plain.data, plain.length, err);
     const char *installation = json_string(json_member(document, "installation"));
     struct home_copy copy = {0};

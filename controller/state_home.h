@@ -1,5 +1,6 @@
-/* What lies around the store: the state directory and its rights, the lock that names its holder, and the sealed copy of
- * {installation, counter} in another directory (reliability.md 4.7, 4.9, 9.4). Only state.c calls it. */
+/* What lies around the store: the state directory and its rights, the lock that names its holder, and the
+ * sealed copy of {installation, counter} in another directory (reliability.md 4.7, 4.9, 9.4). Only
+ * state_open.c calls it. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,8 +9,8 @@
 struct error;
 struct seal;
 
-/* Make the directory (0700) if it is not there; check owner and rights. `may_make` false: a missing one is fine.
- * Fails: CONFIG (rights; the message holds the command that cures), SYSTEM. */
+/* Make the directory (0700) if it is not there; check owner and rights. `may_make` false: a missing one is
+ * fine. Fails: CONFIG (rights; the message holds the command that cures), SYSTEM. */
 bool home_check(const char *directory, bool may_make, struct error *err);
 
 /* Take <directory>/lock and write who we are. Gives a descriptor that holds the lock until closed, or -1.
@@ -22,7 +23,8 @@ struct home_copy {
 };
 bool home_copy_exists(const char *audit_directory);
 /* Fails: STATE (cannot be opened with this sealing key, or damaged). */
-bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out, struct error *err);
+bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
+                    struct error *err);
 /* Written atomically. Fails: SYSTEM. */
 bool home_copy_write(const char *audit_directory, const struct seal *key, const struct home_copy *copy,
                      struct error *err);

@@ -1,7 +1,7 @@
 /* The raw store on LMDB 0.9.24 (reference/libraries.md 4.11).
  *
- * One unnamed tree: no sorted duplicates, no nested transactions, nothing that old release is known to get wrong.
- * Synced commits and a read-only map always: a wild pointer of ours cannot reach the file. */
+ * One unnamed tree: no sorted duplicates, no nested transactions, nothing that old release is known to get
+ * wrong. Synced commits and a read-only map always: a wild pointer of ours cannot reach the file. */
 #include "controller/state_store.h"
 
 #include <errno.h>
@@ -49,14 +49,16 @@ static bool fail(struct error *err, const char *what, int code)
     case MDB_INVALID:
     case MDB_PANIC:
     case MDB_VERSION_MISMATCH:
-        return error_raise(err, ERROR_STATE, "%s: the store is damaged or no store at all (%s); restore it from a backup",
+        return error_raise(err, ERROR_STATE,
+                           "%s: the store is damaged or no store at all (%s); restore it from a backup",
                            what, mdb_strerror(code));
     default:
         return error_raise(err, ERROR_STATE, "%s: %s", what, mdb_strerror(code));
     }
 }
 
-/* Keep the ceiling at four times what is used, so that a start with a grown store has room (reliability.md 7.6). */
+/* Keep the ceiling at four times what is used, so that a start with a grown store has room
+ * (reliability.md 7.6). */
 static int grow_map(MDB_env *env, size_t map_size)
 {
     MDB_envinfo info;
@@ -158,7 +160,8 @@ static MDB_val to_val(struct span span)
     return (MDB_val){.mv_size = span.length, .mv_data = (void *)span.data};
 }
 
-bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out, struct error *err)
+bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out,
+               struct error *err)
 {
     MDB_val k = to_val(key), v;
     int rc = mdb_get(txn, store->dbi, &k, &v);
@@ -170,7 +173,8 @@ bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct
     return true;
 }
 
-bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct span value, struct error *err)
+bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct span value,
+               struct error *err)
 {
     MDB_val k = to_val(key), v = to_val(value);
     int rc = mdb_put(txn, store->dbi, &k, &v, 0);
@@ -193,7 +197,8 @@ bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
         return fail(err, "reading", rc);
     MDB_val key = to_val(prefix), value;
     rc = mdb_cursor_get(cursor, &key, &value, prefix.length == 0 ? MDB_FIRST : MDB_SET_RANGE);
-    while (rc == 0 && key.mv_size >= prefix.length && memcmp(key.mv_data, prefix.data, prefix.length) == 0) {
+    while (rc == 0 && key.mv_size >= prefix.length &&
+           memcmp(key.mv_data, prefix.data, prefix.length) == 0) {
         if (!visit(span_of(key.mv_data, key.mv_size), span_of(value.mv_data, value.mv_size), arg))
             break;
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);

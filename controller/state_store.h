@@ -1,5 +1,5 @@
-/* The raw store behind state.h: one ordered map from bytes to bytes with snapshots and one synced writer. It knows
- * nothing of tables, seals or revisions. Implemented by state_lmdb.c; only state.c calls it. */
+/* The raw store behind state.h: one ordered map from bytes to bytes with snapshots and one synced writer.
+ * It knows nothing of tables, seals or revisions. Implemented by state_lmdb.c; only state.c calls it. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,8 @@ struct MDB_txn; /* LMDB's own name of a transaction; opaque here */
 
 /* Whether there is a store in the directory (an empty file counts as none). */
 bool store_exists(const char *directory);
-/* `write`: makes the file (0600) if need be. Without it a missing file fails with NOT_FOUND. Fails: STATE, NOT_FOUND. */
+/* `write`: makes the file (0600) if need be. Without it a missing file fails with NOT_FOUND. Fails: STATE,
+ * NOT_FOUND. */
 struct store *store_open(const char *directory, bool write, size_t map_size, struct error *err);
 void store_close(struct store *store);
 
@@ -24,9 +25,12 @@ bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct e
 bool store_commit(struct MDB_txn **txn, struct error *err); /* synced; `*txn` is gone either way */
 
 /* Fails: NOT_FOUND, STATE. */
-bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out, struct error *err);
-bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct span value, struct error *err);
-bool store_delete(struct store *store, struct MDB_txn *txn, struct span key, struct error *err); /* absent is fine */
+bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out,
+               struct error *err);
+bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct span value,
+               struct error *err);
+bool store_delete(struct store *store, struct MDB_txn *txn, struct span key,
+                  struct error *err); /* absent is fine */
 /* In byte order; the visitor returns false to stop, which is no failure. Fails: STATE. */
 bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
                 bool (*visit)(struct span key, struct span value, void *arg), void *arg, struct error *err);

@@ -1,8 +1,8 @@
 /* Words from certwright-watch to "look again".
  *
- * A word begins a burst or makes it longer; when it has been quiet for the settling time, or 2 s after its first word, the
- * tree is looked at once. Every start of the helper counts as a word, and so does every end: what happened between two
- * helpers was told by nobody. Nothing runs at rest but the slow rescan. */
+ * A word begins a burst or makes it longer; when it has been quiet for the settling time, or 2 s after its
+ * first word, the tree is looked at once. Every start of the helper counts as a word, and so does every
+ * end: what happened between two helpers was told by nobody. Nothing runs at rest but the slow rescan. */
 #include "controller/watch.h"
 
 #include <errno.h>
@@ -136,8 +136,10 @@ static int spawn(const struct watch *watch, int output, pid_t *out_pid)
     posix_spawn_file_actions_adddup2(&actions, output, 1);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &defaults);
-    posix_spawnattr_setpgroup(&attributes, 0); /* a ^C at the terminal is for us; the helper goes when we do */
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes,
+                              0); /* a ^C at the terminal is for us; the helper goes when we do */
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     int rc = posix_spawn(out_pid, watch->helper, &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -151,7 +153,8 @@ static bool start(struct watch *watch, struct error *err)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return error_raise(err, ERROR_SYSTEM, "starting " HELPER ": %s", strerror(errno));
-    fcntl(ends[1], F_SETFL, 0); /* the helper waits when we are slow; its queue overflows then, which it tells */
+    fcntl(ends[1], F_SETFL,
+          0); /* the helper waits when we are slow; its queue overflows then, which it tells */
     int rc = spawn(watch, ends[1], &watch->pid);
     close(ends[1]);
     if (rc != 0) {
@@ -221,7 +224,9 @@ static void on_end(struct watch *watch)
     }
     char text[64];
     snprintf(text, sizeof text, status != -1 && WIFSIGNALED(status) ? "signal %d" : "exit %d",
-             status == -1 ? -1 : WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+             status == -1          ? -1
+             : WIFSIGNALED(status) ? WTERMSIG(status)
+                                   : WEXITSTATUS(status));
     log_event(LOG_WARN, "the watch ended by itself and is started again", "how", text, NULL);
     if (monotonic_ms() - watch->started_ms >= STEADY_MS)
         watch->backoff_ms = 0;
@@ -264,7 +269,8 @@ struct watch *watch_create(struct event_base *base, const char *directory, int s
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
         abort();
-    *watch = (struct watch){.base = base, .settle_ms = settle_ms, .changed = changed, .arg = arg, .pipe = -1};
+    *watch = (struct watch){
+        .base = base, .settle_ms = settle_ms, .changed = changed, .arg = arg, .pipe = -1};
     watch->arena = arena_create();
     watch->directory = arena_strdup(watch->arena, directory);
     watch->helper = arena_strdup(watch->arena, find_helper(watch->arena));
@@ -272,7 +278,8 @@ struct watch *watch_create(struct event_base *base, const char *directory, int s
     watch->restart = evtimer_new(base, on_restart, watch);
     watch->rescan = event_new(base, -1, EV_PERSIST, on_rescan, watch);
     if (watch->helper == NULL)
-        error_raise(err, ERROR_SYSTEM, "the program " HELPER " is missing: it is installed with certwright");
+        error_raise(err, ERROR_SYSTEM,
+                    "the program " HELPER " is missing: it is installed with certwright");
     else if (start(watch, err)) {
         if (rescan_s > 0)
             arm(watch->rescan, (int64_t)rescan_s * 1000);

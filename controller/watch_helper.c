@@ -1,13 +1,14 @@
-/* certwright-watch DIRECTORY [PARENT-PID]: says on standard output when something below a folder has changed.
+/* certwright-watch DIRECTORY [PARENT-PID]: says on standard output when something below a folder has
+ * changed.
  *
  *   ready            every folder is watched; what changes from now on is told
  *   changed          look again (one word for a burst)
  *   error <words>    for the log, before a bad exit
  *
- * libinotifytools (GPL) lives in this program alone, and this program links nothing else of ours: its state is global, it
- * asserts, it blocks, it cannot follow a new folder (reference/libraries.md 4.1). So nothing is repaired here: when the
- * queue overflowed or folders came, went or moved, this says `changed` and exits with 0, and certwright starts another
- * one that sees the tree as it is now. Anything odd exits with 1. */
+ * libinotifytools (GPL) lives in this program alone, and this program links nothing else of ours: its state
+ * is global, it asserts, it blocks, it cannot follow a new folder (reference/libraries.md 4.1). So nothing
+ * is repaired here: when the queue overflowed or folders came, went or moved, this says `changed` and exits
+ * with 0, and certwright starts another one that sees the tree as it is now. Anything odd exits with 1. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +27,15 @@
 #include <inotifytools/inotify.h>
 #include <inotifytools/inotifytools.h>
 
-#define TREE_EVENTS (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | \
-                     IN_ONLYDIR | IN_EXCL_UNLINK)
+#define TREE_EVENTS                                                                                        \
+    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB |        \
+     IN_ONLYDIR | IN_EXCL_UNLINK)
 #define DOOR_EVENTS (IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define DEPTH_MAX 64
 #define LINKS_MAX 40
 
-/* Folders outside the tree, in which one name decides where the tree is: a link on the way to it, or the tree's own name
- * while it is missing. Only events about that name count. */
+/* Folders outside the tree, in which one name decides where the tree is: a link on the way to it, or the
+ * tree's own name while it is missing. Only events about that name count. */
 static struct door {
     int wd;
     char name[NAME_MAX + 1];
@@ -60,7 +62,8 @@ __attribute__((format(printf, 1, 2), noreturn)) static void give_up(const char *
 
 static void nap_ms(long ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL); }
 
-/* Gives the watch's number; -1 when the folder is gone or closed to us (its parent tells what becomes of it). */
+/* Gives the watch's number; -1 when the folder is gone or closed to us (its parent tells what becomes of
+ * it). */
 static int watch(const char *path, unsigned events)
 {
     if (inotifytools_watch_file(path, (int)events))
@@ -87,8 +90,9 @@ static void watch_door(const char *folder, const char *name)
     strcpy(doors[door_count++].name, name);
 }
 
-/* Walk down `path`, an absolute one, and watch every link met on the way in the folder where it stands, and the first
- * name that is missing. Links are followed by hand, so that a chain of them is watched at each joint. */
+/* Walk down `path`, an absolute one, and watch every link met on the way in the folder where it stands, and
+ * the first name that is missing. Links are followed by hand, so that a chain of them is watched at each
+ * joint. */
 static void watch_way(const char *path, int depth)
 {
     char at[PATH_MAX] = "", target[PATH_MAX], next[2 * PATH_MAX];
@@ -112,15 +116,17 @@ static void watch_way(const char *path, int depth)
         if (got <= 0)
             return;
         target[got] = '\0';
-        if (snprintf(next, sizeof next, "%s/%s%s", *target == '/' ? "" : at, target, part + length) >= PATH_MAX)
+        if (snprintf(next, sizeof next, "%s/%s%s", *target == '/' ? "" : at, target, part + length) >=
+            PATH_MAX)
             give_up("a path is too long");
         watch_way(next, depth + 1);
         return;
     }
 }
 
-/* First the watch, then the listing: what comes in between is told or seen, perhaps both. Links are not followed: what
- * lies behind them beneath the tree has a watch of its own, and what lies outside does not belong to it. */
+/* First the watch, then the listing: what comes in between is told or seen, perhaps both. Links are not
+ * followed: what lies behind them beneath the tree has a watch of its own, and what lies outside does not
+ * belong to it. */
 static void watch_tree(const char *folder, int depth)
 {
     char path[PATH_MAX];

@@ -73,10 +73,11 @@ static const char *contact(const char *name, const char *title)
     static char ring[4][512];
     static int next;
     char *text = ring[next++ % 4];
-    snprintf(text, sizeof ring[0],
-             "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: %s}\nspec:\n  firstName: Petra\n"
-             "  lastName: Muster\n  title: %s\n  email: petra@example.com\n  phone: \"+43 1 5550101\"\n",
-             name, title);
+    snprintf(
+        text, sizeof ring[0],
+        "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: %s}\nspec:\n  firstName: Petra\n"
+        "  lastName: Muster\n  title: %s\n  email: petra@example.com\n  phone: \"+43 1 5550101\"\n",
+        name, title);
     return text;
 }
 
@@ -134,9 +135,11 @@ static void all_manifests_of_a_tree_are_read_and_sorted(void)
     CHECK(mkdir(in_tree("team"), 0700) == 0 && mkdir(in_tree(".hidden"), 0700) == 0);
     write_file("z.yaml", contact("alpha", "One"));
     write_file("team/a.yml", contact("gamma", "Two"));
-    write_file("team/b.json",
-               "{\"apiVersion\":\"certwright/v1alpha1\",\"kind\":\"Contact\",\"metadata\":{\"name\":\"beta\"},"
-               "\"spec\":{\"firstName\":\"P\",\"lastName\":\"M\",\"title\":\"T\",\"email\":\"p@example.com\",\"phone\":\"+43 1 55\"}}");
+    write_file(
+        "team/b.json",
+        "{\"apiVersion\":\"certwright/v1alpha1\",\"kind\":\"Contact\",\"metadata\":{\"name\":\"beta\"},"
+        "\"spec\":{\"firstName\":\"P\",\"lastName\":\"M\",\"title\":\"T\",\"email\":\"p@example.com\","
+        "\"phone\":\"+43 1 55\"}}");
     write_file("README.md", "nothing");
     write_file(".hidden/x.yaml", contact("hidden", "No"));
     write_file(".x.yaml", contact("hidden", "No"));
@@ -193,10 +196,13 @@ static void a_broken_file_keeps_its_last_good_form(void)
     write_file("a.yaml", contact("alpha", "One"));
     write_file("b.yaml", contact("beta", "Two"));
     read_and_remember();
-    const char *broken[] = {
-        "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {nonsense: 1}\n", /* says who it is */
-        "{{{{ not yaml", /* does not */
-    };
+    const char
+        *broken[] =
+            {
+                "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {nonsense: "
+                "1}\n",          /* says who it is */
+                "{{{{ not yaml", /* does not */
+            };
     for (size_t i = 0; i < COUNT_OF(broken); i++)
         for (int again = 0; again < 2; again++) {
             write_file("b.yaml", broken[i]);
@@ -221,7 +227,9 @@ static void a_broken_file_keeps_its_last_good_form(void)
 static void a_resource_that_never_was_good_has_no_form(void)
 {
     fresh_tree_and_state();
-    write_file("b.yaml", "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {nonsense: 1}\n");
+    write_file(
+        "b.yaml",
+        "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {nonsense: 1}\n");
     for (int again = 0; again < 2; again++) {
         struct desired *set = read_set();
         CHECK_INT(desired_count(set), 0);
@@ -238,8 +246,9 @@ static void one_broken_document_does_not_hide_its_neighbours(void)
     snprintf(text, sizeof text, "%s---\n%s", contact("alpha", "One"), contact("beta", "Two"));
     write_file("all.yaml", text);
     read_and_remember();
-    snprintf(text, sizeof text, "%s---\n%s", contact("alpha", "Changed"),
-             "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {lastName: [}\n");
+    snprintf(
+        text, sizeof text, "%s---\n%s", contact("alpha", "Changed"),
+        "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {lastName: [}\n");
     write_file("all.yaml", text);
     struct desired *set = read_set();
     CHECK_TEXT(title_of(set, "alpha"), "Changed");
@@ -267,7 +276,8 @@ static bool has_last_form(const char *name)
 {
     struct arena *arena = arena_create();
     struct span value;
-    bool has = state_get(state, TABLE_RESOURCE, arena_printf(arena, "Contact/default/%s", name), arena, &value, NULL, NULL);
+    bool has = state_get(state, TABLE_RESOURCE, arena_printf(arena, "Contact/default/%s", name), arena,
+                         &value, NULL, NULL);
     arena_destroy(arena);
     return has;
 }
@@ -340,7 +350,8 @@ static void two_of_one_name_at_first_are_none(void)
     CHECK(!has_last_form("alpha"));
 }
 
-/* A Kubernetes mount: name -> ..data/name, ..data -> ..<time>, swapped by renaming a new ..data over the old. */
+/* A Kubernetes mount: name -> ..data/name, ..data -> ..<time>, swapped by renaming a new ..data over the
+ * old. */
 static void configmap_turn(const char *turn, const char *title)
 {
     char path[300], temporary[32];
@@ -423,21 +434,35 @@ static void patterns_match_as_documented(void)
         const char *patterns, *path;
         bool folder, ignored;
     } cases[] = {
-        {"a.yaml", "a.yaml", false, true},          {"a.yaml", "x/y/a.yaml", false, true},
-        {"/a.yaml", "x/a.yaml", false, false},      {"/a.yaml", "a.yaml", false, true},
-        {"x/a.yaml", "x/a.yaml", false, true},      {"x/a.yaml", "y/x/a.yaml", false, false},
-        {"*.bak.yaml", "x/1.bak.yaml", false, true}, {"x/*.yaml", "x/y/a.yaml", false, false},
-        {"x/**/a.yaml", "x/a.yaml", false, true},   {"x/**/a.yaml", "x/y/z/a.yaml", false, true},
-        {"**/a.yaml", "q/a.yaml", false, true},     {"x/**", "x/y/z.yaml", false, true},
-        {"x/**", "x", true, false},                 {"drafts/", "drafts", true, true},
-        {"drafts/", "drafts", false, false},        {"a?.yaml", "ab.yaml", false, true},
-        {"a?.yaml", "a.yaml", false, false},        {"*.yaml\n!keep.yaml", "keep.yaml", false, false},
-        {"*.yaml\n!keep.yaml", "b.yaml", false, true}, {"\\!a", "!a", false, true},
-        {"\\#a", "#a", false, true},                {"# a", "# a", false, false},
-        {"  ", "  ", false, false},                 {"a.yaml  ", "a.yaml", false, true},
+        {"a.yaml", "a.yaml", false, true},
+        {"a.yaml", "x/y/a.yaml", false, true},
+        {"/a.yaml", "x/a.yaml", false, false},
+        {"/a.yaml", "a.yaml", false, true},
+        {"x/a.yaml", "x/a.yaml", false, true},
+        {"x/a.yaml", "y/x/a.yaml", false, false},
+        {"*.bak.yaml", "x/1.bak.yaml", false, true},
+        {"x/*.yaml", "x/y/a.yaml", false, false},
+        {"x/**/a.yaml", "x/a.yaml", false, true},
+        {"x/**/a.yaml", "x/y/z/a.yaml", false, true},
+        {"**/a.yaml", "q/a.yaml", false, true},
+        {"x/**", "x/y/z.yaml", false, true},
+        {"x/**", "x", true, false},
+        {"drafts/", "drafts", true, true},
+        {"drafts/", "drafts", false, false},
+        {"a?.yaml", "ab.yaml", false, true},
+        {"a?.yaml", "a.yaml", false, false},
+        {"*.yaml\n!keep.yaml", "keep.yaml", false, false},
+        {"*.yaml\n!keep.yaml", "b.yaml", false, true},
+        {"\\!a", "!a", false, true},
+        {"\\#a", "#a", false, true},
+        {"# a", "# a", false, false},
+        {"  ", "  ", false, false},
+        {"a.yaml  ", "a.yaml", false, true},
         {"*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false, false},
-        {"**/a*/**/b*c", "x/a1/y/z/bbbbbc", false, true}, {"**/a*/**/b*c", "x/a1/y/z/bbbbb", false, false},
-        {"[a]", "a", false, false},                 {"a\r", "a", false, true},
+        {"**/a*/**/b*c", "x/a1/y/z/bbbbbc", false, true},
+        {"**/a*/**/b*c", "x/a1/y/z/bbbbb", false, false},
+        {"[a]", "a", false, false},
+        {"a\r", "a", false, true},
     };
     struct arena *arena = arena_create();
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -520,7 +545,8 @@ static void what_changed_since_is_read_from_the_last_good_form(void)
 static void the_commit_of_a_work_tree_is_told(void)
 {
     fresh_tree();
-    static const char one[] = "0123456789012345678901234567890123456789", two[] = "abcdefabcdabcdefabcdabcdefabcdabcdefabcd";
+    static const char one[] = "0123456789012345678901234567890123456789",
+                      two[] = "abcdefabcdabcdefabcdabcdefabcdabcdefabcd";
     char text[300];
     struct desired *set = read_set();
     CHECK(desired_commit(set) == NULL);
@@ -528,7 +554,8 @@ static void the_commit_of_a_work_tree_is_told(void)
 
     CHECK(mkdir(in_tree("../.git"), 0700) == 0);
     write_file("../.git/HEAD", "ref: refs/heads/main\n");
-    snprintf(text, sizeof text, "# pack-refs with: peeled\n%s refs/heads/other\n%s refs/heads/main\n", one, two);
+    snprintf(text, sizeof text, "# pack-refs with: peeled\n%s refs/heads/other\n%s refs/heads/main\n", one,
+             two);
     write_file("../.git/packed-refs", text);
     set = read_set();
     CHECK_TEXT(desired_commit(set), two);
@@ -541,7 +568,8 @@ static void the_commit_of_a_work_tree_is_told(void)
     CHECK_TEXT(desired_commit(set), one);
     desired_destroy(set);
 
-    CHECK(mkdir(in_tree("../.git/worktrees"), 0700) == 0 && mkdir(in_tree("../.git/worktrees/w"), 0700) == 0);
+    CHECK(mkdir(in_tree("../.git/worktrees"), 0700) == 0 &&
+          mkdir(in_tree("../.git/worktrees/w"), 0700) == 0);
     write_file("../.git/worktrees/w/HEAD", "ref: refs/heads/other\n");
     write_file("../.git/worktrees/w/commondir", "../..\n");
     write_file(".git", "gitdir: ../.git/worktrees/w\n");

@@ -51,8 +51,8 @@ static struct error refused(enum state_mode mode)
 
 static struct span text(const char *value) { return span_of(value, strlen(value)); }
 
-static bool commit_one(struct state *state, enum state_table table, const char *key, const char *value, int64_t must,
-                       struct error *err)
+static bool commit_one(struct state *state, enum state_table table, const char *key, const char *value,
+                       int64_t must, struct error *err)
 {
     struct state_batch *batch = state_batch_create();
     state_put(batch, table, key, text(value), must);
@@ -254,8 +254,8 @@ static void raw_edit(const char *key, const char *other, bool flip)
     MDB_txn *txn;
     MDB_dbi dbi;
     char one[512], two[512];
-    CHECK(mdb_env_create(&env) == 0 && mdb_env_open(env, store, 0, 0600) == 0 && mdb_txn_begin(env, NULL, 0, &txn) == 0 &&
-          mdb_dbi_open(txn, NULL, 0, &dbi) == 0);
+    CHECK(mdb_env_create(&env) == 0 && mdb_env_open(env, store, 0, 0600) == 0 &&
+          mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, NULL, 0, &dbi) == 0);
     MDB_val a = {strlen(key), (void *)key}, value;
     CHECK(mdb_get(txn, dbi, &a, &value) == 0 && value.mv_size < sizeof one);
     size_t length = value.mv_size;
@@ -352,8 +352,9 @@ static void a_newer_schema_is_refused(void)
     MDB_dbi dbi;
     char head[] = "certwright-store 9 0123456789abcdef0123456789abcdef";
     MDB_val key = {5, (void *)"@head"}, value = {sizeof head - 1, head};
-    CHECK(mdb_env_create(&env) == 0 && mdb_env_open(env, store, 0, 0600) == 0 && mdb_txn_begin(env, NULL, 0, &txn) == 0 &&
-          mdb_dbi_open(txn, NULL, 0, &dbi) == 0 && mdb_put(txn, dbi, &key, &value, 0) == 0 && mdb_txn_commit(txn) == 0);
+    CHECK(mdb_env_create(&env) == 0 && mdb_env_open(env, store, 0, 0600) == 0 &&
+          mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, NULL, 0, &dbi) == 0 &&
+          mdb_put(txn, dbi, &key, &value, 0) == 0 && mdb_txn_commit(txn) == 0);
     mdb_env_close(env);
     struct error err = refused(STATE_WRITE);
     CHECK_INT(err.kind, ERROR_STATE);
@@ -504,7 +505,8 @@ static void a_kill_at_any_time_leaves_whole_commits(void)
                 snprintf(number, sizeof number, "%lld", (long long)state_revision(state) + 1);
                 state_put(batch, TABLE_ORDER, "left", text(number), STATE_ANY);
                 state_put(batch, TABLE_BLOB, "right", text(number), STATE_ANY);
-                if (!state_audit(state, "test", "x", "y", number, NULL) || !state_commit(state, batch, false, NULL))
+                if (!state_audit(state, "test", "x", "y", number, NULL) ||
+                    !state_commit(state, batch, false, NULL))
                     _exit(1);
                 state_batch_destroy(batch);
             }

@@ -373,7 +373,8 @@ int main(void)
     char *slash = length > 0 ? strrchr(self, '/') : NULL;
     if (slash != NULL)
         *slash = '\0';
-    snprintf(helper, sizeof helper, "%s%s/certwright-watch", build != NULL ? build : self, build != NULL ? "" : "/..");
+    snprintf(helper, sizeof helper, "%s%s/certwright-watch", build != NULL ? build : self,
+             build != NULL ? "" : "/..");
     if (build == NULL && access(helper, X_OK) != 0) {
         printf("skipped: CERTWRIGHT_BIN does not say where certwright-watch was built\n");
         return 77;
