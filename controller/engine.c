@@ -277,7 +277,7 @@ static void schedule_decision(struct engine *engine, const char *key, const stru
                               const struct step *step)
 {
     if (step->action == ACTION_WAIT_ACCOUNT) {
-        engine_account_wanted(engine, view->namespace_, view->refs.issuer->name);
+        engine_account_wanted(engine, view->refs.issuer->namespace_, view->refs.issuer->name);
         schedule_remove(engine->queue, key); /* the account wakes it */
         return;
     }

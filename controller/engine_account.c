@@ -56,17 +56,12 @@ void engine_account_due(struct engine *engine, const char *key)
     worker_pool_submit(engine->pool, &own->job);
 }
 
-/* Certificates that wait for this account are decided again; after a failure too, so that they say why they wait. */
-static void wake_waiting(struct engine *engine, const struct account *account, bool ok)
+/* Certificates that wait for an account are decided again; after a failure too, so that they say why they wait. */
+static void wake_waiting(struct engine *engine, bool ok)
 {
-    AUTO(arena) struct arena *arena = arena_create();
     for (size_t i = 0; i < engine->standing_count; i++) {
         struct standing_entry *entry = engine->standing[i];
         if (entry->step.action != ACTION_WAIT_ACCOUNT || entry->busy)
-            continue;
-        const char *namespace_, *name;
-        engine_split_key(entry->key, arena, &namespace_, &name);
-        if (!text_equal(namespace_, account->namespace_))
             continue;
         entry->failing = !ok;
         schedule_set(engine->queue, entry->key, clock_now_ms());
@@ -100,7 +95,7 @@ void engine_take_account_result(struct engine *engine, struct job *job)
     }
     model_take_account(&engine->model, account, &account->facts, own->ok ? NULL : &own->err);
     model_write_account(account, engine->batch, arena);
-    wake_waiting(engine, account, own->ok);
+    wake_waiting(engine, own->ok);
     engine_release_snapshot(own->snapshot);
     arena_destroy(own->job.arena);
 }

@@ -201,6 +201,8 @@ static void refs_from_records(struct model *model, struct certificate_view *view
     struct resource_lookup lookup = desired_lookup(model->desired);
     if (view->refs.issuer == NULL)
         view->refs.issuer = lookup.find(lookup.set, KIND_ISSUER, view->namespace_, view->order->issuer);
+    if (view->refs.issuer == NULL) /* one that is opened to other namespaces stands in the default one */
+        view->refs.issuer = lookup.find(lookup.set, KIND_ISSUER, "default", view->order->issuer);
     if (view->want != NULL && !view->invalid)
         return;
     view->refs.validation_count = view->challenge_count;
