@@ -153,8 +153,12 @@ static void remember_performed(struct engine *engine, const struct certificate_v
 
 static const char *done_words(const struct certificate_job *own, const struct changes *changes, struct arena *arena)
 {
-    if (changes->event_message != NULL)
-        return changes->event_message;
+    if (changes->event_message != NULL) { /* "shop.example.com: …" stands behind the subject already */
+        const char *message = changes->event_message;
+        size_t subject = strlen(own->step.subject);
+        bool repeats = subject > 0 && strncmp(message, own->step.subject, subject) == 0 && message[subject] == ':';
+        return repeats ? message + subject + 2 : message;
+    }
     return own->step.detail != NULL && own->step.detail[0] != '\0' ? own->step.detail
                                                                     : arena_strdup(arena, certificate_action(own->step.action)->name);
 }

@@ -163,6 +163,46 @@ static int sync_now(struct operation *op)
     return EXIT_OK;
 }
 
+/* The word that a target with `deploy: Manual` waits for. */
+static int deploy(struct operation *op)
+{
+    const struct certificate_view *view = &op->view;
+    struct state_batch *batch = state_batch_create();
+    size_t count = 0;
+    if (view->revision == NULL || view->invalid || view->want == NULL) {
+        state_batch_destroy(batch);
+        buffer_printf(op->out, "%s has no certificate to deploy yet\n", view->id);
+        return EXIT_ERROR;
+    }
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        struct rollout_record r = view->rollouts[i];
+        bool current = r.state == ROLLOUT_ACTIVE && r.revision == view->revision->number;
+        if (view->refs.targets[i]->deploy_target->deploy != DEPLOY_MANUAL || current)
+            continue;
+        if (r.state == ROLLOUT_ACTIVE) { /* what serves now is what a rollback goes to */
+            r.previous = r.generation;
+            r.previous_fingerprint = r.fingerprint;
+        }
+        r.state = ROLLOUT_STAGING;
+        r.generation = 0;
+        r.revision = view->revision->number;
+        r.retry_at = 0;
+        record_put(batch, TABLE_ROLLOUT, record_key_sub(op->arena, op->namespace_, op->name, r.target),
+                   &rollout_record_table, &r, STATE_ANY);
+        count++;
+    }
+    if (count == 0) {
+        state_batch_destroy(batch);
+        buffer_printf(op->out, "%s: no target waits for it\n", view->id);
+        return EXIT_OK;
+    }
+    if (!commit(op, batch, "deploy.word", view->id, ""))
+        return EXIT_STATE;
+    engine_touch(op->engine, op->namespace_, op->name);
+    buffer_printf(op->out, "%s: %zu target%s deployed to now\n", view->id, count, count == 1 ? " is" : "s are");
+    return EXIT_OK;
+}
+
 static int resend(struct operation *op)
 {
     const char *refusal = certificate_resend_refusal(&op->view, op->arena);
@@ -201,6 +241,8 @@ int operation_run(struct engine *engine, const char *verb, const char *argument,
         return release(&op);
     if (strcmp(verb, "resend") == 0)
         return resend(&op);
+    if (strcmp(verb, "deploy") == 0)
+        return deploy(&op);
     return sync_now(&op);
 }
 

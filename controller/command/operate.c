@@ -1,4 +1,4 @@
-/* resend, sync, release, confirm: words carried to whoever holds the lock, or done here. */
+/* resend, sync, deploy, release, confirm: words carried to whoever holds the lock, or done here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +87,10 @@ static int run_release(struct command_context *ctx, int argc, char **argv)
 {
     return operate(ctx, "release", argc, argv, "certificate/NAME");
 }
+static int run_deploy(struct command_context *ctx, int argc, char **argv)
+{
+    return operate(ctx, "deploy", argc, argv, "certificate/NAME");
+}
 static int run_confirm(struct command_context *ctx, int argc, char **argv)
 {
     return operate(ctx, "confirm", argc, argv, "DIGEST");
@@ -105,6 +109,10 @@ const struct command command_release = {
     .help = "For an order whose answer was lost and that the vendor does not know, after a look into the vendor's panel; or for a\n"
             "refused one after a cure at the vendor. The vendor is asked once more before anything is sent.",
     .run = run_release,
+};
+const struct command command_deploy = {
+    .name = "deploy", .arguments = "CERTIFICATE", .summary = "deploy to the targets that wait for a person's word",
+    .help = "Targets with `deploy: Manual` get a new certificate only by this.", .run = run_deploy,
 };
 const struct command command_confirm = {
     .name = "confirm", .arguments = "DIGEST", .summary = "release what a guard holds: many purchases or removals at once",

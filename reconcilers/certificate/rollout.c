@@ -46,9 +46,11 @@ static struct step rollout_step(const struct certificate_view *view, size_t inde
 {
     const struct deploy_target *t = target_of(view, index);
     const char *detail = "";
-    if (verb == VERB_DEPLOY)
-        detail = arena_printf(arena, "%s in root %s, %s", t->path, t->local.root,
-                              t->layout == LAYOUT_COMBINED ? "one file" : "generation folder");
+    const char *path;
+    struct error ignored;
+    if (verb == VERB_DEPLOY && deploy_place(view->config, view->refs.targets[index], view->namespace_, view->name,
+                                            view->order->common_name, arena, &path, &ignored))
+        detail = arena_printf(arena, "%s%s", path, t->layout == LAYOUT_COMBINED ? "" : "/current");
     else if (verb == VERB_RELOAD)
         detail = t->reload.profile != NULL ? arena_printf(arena, "profile %s", t->reload.profile) : "";
     else if (t->probe.address != NULL)
@@ -101,8 +103,10 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
 struct step decide_rollouts(const struct certificate_view *view, struct arena *arena)
 {
     for (size_t i = 0; i < view->rollout_count; i++) {
-        if (target_of(view, i)->deploy == DEPLOY_MANUAL && view->rollouts[i].state == ROLLOUT_WANTED)
-            continue;
+        enum rollout_state state = view->rollouts[i].state;
+        bool waits_for_word = state == ROLLOUT_WANTED || state == ROLLOUT_ACTIVE || state == ROLLOUT_ROLLED_BACK;
+        if (target_of(view, i)->deploy == DEPLOY_MANUAL && waits_for_word)
+            continue; /* `certwright deploy` gives the word */
         if (!rollout_settled(view, i, arena))
             return rollout_next(view, i, arena); /* the first must serve before the next is touched */
     }
@@ -207,7 +211,7 @@ static void record_stage(const struct certificate_view *view, const struct step 
 static bool prepare_publish(const struct certificate_view *view, const struct step *step, struct arena *arena,
                             struct changes *out)
 {
-    (void)view;
+    rollout_copy(view, step, arena, out); /* written as it is: the intent is made durable with its audit line */
     out->audit = "deploy.publish";
     out->audit_detail = arena_printf(arena, "generation %d on %s", view->rollouts[step->index].generation, step->subject);
     return true;
@@ -248,8 +252,8 @@ static bool goes_back(const struct certificate_view *view, const struct step *st
 static bool prepare_reload(const struct certificate_view *view, const struct step *step, struct arena *arena,
                            struct changes *out)
 {
-    (void)arena;
     if (target_of(view, (size_t)step->index)->reload.profile != NULL) {
+        rollout_copy(view, step, arena, out);
         out->audit = "deploy.reload";
         out->audit_detail = step->subject;
     }
@@ -346,6 +350,7 @@ static struct deployment former_of(const struct certificate_view *view, const st
 static bool prepare_roll_back(const struct certificate_view *view, const struct step *step, struct arena *arena,
                               struct changes *out)
 {
+    rollout_copy(view, step, arena, out);
     out->audit = "deploy.rollback";
     out->audit_detail = arena_printf(arena, "generation %d on %s", view->rollouts[step->index].previous, step->subject);
     return true;
