@@ -366,13 +366,14 @@ static void decide_certificate(struct engine *engine, const char *key)
     enum action requested = entry != NULL ? entry->requested : ACTION_REST;
     own->step = requested != ACTION_REST ? requested_step(requested, &own->view) : certificate_decide(&own->view, arena);
     bool acts = certificate_action(own->step.action) != NULL;
-    int64_t turn_ms = acts && certificate_action(own->step.action)->vendor ? engine_account_turn(engine, &own->view) : 0;
+    int64_t turn_ms = acts && certificate_action(own->step.action)->vendor ? engine_account_turn(engine, &own->view, key) : 0;
     if (!acts) {
         note_standing(engine, key, &own->view, &own->step, arena);
         note_decision(engine, key, &own->view, &own->step, arena);
         schedule_decision(engine, key, &own->view, &own->step);
-    } else if (turn_ms > 0) {
-        schedule_set(engine->queue, key, clock_now_ms() + turn_ms);
+    } else if (turn_ms != 0) {
+        if (turn_ms > 0)
+            schedule_set(engine->queue, key, clock_now_ms() + turn_ms);
     } else if (start_step(engine, key, own, &err)) {
         return; /* the job owns the arena now */
     } else {
@@ -506,6 +507,7 @@ void engine_destroy(struct engine *engine)
             nanosleep(&nap, NULL);
     }
     worker_pool_destroy(engine->pool);
+    engine_account_forget(engine);
     schedule_destroy(engine->queue);
     state_batch_destroy(engine->batch);
     engine_release_snapshot(engine->snapshot);

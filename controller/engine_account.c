@@ -100,28 +100,76 @@ void engine_take_account_result(struct engine *engine, struct job *job)
     arena_destroy(own->job.arena);
 }
 
-/* A bucket of one second's worth of tokens, so that a burst is never more than the account's rate. */
-int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view)
+/* ---- the limiter ---- */
+
+struct account_waiter {
+    struct account_waiter *next;
+    char key[];
+};
+
+static void park(struct account *account, const char *key)
+{
+    struct account_waiter *waiter = malloc(sizeof *waiter + strlen(key) + 1);
+    if (waiter == NULL)
+        abort();
+    waiter->next = NULL;
+    strcpy(waiter->key, key);
+    if (account->waiting == NULL)
+        account->waiting_end = &account->waiting;
+    *account->waiting_end = waiter;
+    account->waiting_end = &waiter->next;
+}
+
+static void unpark(struct engine *engine, struct account *account)
+{
+    struct account_waiter *waiter = account->waiting;
+    if (waiter == NULL)
+        return;
+    account->waiting = waiter->next;
+    schedule_set(engine->queue, waiter->key, clock_now_ms());
+    free(waiter);
+}
+
+void engine_account_forget(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->model.account_count; i++)
+        while (engine->model.accounts[i]->waiting != NULL)
+            unpark(engine, engine->model.accounts[i]);
+}
+
+/* A bucket of one second's worth of tokens that may be overdrawn: who overdraws it has its turn later, and nobody has to ask
+ * again meanwhile. */
+static int64_t take_token(struct account *account, double rate)
+{
+    int64_t now = clock_boot_ms();
+    account->tokens += (double)(now - account->tokens_at_ms) * rate / 1000.0;
+    account->tokens_at_ms = now;
+    if (account->tokens > rate || account->tokens < -1000 * rate) /* the clock may have been turned */
+        account->tokens = rate;
+    account->tokens -= 1;
+    return account->tokens >= 0 ? 0 : (int64_t)(-account->tokens * 1000.0 / rate) + 1;
+}
+
+int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view, const char *key)
 {
     if (view->refs.issuer == NULL)
         return 0;
     const struct operator_config *config = engine->model.config;
+    struct standing_entry *entry = engine_entry(engine, key, true);
     struct account *account = model_account(&engine->model, view->refs.issuer->namespace_, view->refs.issuer->name);
     int concurrency = view->refs.issuer->issuer->limits.concurrency > 0 ? view->refs.issuer->issuer->limits.concurrency
                                                                         : config->account_concurrency;
-    double rate = config->requests_per_second;
-    int64_t now = clock_now_ms();
-    if (concurrency > 0 && account->running >= concurrency)
-        return 20;
-    if (rate > 0) {
-        account->tokens += (double)(now - account->tokens_at_ms) * rate / 1000.0;
-        account->tokens_at_ms = now;
-        if (account->tokens > rate)
-            account->tokens = rate;
-        if (account->tokens < 1)
-            return (int64_t)((1 - account->tokens) * 1000.0 / rate) + 1;
-        account->tokens -= 1;
+    if (!entry->has_turn && config->requests_per_second > 0) {
+        int64_t wait = take_token(account, config->requests_per_second);
+        entry->has_turn = true;
+        if (wait > 0)
+            return wait;
     }
+    if (concurrency > 0 && account->running >= concurrency) {
+        park(account, key);
+        return -1;
+    }
+    entry->has_turn = false;
     account->running++;
     return 0;
 }
@@ -131,4 +179,5 @@ void engine_account_done(struct engine *engine, const char *namespace_, const ch
     struct account *account = model_account(&engine->model, namespace_, name);
     if (account->running > 0)
         account->running--;
+    unpark(engine, account);
 }

@@ -17,6 +17,7 @@ struct standing_entry { /* one certificate, as last decided */
     char *texts;
     bool failing;
     bool busy;
+    bool has_turn; /* a request to the account's far side was counted for it by the limiter */
     enum action requested; /* ACTION_REST: none */
 };
 
@@ -77,6 +78,8 @@ void engine_wake(struct engine *engine); /* run a turn soon */
 void engine_take_account_result(struct engine *engine, struct job *job);
 void engine_account_due(struct engine *engine, const char *key);
 void engine_account_wanted(struct engine *engine, const char *namespace_, const char *name);
-/* Milliseconds until the account's limiter lets one more request go; 0: now, and it is counted. */
-int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view);
+/* Milliseconds until the account's limiter lets this certificate's request go; 0: now, and it counts as running. -1: as many
+ * as allowed run already; the key is queued again when one of them is done, first come first served. */
+int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view, const char *key);
+void engine_account_forget(struct engine *engine); /* frees what waits */
 void engine_account_done(struct engine *engine, const char *namespace_, const char *name);

@@ -24,6 +24,7 @@ struct account {
     double tokens;
     int64_t tokens_at_ms;
     int running;
+    struct account_waiter *waiting, **waiting_end; /* keys that wait for one of the running requests to end */
 };
 
 struct model {
