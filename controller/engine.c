@@ -579,6 +579,8 @@ void engine_standing(struct engine *engine, struct engine_standing *out)
             out->patient++;
         if (entry->failing && entry->stand != STAND_READY)
             out->failing++;
+        if (entry->has_turn && !entry->busy) /* only the limiter spaces it */
+            out->running++;
     }
 }
 
