@@ -24,7 +24,11 @@ static const char *product_code(struct arena *arena, const char *text, const cha
 {
     (void)out_reason; /* codes we do not know are the rules' to judge: they know the nearest one */
     const char *lower = text_lower(arena, text);
-    const struct product *product = product_find(lower, NULL);
+    const struct product *product;
+    for (size_t i = 0; (product = product_at(i)) != NULL; i++)
+        if (strcmp(product->code, lower) == 0)
+            return product->code; /* as nearly always */
+    product = product_find(lower, NULL);
     return product != NULL ? product->code : lower;
 }
 
@@ -32,7 +36,7 @@ static const char *product_code(struct arena *arena, const char *text, const cha
 
 static const struct field order_fields[] = {
     {.name = "product", .type = FIELD_STRING, AT(certificate, order.product), .required = true, .max = 60,
-     .pattern = "^[A-Za-z0-9_-]+$", .canonical = product_code, .example = "rapidssl",
+     .pattern = field_word_pattern, .canonical = product_code, .example = "rapidssl",
      .doc = "The vendor's product code, which decides brand, validation level and how many names fit."},
     {.name = "term", .type = FIELD_TERM, AT(certificate, order.term_months), .fallback = "12mo", .min = 1, .max = 72,
      .example = "12mo",

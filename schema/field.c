@@ -479,8 +479,6 @@ static bool check_member(const struct decoder *d, const struct field *field, boo
                          const struct field_frame *frame)
 {
     if (!given) {
-        if (!field->required)
-            return true;
         struct position position = node->key != NULL ? yaml_key_position(node) : yaml_position(node);
         struct problem *problem = complain(d, frame, SEVERITY_ERROR, "missing-field", position, "needs the field \"%s\"",
                                            field->name);
@@ -529,9 +527,9 @@ bool field_decode_object(const struct decoder *d, const struct field_table *tabl
     for (size_t i = 0; i < table->count; i++) {
         const struct field *field = &table->fields[i];
         bool is_given = given >> i & 1;
-        if (node != NULL && !d->stored)
-            ok = check_member(d, field, is_given, node, frame) && ok;
-        if (!is_given && index_of(table->one_of, field->name) < 0)
+        if (is_given ? field->not_with != NULL : field->required)
+            ok = (node == NULL || d->stored || check_member(d, field, is_given, node, frame)) && ok;
+        if (!is_given && (table->one_of == NULL || index_of(table->one_of, field->name) < 0))
             fill_in(d, field, frame, out);
     }
     if (node != NULL && !d->stored && (table->one_of != NULL || table->any_of != NULL))

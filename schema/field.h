@@ -100,6 +100,8 @@ struct field_table {
 #define NOT_WITH(...) .not_with = WORDS(__VA_ARGS__)
 /* Names of resources, and of secrets, keys and other things that become names of files: for .pattern. */
 extern const char field_name_pattern[], field_key_pattern[];
+/* Keys of labels; codes of letters, digits, hyphens and underscores. */
+extern const char field_label_pattern[], field_word_pattern[];
 #define FIELDS(array) .fields = (array), .count = COUNT_OF(array)
 
 /* Decode a mapping into `out` (table->size bytes, zeroed first, defaults filled in). Every problem is appended with
@@ -122,8 +124,9 @@ void field_encode(const struct field_table *table, const void *in, bool for_stor
  * are absent become "". Fails: STATE. */
 bool field_decode_json(const struct field_table *table, const char *text, size_t length, struct arena *arena, void *out,
                        struct error *err);
-/* The canonical form: as field_encode for the store, and sets are sorted and without repeats. */
-void field_encode_canonical(const struct field_table *table, const void *in, struct json_writer *w);
+/* Append the canonical form: bytes for a digest (field_digest.c). What has its default is left out, so that a field
+ * added later changes no digest; sets are sorted and without repeats. */
+void field_canonical(const struct field_table *table, const void *in, struct buffer *out);
 /* SHA-256 of the canonical form. */
 void field_digest(const struct field_table *table, const void *in, unsigned char out[32]);
 /* Calls `changed` with the path of every leaf field that differs; `was` and `is` are texts for people ("" for absent). */

@@ -1,10 +1,9 @@
-/* The other direction: a struct as JSON, its digest, what differs between two, and records read back. */
+/* The other direction: a struct as JSON, what differs between two, and records read back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "schema/field_internal.h"
 #include "schema/resource.h"
@@ -13,7 +12,6 @@
 struct encoder {
     struct json_writer *w;
     bool for_store; /* secret text, too */
-    bool canonical; /* sets sorted, without repeats */
 };
 
 static void encode_object(const struct encoder *e, const struct field_table *table, const char *base);
@@ -88,8 +86,7 @@ static const struct field *named(const struct field_table *table, const char *na
 
 /* Whether a field is written: of a union only the member that was given (also an empty one), and nothing beside what
  * excludes it. */
-static bool written(const struct encoder *e, const struct field_table *table, const struct field *field,
-                    const char *base)
+bool field_is_written(const struct field_table *table, const struct field *field, const char *base)
 {
     if (table->one_of_at > 0)
         for (int i = 0; table->one_of[i] != NULL; i++)
@@ -100,24 +97,17 @@ static bool written(const struct encoder *e, const struct field_table *table, co
         if (other != NULL && present(other, base))
             return false;
     }
-    return present(field, base) && (e->for_store || !field->secret_text);
+    return present(field, base);
 }
 
 /* ---- writing ---- */
 
-static void encode_strings(const struct encoder *e, const struct field *field, const struct string_list *list)
+static void encode_strings(const struct encoder *e, const struct string_list *list)
 {
-    struct arena *arena = NULL;
-    struct string_list sorted = *list;
-    if (e->canonical && field->set && list->count > 1) {
-        arena = arena_create();
-        sorted = string_list_sorted(arena, list);
-    }
     json_begin_array(e->w);
-    for (size_t i = 0; i < sorted.count; i++)
-        json_put_string(e->w, sorted.items[i]);
+    for (size_t i = 0; i < list->count; i++)
+        json_put_string(e->w, list->items[i]);
     json_end_array(e->w);
-    arena_destroy(arena);
 }
 
 static void encode_pairs(const struct encoder *e, const struct label *items, size_t count)
@@ -126,35 +116,6 @@ static void encode_pairs(const struct encoder *e, const struct label *items, siz
     for (size_t i = 0; i < count; i++)
         json_string_member(e->w, items[i].name, items[i].value);
     json_end_object(e->w);
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* A set of objects: each written by itself, then sorted. */
-static void encode_sorted(const struct encoder *e, const struct field_table *table, const char *items, size_t size,
-                          size_t count)
-{
-    struct arena *arena = arena_create();
-    const char **texts = arena_array(arena, count, sizeof *texts);
-    struct buffer buffer = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct json_writer w = {.out = &buffer};
-        struct encoder one = {&w, e->for_store, e->canonical};
-        buffer_clear(&buffer);
-        encode_object(&one, table, items + i * size);
-        texts[i] = arena_strdup(arena, buffer_text(&buffer));
-    }
-    buffer_release(&buffer);
-    qsort(texts, count, sizeof *texts, compare_texts);
-    json_begin_array(e->w);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(texts[i - 1], texts[i]) != 0)
-            json_put_raw(e->w, texts[i]);
-    json_end_array(e->w);
-    arena_destroy(arena);
 }
 
 static void encode_objects(const struct encoder *e, const struct field *field, const struct field_table *table,
@@ -167,10 +128,6 @@ static void encode_objects(const struct encoder *e, const struct field *field, c
             encode_object(e, table, items + i * table->size);
         }
         json_end_object(e->w);
-        return;
-    }
-    if (e->canonical && field->set && count > 1) {
-        encode_sorted(e, table, items, table->size, count);
         return;
     }
     json_begin_array(e->w);
@@ -239,7 +196,7 @@ static void encode_value(const struct encoder *e, const struct field *field, con
         json_put_string(w, field->fallback);
         break;
     case FIELD_STRING_LIST:
-        encode_strings(e, field, (const struct string_list *)at);
+        encode_strings(e, (const struct string_list *)at);
         break;
     case FIELD_LABELS:
         encode_pairs(e, ((const struct label_list *)at)->items, ((const struct label_list *)at)->count);
@@ -274,7 +231,7 @@ static void encode_object(const struct encoder *e, const struct field_table *tab
 {
     json_begin_object(e->w);
     for (size_t i = 0; i < table->count; i++)
-        if (written(e, table, &table->fields[i], base)) {
+        if (field_is_written(table, &table->fields[i], base) && (e->for_store || !table->fields[i].secret_text)) {
             json_key(e->w, table->fields[i].name);
             encode_value(e, &table->fields[i], base);
         }
@@ -283,23 +240,8 @@ static void encode_object(const struct encoder *e, const struct field_table *tab
 
 void field_encode(const struct field_table *table, const void *in, bool for_store, struct json_writer *w)
 {
-    const struct encoder e = {w, for_store, false};
+    const struct encoder e = {w, for_store};
     encode_object(&e, table, in);
-}
-
-void field_encode_canonical(const struct field_table *table, const void *in, struct json_writer *w)
-{
-    const struct encoder e = {w, true, true};
-    encode_object(&e, table, in);
-}
-
-void field_digest(const struct field_table *table, const void *in, unsigned char out[32])
-{
-    struct buffer text = {0};
-    struct json_writer w = {.out = &text};
-    field_encode_canonical(table, in, &w);
-    hash_sha256(span_of(buffer_text(&text), text.length), out);
-    buffer_release(&text);
 }
 
 /* ---- comparing ---- */
@@ -316,16 +258,13 @@ static const char *value_text(struct arena *arena, const struct field_table *tab
 {
     struct buffer buffer = {0};
     struct json_writer w = {.out = &buffer};
-    const struct encoder e = {&w, true, true};
-    if (!written(&e, table, field, base))
+    const struct encoder e = {&w, true};
+    if (!field_is_written(table, field, base))
         return "";
     if (field->type == FIELD_STRING)
         return *(const char *const *)(base + field->offset);
-    if (field->type == FIELD_STRING_LIST) {
-        const struct string_list *list = (const struct string_list *)(base + field->offset);
-        struct string_list sorted = field->set ? string_list_sorted(arena, list) : *list;
-        return string_list_join(arena, &sorted, ", ");
-    }
+    if (field->type == FIELD_STRING_LIST)
+        return string_list_join(arena, (const struct string_list *)(base + field->offset), ", ");
     if (field->type == FIELD_REFERENCE)
         return ((const struct reference *)(base + field->offset))->name;
     encode_value(&e, field, base);
@@ -333,6 +272,21 @@ static const char *value_text(struct arena *arena, const struct field_table *tab
     text = text[0] == '"' ? arena_strndup(arena, text + 1, buffer.length - 2) : arena_strdup(arena, text);
     buffer_release(&buffer);
     return text;
+}
+
+/* Equal as far as it matters: the order of sets does not. */
+static bool is_same(const struct field_table *table, const struct field *field, const char *was, const char *is)
+{
+    unsigned char before[32], after[32];
+    bool written = field_is_written(table, field, was);
+    if (written != field_is_written(table, field, is))
+        return false;
+    struct field alone = *field;
+    alone.not_with = NULL;
+    const struct field_table just_it = {.name = table->name, .fields = &alone, .count = 1};
+    field_digest(&just_it, was, before);
+    field_digest(&just_it, is, after);
+    return !written || memcmp(before, after, sizeof before) == 0;
 }
 
 static void compare_tables(const struct comparison *c, const struct field_table *table, const char *path,
@@ -345,9 +299,11 @@ static void compare_tables(const struct comparison *c, const struct field_table 
             compare_tables(c, field->table, name, was + field->offset, is + field->offset);
             continue;
         }
-        const char *before = value_text(c->arena, table, field, was), *after = value_text(c->arena, table, field, is);
-        if (strcmp(before, after) != 0)
-            c->changed(name, field->secret_text ? "***" : before, field->secret_text ? "***" : after, c->arg);
+        if (is_same(table, field, was, is))
+            continue;
+        bool hide = field->secret_text;
+        c->changed(name, hide ? "***" : value_text(c->arena, table, field, was),
+                   hide ? "***" : value_text(c->arena, table, field, is), c->arg);
     }
 }
 

@@ -42,3 +42,11 @@ void field_parse_default(struct arena *arena, const struct field *field, char *b
 void field_put_absent(const struct field *field, char *base, bool stored);
 int64_t field_number(const struct field *field, const char *base); /* of any type that is a number in the struct */
 bool field_matches(const char *pattern, const char *text);
+/* Whether the value is the one of `fallback`. */
+bool field_has_default(const struct field *field, const char *base);
+
+/* ---- field_encode.c ---- */
+
+/* Whether a member of the struct says something: of a union only the choice (also an empty one), nothing beside what
+ * excludes it, and no absent value. */
+bool field_is_written(const struct field_table *table, const struct field *field, const char *base);

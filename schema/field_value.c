@@ -16,17 +16,24 @@
 
 const char field_name_pattern[] = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 const char field_key_pattern[] = "^[A-Za-z0-9_][-A-Za-z0-9._]{0,127}$";
+const char field_label_pattern[] = "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126}[A-Za-z0-9])?$";
+const char field_word_pattern[] = "^[-A-Za-z0-9_]+$";
 
 /* ---- patterns ---- */
+
+/* The frequent ones by hand: every manifest has several of them, and regexec takes microseconds. */
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+}
 
 static bool is_resource_name(const char *text)
 {
     size_t length = 0;
-    for (; text[length] != '\0'; length++) {
-        char c = text[length];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
+    for (; text[length] != '\0'; length++)
+        if ((!is_alphanumeric(text[length]) && text[length] != '-') || (text[length] >= 'A' && text[length] <= 'Z'))
             return false;
-    }
     return length >= 1 && length <= 63 && text[0] != '-' && text[length - 1] != '-';
 }
 
@@ -35,12 +42,39 @@ static bool is_key(const char *text)
     size_t length = 0;
     for (; text[length] != '\0'; length++) {
         char c = text[length];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-              (length > 0 && (c == '-' || c == '.'))))
+        if (!is_alphanumeric(c) && c != '_' && !(length > 0 && (c == '-' || c == '.')))
             return false;
     }
     return length >= 1 && length <= 128;
 }
+
+static bool is_label(const char *text)
+{
+    size_t length = 0;
+    for (; text[length] != '\0'; length++)
+        if (!is_alphanumeric(text[length]) && strchr("-_./", text[length]) == NULL)
+            return false;
+    return length >= 1 && length <= 128 && is_alphanumeric(text[0]) && is_alphanumeric(text[length - 1]);
+}
+
+static bool is_word(const char *text)
+{
+    size_t length = 0;
+    for (; text[length] != '\0'; length++)
+        if (!is_alphanumeric(text[length]) && text[length] != '-' && text[length] != '_')
+            return false;
+    return length >= 1;
+}
+
+static const struct {
+    const char *pattern;
+    bool (*matches)(const char *text);
+} by_hand[] = {
+    {field_name_pattern, is_resource_name},
+    {field_key_pattern, is_key},
+    {field_label_pattern, is_label},
+    {field_word_pattern, is_word},
+};
 
 /* Patterns are few and constant: each is compiled when it is first met, and hint. */
 bool field_matches(const char *pattern, const char *text)
@@ -50,10 +84,9 @@ bool field_matches(const char *pattern, const char *text)
         const char *pattern;
         regex_t compiled;
     } known[64];
-    if (pattern == field_name_pattern)
-        return is_resource_name(text);
-    if (pattern == field_key_pattern)
-        return is_key(text);
+    for (size_t i = 0; i < COUNT_OF(by_hand); i++)
+        if (by_hand[i].pattern == pattern)
+            return by_hand[i].matches(text);
     pthread_mutex_lock(&lock);
     size_t i = 0;
     while (i < COUNT_OF(known) && known[i].pattern != NULL && known[i].pattern != pattern)
@@ -213,6 +246,18 @@ void field_parse_default(struct arena *arena, const struct field *field, char *b
     }
 }
 
+bool field_has_default(const struct field *field, const char *base)
+{
+    int64_t number = 0;
+    if (field->fallback == NULL || field->type >= FIELD_FIXED || field->type == FIELD_MONEY)
+        return false;
+    if (field->type == FIELD_STRING)
+        return text_equal(*(const char *const *)(base + field->offset), field->fallback);
+    if (field->type == FIELD_ENUM)
+        return strcmp(field->words[field_number(field, base)], field->fallback) == 0;
+    return parse_number(field, field->fallback, &number) == NULL && number == field_number(field, base);
+}
+
 /* ---- text ---- */
 
 static size_t count_characters(const char *text)
@@ -223,30 +268,49 @@ static size_t count_characters(const char *text)
     return count;
 }
 
-static bool check_scalar(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *node,
-                         const char *due)
+static bool check_scalar_type(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *node,
+                              enum yaml_scalar type, const char *due)
 {
     if (node->kind != YAML_SCALAR)
         return field_refuse(d, frame, node, "wrong-type", NULL, "is %s; %s is due", yaml_describe(node), due);
-    if (!d->stored && yaml_scalar_type(node) == YAML_NULL)
+    if (d->stored)
+        return true;
+    if (type == YAML_NULL)
         return field_refuse(d, frame, node, "empty-value", "give a value, or leave the line out",
                             "has no value; %s is due", due);
-    if (!d->stored && text_has_prefix(node->text, "ENC["))
+    if (node->text[0] == 'E' && text_has_prefix(node->text, "ENC["))
         return field_refuse_deeper(d, frame, node, "encrypted-value", "decrypt the file before it is read here",
                                    "is still encrypted by sops");
     return true;
 }
 
+static bool check_scalar(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *node,
+                         const char *due)
+{
+    return check_scalar_type(d, frame, node, yaml_scalar_type(node), due);
+}
+
 static bool check_text(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *node,
                        const char *due)
 {
-    if (!check_scalar(d, frame, node, due))
+    enum yaml_scalar type = yaml_scalar_type(node);
+    if (!check_scalar_type(d, frame, node, type, due))
         return false;
-    if (yaml_scalar_type(node) != YAML_STRING)
+    if (type != YAML_STRING)
         return field_refuse(d, frame, node, "wrong-type",
                             arena_printf(d->problems->arena, "quote it: \"%s\"", field_show(d, node->text)),
                             "is %s; %s is due", yaml_describe(node), due);
     return true;
+}
+
+/* CR and LF unless `allowed`; LS and PS, which some readers take for line breaks and some do not, never. */
+static bool has_line_break(const char *text, bool allowed)
+{
+    for (; *text != '\0'; text++)
+        if (((*text == '\n' || *text == '\r') && !allowed) ||
+            (text[0] == '\xE2' && text[1] == '\x80' && (text[2] == '\xA8' || text[2] == '\xA9')))
+            return true;
+    return false;
 }
 
 static bool judge_text(const struct decoder *d, const struct field *field, const struct yaml_node *node,
@@ -256,8 +320,7 @@ static bool judge_text(const struct decoder *d, const struct field *field, const
     if (text[0] == '\0')
         return (field->fallback != NULL && field->fallback[0] == '\0') ||
                field_refuse(d, frame, node, "empty-value", "give a value, or leave the line out", "is empty");
-    if ((!field->lines && strpbrk(text, "\r\n") != NULL) || strstr(text, "\xE2\x80\xA8") != NULL ||
-        strstr(text, "\xE2\x80\xA9") != NULL)
+    if (has_line_break(text, field->lines))
         return field_refuse_deeper(d, frame, node, "line-break", "write |- or >- instead of | or >, or use quotes",
                                    "holds a line break");
     if (field->type == FIELD_STRING && (field->min != 0 || field->max != 0)) {

@@ -10,7 +10,7 @@ static const struct field sslstore_fields[] = {
      .pattern = "^[A-Za-z0-9][-A-Za-z0-9_.]{0,62}$", .example = "Sandbox",
      .doc = "Live, EU or Sandbox of the vendor, or a name from `endpoints` in the operator's file."},
     {.name = "partnerCode", .type = FIELD_STRING, AT(issuer, sslstore.partner_code), .required = true, .max = 64,
-     .pattern = "^[A-Za-z0-9_-]+$", .example = "\"10012345\"",
+     .pattern = field_word_pattern, .example = "\"10012345\"",
      .doc = "The account's partner code; written in quotes, since it is digits."},
     {.name = "authTokenSecretRef", .type = FIELD_SECRET, AT(issuer, sslstore.auth_token_secret_ref), .required = true,
      .example = "{name: sslstore, key: auth-token}", .doc = "Where the account's authentication token lies."},

@@ -12,17 +12,15 @@
 
 /* ---- tables ---- */
 
-#define LABEL_PATTERN "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126}[A-Za-z0-9])?$"
-
 static const struct field metadata_fields[] = {
     {.name = "name", .type = FIELD_STRING, AT(metadata, name), .required = true, .pattern = field_name_pattern,
      .example = "shop", .doc = "Its name, unique among its kind in the namespace."},
     {.name = "namespace", .type = FIELD_STRING, AT(metadata, namespace_), .fallback = "default",
      .pattern = field_name_pattern, .example = "team-a",
      .doc = "What it belongs to; references hold within a namespace."},
-    {.name = "labels", .type = FIELD_LABELS, AT(metadata, labels), .max = 64, .pattern = LABEL_PATTERN,
+    {.name = "labels", .type = FIELD_LABELS, AT(metadata, labels), .max = 64, .pattern = field_label_pattern,
      .example = "web", .doc = "Words to group and select by."},
-    {.name = "annotations", .type = FIELD_LABELS, AT(metadata, annotations), .max = 64, .pattern = LABEL_PATTERN,
+    {.name = "annotations", .type = FIELD_LABELS, AT(metadata, annotations), .max = 64, .pattern = field_label_pattern,
      .example = "asked for by Rhea", .doc = "Notes; they change nothing."},
 };
 const struct field_table metadata_table = {
@@ -164,21 +162,14 @@ static bool decode_part(struct document *d, const char *name, const struct field
     return ok;
 }
 
-static void put_digest(struct resource *resource, struct buffer *text)
+/* Of labels and spec: what else stands in a document changes nothing in the world. */
+static void put_digest(struct resource *resource, struct buffer *form)
 {
-    const struct field_table *table = spec_tables[resource->kind];
-    struct json_writer w = {.out = text};
-    buffer_clear(text);
-    json_begin_object(&w);
-    json_key(&w, "labels");
-    json_begin_object(&w);
-    for (size_t i = 0; i < resource->labels.count; i++)
-        json_string_member(&w, resource->labels.items[i].name, resource->labels.items[i].value);
-    json_end_object(&w);
-    json_key(&w, "spec");
-    field_encode_canonical(table, resource->spec, &w);
-    json_end_object(&w);
-    hash_sha256(span_of(buffer_text(text), text->length), resource->digest);
+    const struct metadata labels = {.labels = resource->labels};
+    buffer_clear(form);
+    field_canonical(&metadata_table, &labels, form);
+    field_canonical(spec_tables[resource->kind], resource->spec, form);
+    hash_sha256(span_of(buffer_text(form), form->length), resource->digest);
 }
 
 /* What a broken document was about, if it says so legibly. */
