@@ -474,22 +474,39 @@ static const struct command *find_command(char **words, int count, int *out_used
     return NULL;
 }
 
+/* How many words stand before the first that is neither an option nor an option's value. */
+static int leading_options(char **argv)
+{
+    int i = 0;
+    while (argv[i] != NULL && argv[i][0] == '-' && argv[i][1] != '\0' && strcmp(argv[i], "--") != 0) {
+        const char *word = argv[i++];
+        bool takes;
+        if (word[1] == '-') {
+            const struct command_option *option = find_option(global_options, word + 2); /* not with "=" */
+            takes = option != NULL && option->value != NULL;
+        } else {
+            const char *letter = strchr(short_letters, word[strlen(word) - 1]);
+            takes = letter != NULL && *letter != ':' && letter[1] == ':' && word[2] == '\0';
+        }
+        if (takes && argv[i] != NULL)
+            i++;
+    }
+    return i;
+}
+
 int command_run(int argc, char **argv)
 {
     struct command_context ctx = {.arena = arena_create(), .timeout_s = 600};
-    char **words = calloc((size_t)argc + 1, sizeof *words);
+    char **words = calloc((size_t)argc + 1, sizeof *words), **rest = calloc((size_t)argc + 1, sizeof *rest);
     int count = 0, used = 0, code;
-    if (words == NULL)
+    if (words == NULL || rest == NULL)
         abort();
-    /* The verb is the first words that are no options; options of the verb are only known after it. */
-    const struct command *command = find_command(argv + 1, argc - 1, &used);
-    char **rest = command != NULL ? argv + 1 + used : argv + 1;
+    /* Global options may stand before the verb; its own are known once it is. Both are read with the verb cut out. */
+    int lead = leading_options(argv + 1);
+    const struct command *command = find_command(argv + 1 + lead, argc - 1 - lead, &used);
+    memcpy(rest, argv + 1, (size_t)lead * sizeof *rest);
+    memcpy(rest + lead, argv + 1 + lead + used, (size_t)(argc - lead - used) * sizeof *rest); /* and the closing NULL */
     bool parsed = parse_arguments(&ctx, command, rest, words, &count);
-    if (parsed && command == NULL && count > 0 && (command = find_command(words, count, &used)) != NULL) {
-        /* global options stood before the verb: begin again behind it */
-        memmove(words, words + used, (size_t)(count - used + 1) * sizeof *words);
-        count -= used;
-    }
     if (!parsed)
         code = EXIT_USAGE;
     else if (command == NULL && count > 0) {
@@ -509,6 +526,7 @@ int command_run(int argc, char **argv)
     }
     fflush(stdout);
     free(words);
+    free(rest);
     arena_destroy(ctx.arena);
     return code;
 }
