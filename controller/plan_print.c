@@ -217,7 +217,8 @@ void plan_print_markdown(const struct plan *plan, struct buffer *out)
     for (size_t i = 0; i < plan->notes.count; i++)
         buffer_printf(out, "> %s\n\n", plan->notes.items[i]);
     if (plan->count == 0) {
-        buffer_printf(out, "Nothing to do: %zu certificates are as the manifests say.\n", plan->settled);
+        buffer_printf(out, "Nothing to do: %zu certificate%s as the manifests say.\n", plan->settled,
+                      plan->settled == 1 ? " is" : "s are");
         return;
     }
     buffer_puts(out, "| | step | resource | subject | cost | why | to do |\n|---|---|---|---|---|---|---|\n");

@@ -24,8 +24,8 @@ static void assume_prepared(struct certificate_view *next, const struct step *st
         *order = (struct order_record){.cycle = next->record.cycle + 1, .attempt = 1, .vendor_order_id = "",
             .partner_order_id = "", .ca_order_id = "", .major_status = "", .minor_status = "", .refused_text = "",
             .holder = "", .grace_boot = "", .held_reason = ""};
-    order->custom_order_id = next->installation[0] != '\0' ? certificate_custom_order_id(next, order->cycle, arena) : "";
     order->issuer = next->refs.issuer->name;
+    order->custom_order_id = next->installation[0] != '\0' ? certificate_custom_order_id(next, order->cycle, arena) : "";
     order->endpoint = next->account.endpoint != NULL ? next->account.endpoint->url : "";
     order->product = next->product->code;
     order->names = string_list_sorted(arena, &want->dns_names);

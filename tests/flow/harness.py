@@ -20,8 +20,8 @@ import time
 import traceback
 import urllib.request
 
-BIN = os.environ.get("CERTWRIGHT_BIN", "build/dev")
 SOURCE = os.environ.get("CERTWRIGHT_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BIN = os.path.abspath(os.environ.get("CERTWRIGHT_BIN", os.path.join(SOURCE, "build/dev")))
 
 ISSUER = """
 apiVersion: certwright/v1alpha1
