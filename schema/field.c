@@ -194,10 +194,10 @@ static const struct field *field_named(const struct field_table *table, const ch
     return NULL;
 }
 
-static void unknown_field(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *child)
+static void unknown_field(const struct decoder *d, const struct field_table *table, const struct field_frame *frame,
+                          const struct yaml_node *child)
 {
     struct arena *arena = d->problems->arena;
-    const struct field_table *table = frame->table;
     const char *shown = field_show(d, child->key);
     struct problem *problem = complain(d, frame, SEVERITY_ERROR, "unknown-field", yaml_key_position(child),
                                        "has no field \"%s\"", shown);
@@ -511,7 +511,7 @@ bool field_decode_object(const struct decoder *d, const struct field_table *tabl
             next++, tried++;
         if (tried == table->count) {
             if (!d->stored)
-                unknown_field(d, frame, child);
+                unknown_field(d, table, frame, child);
             ok = ok && d->stored;
             continue;
         }

@@ -307,6 +307,10 @@ static void errors_say_where_and_what_to_do(void)
     check_error(CERTIFICATE("  commonName: a.example.com\n  renewBeforePercentage: '33'\n"), "wrong-type", 7, 26,
                 "remove the quotes");
     check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: main\n"), "wrong-type", 7, 14, NULL);
+    check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: {name: main, kind: Issuer}\n"), "unknown-field", 7, 27,
+                NULL);
+    check_error(CERTIFICATE("  commonName: a.example.com\n  csrSecretRef: {name: a, key: b, kee: c}\n"), "unknown-field", 7,
+                35, "key");
     check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: {name: Main}\n"), "bad-value", 7, 21, NULL);
     check_error(CERTIFICATE("  commonName: a.example.com\n  targets: {name: x}\n"), "wrong-type", 7, 3 + 9, NULL);
     check_error(CERTIFICATE("  commonName: |\n    a.example.com\n"), "line-break", 6, 15, "|-");
