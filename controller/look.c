@@ -194,6 +194,8 @@ static const char *who_acts(const struct certificate_look *c)
         {"AwaitingManual", "whoever keeps the zone or the web server"},
         {"Vetting", "the CA; it may call the organization"}, {"AwaitingVendor", "the vendor"},
     };
+    if (text_equal(c->step.code, "Invalid") && strstr(c->step.reason, "the operator's file") != NULL)
+        return "the operator";
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (text_equal(rows[i].code, c->step.code))
             return rows[i].who;

@@ -273,6 +273,11 @@ void look_put_status(struct json_writer *w, const struct certificate_look *certi
         put_revision(w, view->revision, arena);
     if (view->rollout_count > 0)
         put_rollouts(w, view, arena);
+    if (view->revision != NULL) { /* cert-manager's words for what people ask most */
+        look_time_member(w, "notBefore", view->revision->not_before, arena);
+        look_time_member(w, "notAfter", view->revision->not_after, arena);
+        look_time_member(w, "renewalTime", certificate_renewal_time(view), arena);
+    }
     look_time_member(w, "nextCheck", certificate->step.due, arena);
     look_time_member(w, "firstSeen", view->record.first_seen, arena);
     look_text_member(w, "observedDigest", view->record.spec_digest, arena);

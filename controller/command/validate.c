@@ -158,7 +158,7 @@ static void print_summary(const struct validation *v)
                                     look_count(ctx->arena, desired_file_count(v->desired), "file"));
     const char *also = warnings > 0 ? arena_printf(ctx->arena, ", %s", look_count(ctx->arena, warnings, "warning")) : "";
     if (v->problems.errors > 0)
-        command_fail(ctx, EXIT_INVALID, "%s%s; %s understood", look_count(ctx->arena, v->problems.errors, "error"), also,
+        command_fail(ctx, EXIT_INVALID, "%s%s; otherwise %s", look_count(ctx->arena, v->problems.errors, "error"), also,
                      what);
     else if (!ctx->quiet)
         command_print(ctx, "%s %s valid%s\n", what, resources == 1 ? "is" : "are", also);
