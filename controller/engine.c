@@ -163,6 +163,15 @@ static const char *done_words(const struct certificate_job *own, const struct ch
                                                                     : arena_strdup(arena, certificate_action(own->step.action)->name);
 }
 
+/* Looking at a target once more in a second is patience, not failure: that says a warning. */
+static void note_failure(struct standing_entry *entry, const struct certificate_job *own, const struct changes *changes)
+{
+    bool warned = own->step.index < 0 || text_equal(changes->event_type, "Warning");
+    entry->failing = !own->outcome.ok;
+    entry->needs_person = warned && (own->step.action == ACTION_PROBE_BACK ||
+                                     (entry->failing && error_needs_person(own->outcome.err.kind)));
+}
+
 /* What a finished job brought goes into the batch of this turn. */
 static void take_certificate_result(struct engine *engine, struct certificate_job *own)
 {
@@ -173,7 +182,6 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
     struct error err = {0};
     engine->running--;
     entry->busy = false;
-    entry->failing = !own->outcome.ok;
     if (row->vendor && own->view.refs.issuer != NULL)
         engine_account_done(engine, own->view.refs.issuer->namespace_, own->view.refs.issuer->name);
     if (own->step.action == ACTION_PREPARE) {
@@ -190,6 +198,7 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
         engine_break(engine, &err);
         return;
     }
+    note_failure(entry, own, &changes);
     model_write(&engine->model, &now_view, &changes, engine->batch, arena, &err);
     engine->batch_paid = engine->batch_paid || changes.paid;
     if (own->outcome.ok) {
@@ -199,6 +208,9 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
         if (!quiet)
             engine_report(engine, own->view.id, own->step.verb == VERB_WAIT ? row->name : verb_name(own->step.verb),
                           &own->step, done_words(own, &changes, arena), false);
+    } else if (own->step.verb == VERB_WAIT && changes.event_reason == NULL && own->step.index >= 0) {
+        /* a look that saw nothing yet: said only when somebody wants every detail */
+        log_event(LOG_DEBUG, "not yet", "object", own->view.id, "step", row->name, "error", own->outcome.err.message, NULL);
     } else {
         struct step failed = own->step;
         failed.human = failed.command = NULL;
@@ -565,7 +577,7 @@ void engine_standing(struct engine *engine, struct engine_standing *out)
 {
     *out = (struct engine_standing){.next_due_ms = schedule_next(engine->queue), .broken = engine->broken,
                                     .error = engine->broken_error, .running = (size_t)engine->running,
-                                    .invalid = engine->problem_count};
+                                    .invalid = engine->problem_count, .held = engine->held};
     out->ready = engine->settled;
     for (size_t i = 0; i < engine->standing_count; i++) {
         const struct standing_entry *entry = engine->standing[i];
@@ -579,6 +591,8 @@ void engine_standing(struct engine *engine, struct engine_standing *out)
             out->patient++;
         if (entry->failing && entry->stand != STAND_READY)
             out->failing++;
+        if (entry->needs_person && entry->stand == STAND_WAITING)
+            out->needs_person++;
         if (entry->has_turn && !entry->busy) /* only the limiter spaces it */
             out->running++;
     }
