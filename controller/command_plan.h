@@ -9,6 +9,8 @@ struct plan_selection {
     struct string_list names; /* ids; empty: all that -n and -l let through */
 };
 bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, struct plan_selection *out);
+/* NULL: everything is meant, what went from the manifests too. Files given with -f are never everything. */
+plan_filter *plan_selection_filter(const struct plan_selection *selection);
 bool plan_selects(struct model *model, const struct desired_entry *entry, void *arg); /* arg: struct plan_selection */
 bool plan_ask(struct model *model, const struct resource *issuer, void *arg, struct error *err); /* arg: context */
 struct plan_colours plan_colours_of(const struct command_context *ctx);

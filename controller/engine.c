@@ -169,7 +169,8 @@ static void note_failure(struct standing_entry *entry, const struct certificate_
     bool warned = own->step.index < 0 || text_equal(changes->event_type, "Warning");
     entry->failing = !own->outcome.ok;
     entry->needs_person = warned && (own->step.action == ACTION_PROBE_BACK ||
-                                     (entry->failing && error_needs_person(own->outcome.err.kind)));
+                                     (entry->failing && (!error_retryable(&own->outcome.err) ||
+                                                         own->outcome.err.kind == ERROR_CONFLICT)));
 }
 
 /* What a finished job brought goes into the batch of this turn. */
@@ -260,6 +261,8 @@ static void note_decision(struct engine *engine, const char *key, const struct c
         }
         if (!text_equal(record->phase, step->code))
             record->phase_since = view->now;
+        if (!text_equal(record->spec_digest, digest))
+            record->retry_at = 0; /* an edit ends the waiting */
         record->spec_digest = digest;
         record->phase = step->code;
         record->reason = step->code;
@@ -375,6 +378,10 @@ static void decide_certificate(struct engine *engine, const char *key)
         arena_destroy(arena);
         return;
     }
+    /* Whoever types `apply` may have cured what another process failed at. */
+    struct error former = {.kind = error_kind_parse(own->view.record.error_kind)};
+    if (engine->options.typed && (entry == NULL || !entry->failing) && !error_retryable(&former))
+        own->view.record.retry_at = 0;
     enum action requested = entry != NULL ? entry->requested : ACTION_REST;
     own->step = requested != ACTION_REST ? requested_step(requested, &own->view) : certificate_decide(&own->view, arena);
     bool acts = certificate_action(own->step.action) != NULL;

@@ -16,6 +16,7 @@ struct standing_entry { /* one certificate, as last decided */
     struct step step; /* texts are ours */
     char *texts;
     bool failing;
+    bool needs_person; /* failing in a way that only a person can cure */
     bool busy;
     bool has_turn; /* a request to the account's far side was counted for it by the limiter */
     enum action requested; /* ACTION_REST: none */
@@ -62,6 +63,7 @@ struct engine {
     void (*after_turn)(void *arg);
     void *after_turn_arg;
     size_t problem_count;
+    size_t held; /* certificates whose manifest went, too many at once */
 };
 
 char *engine_key(struct arena *arena, char letter, const char *namespace_, const char *name);

@@ -55,31 +55,21 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
         queue_entry(look, entry);
 }
 
-static bool hold_confirmed(struct engine *engine, const char *kind, const char *digest, const struct string_list *subjects,
-                           const char *what, struct arena *arena)
+static void hold_removals(struct engine *engine, const char *digest, const struct string_list *ids, struct arena *arena)
 {
     struct hold_record hold;
-    if (record_load(engine->model.state, TABLE_HOLD, digest, &hold_record_table, arena, &hold, NULL, NULL)) {
-        if (hold.confirmed)
-            return true;
-    } else {
-        hold = (struct hold_record){.digest = digest, .kind = kind, .since = clock_now(), .confirmed_by = ""};
-        for (size_t i = 0; i < subjects->count && i < 20; i++)
-            string_list_push(arena, &hold.subjects, subjects->items[i]);
+    bool known = record_load(engine->model.state, TABLE_HOLD, digest, &hold_record_table, arena, &hold, NULL, NULL);
+    if (!known || hold.confirmed) { /* a release from long ago is none */
+        hold = (struct hold_record){.digest = digest, .kind = "MassRemoval", .since = clock_now(), .confirmed_by = ""};
+        for (size_t i = 0; i < ids->count && i < 20; i++)
+            string_list_push(arena, &hold.subjects, ids->items[i]);
         record_put(engine->batch, TABLE_HOLD, digest, &hold_record_table, &hold, STATE_ANY);
     }
-    struct step step = {.human = what, .command = arena_printf(arena, "certwright confirm %s", digest)};
-    engine_report(engine, "manifests", "held", &step, arena_printf(arena, "%zu %s", subjects->count, what), true);
-    return false;
-}
-
-static bool removals_too_many(const struct look *look)
-{
-    const struct operator_config *config = look->engine->model.config;
-    size_t gone = look->gone.count;
-    return gone > (size_t)config->removal_count ||
-           (look->known >= 10 && gone * 100 > look->known * (size_t)config->removal_percent) ||
-           (gone > 0 && desired_count(look->desired) == 0);
+    struct step step = {.human = "bring the manifests back; or, if they are to be forgotten, say so",
+                        .command = arena_printf(arena, "certwright confirm %s", digest)};
+    engine_report(engine, "manifests", "held", &step,
+                  arena_printf(arena, "the manifest%s of %zu certificate%s went at once: nothing is forgotten yet",
+                               ids->count == 1 ? "" : "s", ids->count, ids->count == 1 ? "" : "s"), true);
 }
 
 static void second_look(void *arg)
@@ -110,6 +100,7 @@ static bool seen_twice(struct look *look, const char *digest)
 static void guard_removals(struct look *look)
 {
     struct engine *engine = look->engine;
+    engine->held = 0;
     if (look->gone.count == 0 || engine->options.filter != NULL) {
         engine->removals.digest[0] = '\0';
         return;
@@ -123,9 +114,12 @@ static void guard_removals(struct look *look)
     const char *digest = hold_digest(look->arena, "MassRemoval", &ids);
     if (!seen_twice(look, digest))
         return;
-    if (removals_too_many(look) &&
-        !hold_confirmed(engine, "MassRemoval", digest, &ids, "manifests went at once: their removal is held", look->arena))
+    if (removals_too_many(engine->model.config, ids.count, look->known, desired_count(look->desired)) &&
+        !hold_released(engine->model.state, digest, look->arena)) {
+        engine->held = ids.count;
+        hold_removals(engine, digest, &ids, look->arena);
         return;
+    }
     for (size_t i = 0; i < look->gone.count; i++)
         schedule_set(engine->queue, look->gone.items[i], clock_now_ms());
 }

@@ -27,7 +27,7 @@ static int settled_code(const struct engine_standing *standing)
 {
     if (standing->invalid > 0)
         return EXIT_INVALID;
-    if (standing->blocked > 0)
+    if (standing->blocked > 0 || standing->needs_person > 0 || standing->held > 0)
         return EXIT_BLOCKED;
     return standing->failing > 0 ? EXIT_UNREACHABLE : EXIT_OK;
 }
@@ -41,9 +41,10 @@ int follow_over(const struct follow *follow)
     bool due = standing.next_due_ms <= clock_now_ms();
     if (standing.running > 0 || due)
         return -1;
-    if (follow->detach || standing.waiting == 0)
+    if (follow->detach || standing.waiting == standing.needs_person)
         return settled_code(&standing);
-    if (follow_left_ms(follow) > 0)
+    int64_t left = follow_left_ms(follow);
+    if (left > 0 && standing.next_due_ms - clock_now_ms() <= left) /* else waiting would be in vain */
         return -1;
-    return standing.patient > 0 ? EXIT_PENDING : EXIT_UNREACHABLE;
+    return standing.patient > 0 ? EXIT_PENDING : standing.needs_person > 0 ? EXIT_BLOCKED : EXIT_UNREACHABLE;
 }

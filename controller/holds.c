@@ -3,8 +3,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "controller/index.h"
+#include "controller/records.h"
+
+enum { RELEASE_LASTS_S = 3600 };
 
 const char *hold_digest(struct arena *arena, const char *kind, const struct string_list *subjects)
 {
@@ -44,4 +48,18 @@ bool holds_purchases(struct model *model, struct arena *arena, struct string_lis
                       ? hold_digest(arena, "MassPurchase", &needs.ids)
                       : NULL;
     return true;
+}
+
+bool removals_too_many(const struct operator_config *config, size_t gone, size_t known, size_t left)
+{
+    return gone > (size_t)config->removal_count ||
+           (known >= 10 && gone * 100 > known * (size_t)config->removal_percent) || (gone > 0 && left == 0);
+}
+
+bool hold_released(struct state *state, const char *digest, struct arena *arena)
+{
+    struct hold_record hold;
+    int64_t now = clock_now();
+    return record_load(state, TABLE_HOLD, digest, &hold_record_table, arena, &hold, NULL, NULL) && hold.confirmed &&
+           now - hold.confirmed_at < RELEASE_LASTS_S;
 }

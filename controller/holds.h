@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "controller/model.h"
 
@@ -10,3 +11,7 @@ const char *hold_digest(struct arena *arena, const char *kind, const struct stri
 /* The certificates that want a first purchase and were not released one by one; `out_digest` NULL: few enough. Fails: STATE. */
 bool holds_purchases(struct model *model, struct arena *arena, struct string_list *out_ids, const char **out_digest,
                      struct error *err);
+/* Whether so many manifests may not go at once: `gone` of `known` certificates, where `left` resources are left in the tree. */
+bool removals_too_many(const struct operator_config *config, size_t gone, size_t known, size_t left);
+/* Whether a person released this lately: a release does not serve for the same accident a month later. */
+bool hold_released(struct state *state, const char *digest, struct arena *arena);

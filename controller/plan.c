@@ -4,8 +4,10 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "controller/holds.h"
 #include "controller/index.h"
 #include "controller/records.h"
+#include "reconcilers/certificate/decide_parts.h"
 
 enum { STEPS_MOST = 2000 /* of one certificate: 250 names, each made, seen and removed */ };
 
@@ -17,6 +19,8 @@ struct build {
     plan_observe *observe;
     void *observe_arg;
     struct string_list asked; /* issuers already asked, "<ns>/<name>" */
+    struct string_list gone;  /* keys of the index whose manifest went */
+    size_t known;             /* rows of the index that are not forgotten */
     unsigned char shared[32];
     int64_t now;
     struct error *err;
@@ -103,29 +107,63 @@ static bool plan_certificate(struct build *build, const char *namespace_, const 
     return true;
 }
 
-static void walk(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
+static void plan_key(struct build *build, const char *key, bool wanted)
 {
-    struct build *build = arg;
     struct plan_item item = {0};
-    if (build->failed || (build->filter != NULL && entry != NULL && !build->filter(build->model, entry, build->filter_arg)))
-        return;
-    if (entry == NULL && (row->flags & INDEX_FORGOTTEN) != 0)
-        return;
-    if (entry != NULL && row != NULL && index_settled(row, entry, build->shared, build->now)) {
-        build->plan->settled++;
-        return;
-    }
+    struct arena *arena = build->plan->arena;
     const char *middle = strchr(key, KEY_SEPARATOR);
-    char *namespace_ = arena_strndup(build->plan->arena, key, (size_t)(middle - key));
-    char *name = arena_strdup(build->plan->arena, middle + 1);
-    if (!plan_certificate(build, namespace_, name, &item)) {
+    if (!plan_certificate(build, arena_strndup(arena, key, (size_t)(middle - key)), arena_strdup(arena, middle + 1), &item)) {
         build->failed = true;
         return;
     }
     if (item.count > 0)
-        *arena_push(build->plan->arena, &build->plan->items, build->plan->count) = item;
-    else if (entry != NULL)
+        *arena_push(arena, &build->plan->items, build->plan->count) = item;
+    else if (wanted)
         build->plan->settled++;
+}
+
+static void walk(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
+{
+    struct build *build = arg;
+    bool forgotten = row != NULL && (row->flags & INDEX_FORGOTTEN) != 0;
+    build->known += row != NULL && !forgotten;
+    if (build->failed || (build->filter != NULL && (entry == NULL || !build->filter(build->model, entry, build->filter_arg))))
+        return;
+    if (entry == NULL && !forgotten)
+        string_list_push(build->plan->arena, &build->gone, arena_strdup(build->plan->arena, key));
+    if (entry == NULL)
+        return;
+    if (row != NULL && index_settled(row, entry, build->shared, build->now))
+        build->plan->settled++;
+    else
+        plan_key(build, key, true);
+}
+
+/* What went is forgotten, unless it is too much at once. */
+static void plan_removals(struct build *build)
+{
+    struct arena *arena = build->plan->arena;
+    struct string_list ids = {0};
+    for (size_t i = 0; i < build->gone.count; i++) {
+        const char *key = build->gone.items[i], *middle = strchr(key, KEY_SEPARATOR);
+        string_list_push(arena, &ids, resource_id(arena, KIND_CERTIFICATE, arena_strndup(arena, key, (size_t)(middle - key)),
+                                                  middle + 1));
+    }
+    const char *digest = hold_digest(arena, "MassRemoval", &ids);
+    bool held = removals_too_many(build->model->config, ids.count, build->known, desired_count(build->model->desired)) &&
+                !hold_released(build->model->state, digest, arena);
+    for (size_t i = 0; i < ids.count && !build->failed; i++) {
+        if (!held) {
+            plan_key(build, build->gone.items[i], false);
+            continue;
+        }
+        struct step step = step_blocked("MassRemoval", "its manifest is gone, with too many others at once",
+                                        "bring the manifests back; or, if they are to be forgotten, say so",
+                                        arena_printf(arena, "certwright confirm %s", digest));
+        struct plan_item item = {.id = ids.items[i]};
+        add_step(build->plan, &item, &step);
+        *arena_push(arena, &build->plan->items, build->plan->count) = item;
+    }
 }
 
 bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan_observe *observe, void *observe_arg,
@@ -135,7 +173,10 @@ bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan
     struct build build = {.model = model, .plan = out, .filter = filter, .filter_arg = filter_arg, .observe = observe,
                           .observe_arg = observe_arg, .now = clock_now(), .err = err};
     desired_shared_digest(model->desired, build.shared);
-    return index_walk(model->state, model->desired, walk, &build, err) && !build.failed;
+    if (!index_walk(model->state, model->desired, walk, &build, err))
+        return false;
+    plan_removals(&build);
+    return !build.failed;
 }
 
 bool plan_has_changes(const struct plan *plan) { return plan->count > 0; }

@@ -34,7 +34,7 @@ struct plan {
 
 /* Asks an account once, when something wants to buy there; NULL: nobody is asked (plan --offline). */
 typedef bool plan_observe(struct model *model, const struct resource *issuer, void *arg, struct error *err);
-/* Everything a plan is about: `filter` NULL: all certificates. Fails: STATE. */
+/* Everything a plan is about: `filter` NULL: all certificates, and those whose manifest went. Fails: STATE. */
 typedef bool plan_filter(struct model *model, const struct desired_entry *entry, void *arg);
 bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan_observe *observe, void *observe_arg,
                 struct arena *arena, struct plan *out, struct error *err);

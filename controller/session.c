@@ -121,6 +121,11 @@ bool session_remote(struct command_context *ctx, const struct control_request *r
     char holder[300];
     if (state_lock_holder(ctx->config.state_directory, holder, sizeof holder) == 0)
         return false;
+    if (ctx->files.count > 0 || ctx->directory != NULL) {
+        *out_code = command_fail(ctx, EXIT_STATE, "the store is held by %s, which reads its own manifests: -f and -d are for "
+                                                  "when nobody holds it", holder);
+        return true;
+    }
     if (control_send(ctx->config.state_directory, request, print_line, ctx, &out, out_code, &err))
         command_write(ctx, buffer_text(&out), out.length);
     else

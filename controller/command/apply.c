@@ -34,7 +34,7 @@ static bool show_plan(struct command_context *ctx, struct plan_selection *select
     struct model model;
     model_init(&model, &ctx->config, state);
     model.desired = desired;
-    bool ok = plan_build(&model, plan_selects, selection, plan_ask, ctx, ctx->arena, &plan, &err);
+    bool ok = plan_build(&model, plan_selection_filter(selection), selection, plan_ask, ctx, ctx->arena, &plan, &err);
     command_print_problems(ctx, desired_problems(desired));
     if (ok && ctx->output == OUTPUT_TABLE && !ctx->quiet) {
         struct buffer text = {0};
@@ -98,6 +98,7 @@ static void print_result(struct command_context *ctx, struct engine *engine, int
     json_int_member(&w, "ready", (int64_t)standing.ready);
     json_int_member(&w, "blocked", (int64_t)standing.blocked);
     json_int_member(&w, "waiting", (int64_t)standing.waiting);
+    json_int_member(&w, "held", (int64_t)standing.held);
     json_end_object(&w);
     json_string_member(&w, "nextDue", standing.next_due_ms == INT64_MAX ? NULL
                                                                       : clock_rfc3339(ctx->arena, standing.next_due_ms / 1000));
@@ -114,6 +115,8 @@ static void print_end(struct command_context *ctx, struct engine *engine)
     command_print(ctx, "\n%zu ready", standing.ready);
     if (standing.blocked > 0)
         command_print(ctx, ", %zu blocked (certwright why certificate/NAME)", standing.blocked);
+    if (standing.held > 0)
+        command_print(ctx, ", %zu held", standing.held);
     if (standing.waiting > 0)
         command_print(ctx, ", %zu waiting", standing.waiting);
     if (standing.waiting > 0 && standing.next_due_ms != INT64_MAX)
@@ -125,9 +128,8 @@ static void print_end(struct command_context *ctx, struct engine *engine)
 static int work(struct command_context *ctx, struct plan_selection *selection, const char *holder, bool detach)
 {
     struct session session;
-    bool narrowed = selection != NULL && (selection->names.count > 0 || ctx->selector.count > 0 || ctx->namespace_ != NULL);
     struct session_options session_options = {.holder = holder, .typed = true, .quiet = ctx->quiet,
-                                              .filter = narrowed ? plan_selects : NULL, .filter_arg = selection};
+                                              .filter = plan_selection_filter(selection), .filter_arg = selection};
     if (!session_open(&session, ctx, &session_options))
         return session.code;
     int code = session_follow(&session, detach, ctx->timeout_s);
@@ -183,12 +185,13 @@ static int run_reconcile(struct command_context *ctx, int argc, char **argv)
         return command_fail(ctx, EXIT_USAGE, "`reconcile` takes no arguments");
     if (!command_config(ctx))
         return EXIT_CONFIG;
+    struct plan_selection selection = {.ctx = ctx};
     struct control_request request = {.verb = "reconcile", .timeout_s = ctx->timeout_s, .detach = true};
     if (session_remote(ctx, &request, &code))
         return code;
     if (!ctx->verbose)
         log_setup(ctx->config.log_format, LOG_ERROR);
-    return work(ctx, NULL, "reconcile", true);
+    return work(ctx, &selection, "reconcile", true);
 }
 
 const struct command command_reconcile = {

@@ -39,6 +39,13 @@ bool plan_selects(struct model *model, const struct desired_entry *entry, void *
     return resource != NULL && label_list_match(&ctx->selector, &resource->labels);
 }
 
+plan_filter *plan_selection_filter(const struct plan_selection *selection)
+{
+    const struct command_context *ctx = selection->ctx;
+    bool narrowed = selection->names.count > 0 || ctx->selector.count > 0 || ctx->namespace_ != NULL || ctx->files.count > 0;
+    return narrowed ? plan_selects : NULL;
+}
+
 bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, struct plan_selection *out)
 {
     *out = (struct plan_selection){.ctx = ctx};
@@ -101,7 +108,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
     model.desired = desired;
     model.assume_fresh_accounts = offline;
     int code;
-    bool ok = plan_build(&model, plan_selects, &selection, offline ? NULL : plan_ask, ctx, ctx->arena, &plan, &err);
+    bool ok = plan_build(&model, plan_selection_filter(&selection), &selection, offline ? NULL : plan_ask, ctx, ctx->arena, &plan, &err);
     command_print_problems(ctx, desired_problems(desired));
     if (!ok) {
         code = command_fail_error(ctx, &err);

@@ -83,6 +83,7 @@ class World:
         self.resolve, self.nameservers = {}, {}
         self.extra_config = ""   # more YAML for the operator's file, top level
         self.profiles, self.roots = {}, {}
+        self.root_settings = {}  # of a root, beside its path: {"www": {"groups": ["www-data"]}}
         self.sandbox = None
         self.clock = False
         self.settle = "50ms"
@@ -293,7 +294,7 @@ exec {self.nginx_bin} -s reload -c {self.dir}/nginx.conf
                  f"secrets: {{directory: {flow(self.path('secrets'))}}}",
                  f"audit: {{directory: {flow(self.path('audit'))}}}",
                  "deploy:", "  roots:"]
-        lines += [f"    {name}: {{path: {flow(path)}}}" for name, path in self.roots.items()]
+        lines += [f"    {name}: {flow({'path': path, **self.root_settings.get(name, {})})}" for name, path in self.roots.items()]
         if self.profiles:
             lines.append("  reloadProfiles:")
             for name, profile in self.profiles.items():
