@@ -57,13 +57,14 @@ void engine_account_due(struct engine *engine, const char *key)
 }
 
 /* Certificates that wait for an account are decided again; after a failure too, so that they say why they wait. */
-static void wake_waiting(struct engine *engine, bool ok)
+static void wake_waiting(struct engine *engine, bool ok, const struct error *err)
 {
     for (size_t i = 0; i < engine->standing_count; i++) {
         struct standing_entry *entry = engine->standing[i];
         if (entry->step.action != ACTION_WAIT_ACCOUNT || entry->busy)
             continue;
         entry->failing = !ok;
+        entry->needs_person = !ok && !error_retryable(err);
         schedule_set(engine->queue, entry->key, clock_now_ms());
     }
 }
@@ -95,7 +96,7 @@ void engine_take_account_result(struct engine *engine, struct job *job)
     }
     model_take_account(&engine->model, account, &account->facts, own->ok ? NULL : &own->err);
     model_write_account(account, engine->batch, arena);
-    wake_waiting(engine, own->ok);
+    wake_waiting(engine, own->ok, &own->err);
     engine_release_snapshot(own->snapshot);
     arena_destroy(own->job.arena);
 }

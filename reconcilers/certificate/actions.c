@@ -87,6 +87,8 @@ void certificate_record_outcome(const struct certificate_view *view, const struc
         record->error = outcome->err.message;
         record->error_kind = error_kind_name(outcome->err.kind);
         record->error_step = row->name;
+        if (view->want != NULL) /* an edit ends the waiting */
+            record->spec_digest = text_hex(arena, view->want->digest, 32);
         record->error_since = same && record->error_since > 0 ? record->error_since : outcome->at;
         record->retry_at = outcome->err.retry_at > outcome->at
                                ? outcome->err.retry_at
@@ -139,6 +141,11 @@ const char *certificate_custom_order_id(const struct certificate_view *view, int
     return arena_printf(arena, "cw1-%s", text_base32_lower(arena, digest, 20));
 }
 
+static const char *secret_words(const struct secret_ref *ref, struct arena *arena)
+{
+    return ref->name != NULL ? arena_printf(arena, "%s/%s", ref->name, ref->key) : NULL;
+}
+
 const char *certificate_relevant_digest(const struct certificate_view *view, struct arena *arena)
 {
     const struct certificate *want = view->want->certificate;
@@ -155,16 +162,18 @@ const char *certificate_relevant_digest(const struct certificate_view *view, str
     json_string_member(&w, "partner", view->refs.issuer->issuer->sslstore.partner_code);
     json_int_member(&w, "keyAlgorithm", want->private_key.algorithm);
     json_int_member(&w, "keySize", want->private_key.size);
-    json_string_member(&w, "key", want->private_key.secret_ref.name);
+    json_string_member(&w, "key", secret_words(&want->private_key.secret_ref, arena));
     json_string_member(&w, "csr", want->csr);
-    json_string_member(&w, "csrSecret", want->csr_secret_ref.name);
+    json_string_member(&w, "csrSecret", secret_words(&want->csr_secret_ref, arena));
     json_string_member(&w, "webServer", want->order.web_server_type);
     json_string_member(&w, "instructions", want->order.special_instructions);
     json_string_member(&w, "language", want->order.email_language);
-    for (size_t i = 0; i < view->refs.validation_count; i++) {
-        const struct name_validation *v = &view->refs.validations[i];
-        json_string_member(&w, v->name, v->method == DCV_EMAIL ? v->approver : dcv_method_name(v->method));
-    }
+    for (size_t n = 0; n < names.count; n++) /* by name: a list written in another order is no change */
+        for (size_t i = 0; i < view->refs.validation_count; i++) {
+            const struct name_validation *v = &view->refs.validations[i];
+            if (text_equal(v->name, names.items[n]))
+                json_string_member(&w, v->name, v->method == DCV_EMAIL ? v->approver : dcv_method_name(v->method));
+        }
     const struct resource *others[] = {view->refs.organization, view->refs.admin_contact, view->refs.technical_contact};
     for (size_t i = 0; i < COUNT_OF(others); i++)
         if (others[i] != NULL)

@@ -56,6 +56,12 @@ static const char *order_words(const struct certificate_view *view, struct arena
                         want->dns_names.count == 1 ? "" : "s");
 }
 
+static const char *money(struct arena *arena, int64_t cents, const char *currency)
+{
+    return cents < 0 ? "price unknown" : arena_printf(arena, "%lld.%02lld %s", (long long)(cents / 100),
+                                                      (long long)(cents % 100), currency);
+}
+
 static const char *months_sold(const struct certificate_view *view, struct arena *arena)
 {
     struct buffer text = {0};
@@ -68,6 +74,26 @@ static const char *months_sold(const struct certificate_view *view, struct arena
     return words;
 }
 
+static struct step not_sold(const struct certificate_view *view, struct arena *arena)
+{
+    const struct price_list *prices = view->account.prices;
+    int term = view->want->certificate->order.term_months;
+    const char *sold = months_sold(view, arena);
+    if (sold[0] == '\0')
+        return step_blocked("ProductNotSold",
+                            arena_printf(arena, "the vendor's price list has no %s", view->product->code),
+                            "choose another product, or ask the vendor to open this one for the account", NULL);
+    for (size_t i = 0; i < prices->count; i++)
+        if (text_equal(prices->items[i].product, view->product->code) && prices->items[i].months == term)
+            return step_blocked("PriceUnknown",
+                                arena_printf(arena, "the vendor's price list does not say what %s costs for this many "
+                                                    "names and servers", view->product->code),
+                                "change spec.dnsNames or spec.order.serverCount; nothing is bought at an unknown price", NULL);
+    return step_blocked("TermNotSold",
+                        arena_printf(arena, "%s is not sold for %d months, but for %s", view->product->code, term, sold),
+                        "change spec.order.term", NULL);
+}
+
 /* Why nothing may be bought now; pass_on when it may. The cheap and local reasons come first. */
 static struct step guard_purchase(const struct certificate_view *view, struct arena *arena)
 {
@@ -77,9 +103,9 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
         return step_blocked("ClockNotSane", view->clock_words, "set this host's clock right", NULL);
     if (view->duplicate_of != NULL)
         return step_blocked("DuplicateNeed",
-                            arena_printf(arena, "%s already holds a live order for the same names and product",
+                            arena_printf(arena, "%s already has an order for the same names and product",
                                          view->duplicate_of),
-                            "remove one of the two manifests, or change its names", NULL);
+                            "keep one of the two and give it the name that has the order; or change the names", NULL);
     if (!account->checked) {
         bool refused = account->record != NULL && account->record->error[0] != '\0';
         struct step step = step_wait("WaitingForAccount",
@@ -99,31 +125,26 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
                             NULL);
     const char *currency = NULL;
     int64_t price = certificate_price(view, &currency);
-    if (price < 0 && account->prices != NULL) {
-        const char *sold = months_sold(view, arena);
-        return sold[0] == '\0'
-                   ? step_blocked("ProductNotSold",
-                                  arena_printf(arena, "the vendor's price list has no %s", view->product->code),
-                                  "choose a product that is sold: `certwright explain certificate.spec.order.product`", NULL)
-                   : step_blocked("TermNotSold",
-                                  arena_printf(arena, "%s is not sold for %d months; it is for %s", view->product->code,
-                                               view->want->certificate->order.term_months, sold),
-                                  "change spec.order.term", NULL);
-    }
+    if (price < 0 && account->prices != NULL)
+        return not_sold(view, arena);
     if (!account->spending_open)
         return step_blocked("SpendingClosed",
                             "paid calls stay closed until the operator's file allows them",
                             arena_printf(arena, "add to the operator's file: spending: [{issuer: %s, period: Month, "
-                                                "orders: 10, amount: 500 %s}]", issuer, currency), NULL);
+                                                "orders: 10, amount: 500 %s}]", issuer,
+                                         currency != NULL ? currency : "USD"), NULL);
     if (!account->within_budget)
         return step_blocked("BudgetExceeded", account->budget_words,
                             "raise `spending` in the operator's file, or wait for the next period", NULL);
-    if (view->purchase_hold != NULL)
-        return step_blocked("MassPurchase",
-                            arena_printf(arena, "more than %d new purchases in one pass are held as a whole",
-                                         view->config->orders_per_pass),
-                            "look at `certwright plan`, then release them",
-                            arena_printf(arena, "certwright confirm %s", view->purchase_hold));
+    if (view->purchase_hold != NULL) {
+        struct step step = step_blocked("MassPurchase",
+                                        arena_printf(arena, "more than %d new purchases in one pass are held as a whole",
+                                                     view->config->orders_per_pass),
+                                        "look through all that is held, then release it at once",
+                                        arena_printf(arena, "certwright confirm %s", view->purchase_hold));
+        step.detail = arena_printf(arena, "%s: %s", order_words(view, arena), money(arena, price, currency));
+        return step;
+    }
     return pass_on;
 }
 
@@ -147,11 +168,16 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     switch (order->state) {
     case ORDER_PREPARED: {
         struct step guard = guard_purchase(view, arena);
+        bool dearer = certificate_price(view, NULL) > order->price_cents;
         /* The budget was reserved when it was prepared. */
-        if (!nothing_yet(&guard) && !text_equal(guard.code, "BudgetExceeded") && !text_equal(guard.code, "MassPurchase"))
+        bool reserved = text_equal(guard.code, "MassPurchase") || (!dearer && text_equal(guard.code, "BudgetExceeded"));
+        if (!nothing_yet(&guard) && !reserved)
             return guard;
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))
             return prepare_step(view, "the manifest changed before the order was sent", arena);
+        if (dearer)
+            return prepare_step(view, arena_printf(arena, "it costs more than the %s that were expected",
+                                                   money(arena, order->price_cents, order->currency)), arena);
         if (order->attempt > 1 && !order->looked_up)
             return step_do(ACTION_LOOK_UP, VERB_WAIT, "LookingUp", order->custom_order_id, "",
                            "an earlier attempt was made: the vendor is asked first");
@@ -165,7 +191,7 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     case ORDER_UNKNOWN: {
         struct step step = step_do(ACTION_LOOK_UP, VERB_WAIT, "OrderUnknown", order->custom_order_id, "",
                                    "it is not known whether the vendor took the order");
-        step.due = order->lookup_at > 0 ? order->lookup_at + 60 : 0;
+        step.due = order->lookup_at > 0 ? due_within(order->lookup_at + 60, view->now, 60) : 0;
         return step;
     }
     case ORDER_HELD:
@@ -264,6 +290,15 @@ int64_t certificate_renewal_time(const struct certificate_view *view)
     return revision->not_after - before;
 }
 
+static const char *reissue_by_hand(const struct certificate_view *view, struct arena *arena)
+{
+    const struct order_record *order = view->order;
+    const char *until = order->subscription_ends_at > 0
+                            ? arena_printf(arena, " (free until %s)", day(arena, order->subscription_ends_at))
+                            : "";
+    return arena_printf(arena, "reissue order %s%s in the vendor's panel", order->vendor_order_id, until);
+}
+
 static struct step decide_settled(const struct certificate_view *view, struct arena *arena)
 {
     const char *misfit = first_misfit(view, arena);
@@ -274,14 +309,12 @@ static struct step decide_settled(const struct certificate_view *view, struct ar
     int64_t renewal = certificate_renewal_time(view);
     if (view->now >= view->revision->not_after)
         return step_blocked("Expired", arena_printf(arena, "the certificate ended on %s", day(arena, view->revision->not_after)),
-                            arena_printf(arena, "reissue order %s (free until %s) in the vendor's panel",
-                                         view->order->vendor_order_id, day(arena, view->order->subscription_ends_at)), NULL);
+                            reissue_by_hand(view, arena), NULL);
     if (view->now >= renewal)
         return step_blocked("NeedsRenewal",
                             arena_printf(arena, "the certificate ends on %s and was due for replacement on %s",
                                          day(arena, view->revision->not_after), day(arena, renewal)),
-                            arena_printf(arena, "reissue order %s (free until %s) in the vendor's panel",
-                                         view->order->vendor_order_id, day(arena, view->order->subscription_ends_at)), NULL);
+                            reissue_by_hand(view, arena), NULL);
     struct step rest = {.action = ACTION_REST, .verb = VERB_NONE, .code = "Ready", .subject = "", .detail = "", .index = -1,
                         .due = renewal,
                         .reason = arena_printf(arena, "issued, and good until %s", day(arena, view->revision->not_after))};
@@ -348,10 +381,13 @@ static struct step decide_ladder(const struct certificate_view *view, struct are
 struct step certificate_decide(const struct certificate_view *view, struct arena *arena)
 {
     struct step step = decide_ladder(view, arena);
-    /* A step that failed is not tried before its time; challenges and rollouts keep their own. */
+    /* A step that failed is not tried before its time, unless the manifest was edited since; challenges and rollouts keep
+     * their own. */
     const struct action_row *row = step.index < 0 ? certificate_action(step.action) : NULL;
-    if (row != NULL && view->record.retry_at > view->now && text_equal(view->record.error_step, row->name)) {
-        struct step wait = step_wait("Retrying", view->record.error, view->record.retry_at);
+    bool edited = view->want != NULL && !text_equal(view->record.spec_digest, text_hex(arena, view->want->digest, 32));
+    int64_t retry_at = due_within(view->record.retry_at, view->now, RETRY_MOST_S);
+    if (row != NULL && !edited && retry_at > view->now && text_equal(view->record.error_step, row->name)) {
+        struct step wait = step_wait("Retrying", view->record.error, retry_at);
         wait.subject = step.subject;
         return wait;
     }
