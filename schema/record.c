@@ -65,6 +65,7 @@ static const struct field order_record_fields[] = {
     NUMBER("keySize", key_size),
     TEXT("keyId", key_id),
     FLAG("keyBrought", key_brought),
+    LIST("formerKeyIds", former_key_ids),
     TEXT("csrSha256", csr_sha256),
     TEXT("csrMd5", csr_md5),
     TEXT("uniqueValue", unique_value),

@@ -46,6 +46,7 @@ struct order_record {
     int key_size;
     const char *key_id;       /* SHA-256 of the SPKI; blob key/<key_id> and csr/<custom_order_id>/<attempt> */
     bool key_brought;
+    struct string_list former_key_ids; /* of attempts sent before this one, newest last: their order may turn up after all */
     const char *csr_sha256, *csr_md5, *unique_value, *request_sha256;
     int64_t price_cents;      /* expected; -1: unknown */
     const char *currency;

@@ -7,6 +7,10 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
 struct step decide_removal(const struct certificate_view *view, struct arena *arena);    /* validation.c */
 struct step decide_rollouts(const struct certificate_view *view, struct arena *arena);   /* rollout.c */
 
+/* A time further off than any wait of ours was written under another clock: then it is due now. */
+static inline int64_t due_within(int64_t at, int64_t now, int64_t most_s) { return at > now + most_s ? now : at; }
+enum { RETRY_MOST_S = 3600 }; /* the longest pause after a failure, a far side's own wish included */
+
 struct step step_blocked(const char *code, const char *reason, const char *human, const char *command);
 struct step step_wait(const char *code, const char *reason, int64_t due);
 struct step step_do(enum action action, enum verb verb, const char *code, const char *subject, const char *detail,

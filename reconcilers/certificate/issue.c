@@ -19,6 +19,20 @@ static bool read_trust_roots(struct context *ctx, struct string_list *out, struc
     return true;
 }
 
+/* The certificate is of the key of this order or, when an attempt that was given up turned up after all, of that attempt's. */
+static bool assemble(struct context *ctx, const struct order_record *order, const struct span *texts, size_t count,
+                     struct outcome *out, struct error *err)
+{
+    out->key_id = order->key_id;
+    bool ok = x509_assemble(texts, count, out->key_id, ctx->arena, &out->bundle, err);
+    for (size_t i = order->former_key_ids.count; !ok && err->kind == ERROR_NOT_FOUND && i > 0; i--) {
+        out->key_id = order->former_key_ids.items[i - 1];
+        *err = (struct error){0};
+        ok = x509_assemble(texts, count, out->key_id, ctx->arena, &out->bundle, err);
+    }
+    return ok;
+}
+
 static bool act_fetch(struct context *ctx, const struct certificate_view *view, const struct step *step,
                       struct outcome *out, struct error *err)
 {
@@ -36,13 +50,13 @@ static bool act_fetch(struct context *ctx, const struct certificate_view *view, 
     if (count == 0)
         return true; /* Active with nothing to download happens: later (sslstore-api.md 12.4) */
     struct error find_err = {0};
-    if (!x509_assemble(texts, count, order->key_id, ctx->arena, &out->bundle, &find_err)) {
+    if (!assemble(ctx, order, texts, count, out, &find_err)) {
         if (find_err.kind == ERROR_NOT_FOUND) /* the former certificate is still delivered */
             return true;
         *err = find_err;
         return false;
     }
-    struct acceptance rules = {.key_id = order->key_id, .names = order->names, .now = clock_now(),
+    struct acceptance rules = {.key_id = out->key_id, .names = order->names, .now = clock_now(),
                                .www_allowed = view->product->www_included, .common_name = order->common_name};
     if (!read_trust_roots(ctx, &rules.trust_roots, err) || !certificate_accept(&out->bundle, &rules, ctx->arena, err))
         return false;
@@ -71,13 +85,14 @@ static void record_fetch(const struct certificate_view *view, const struct step 
     *revision = (struct revision_record){
         .namespace_ = view->namespace_, .name = view->name, .number = view->record.revision + 1, .cycle = order->cycle,
         .custom_order_id = order->custom_order_id, .vendor_order_id = order->vendor_order_id,
-        .partner_order_id = order->partner_order_id, .key_id = order->key_id, .fingerprint = info->fingerprint,
+        .partner_order_id = order->partner_order_id, .key_id = outcome->key_id, .fingerprint = info->fingerprint,
         .serial = info->serial, .issuer_cn = info->issuer_cn, .common_name = info->subject_cn,
         .names = string_list_sorted(arena, &info->dns_names), .not_before = info->not_before,
         .not_after = info->not_after, .issued_at = outcome->at};
     struct certificate_record *record = certificate_record_copy(view, arena);
     record->revision = revision->number;
     order->fetched = true;
+    order->key_id = outcome->key_id;
     out->order = order;
     out->revision = revision;
     out->certificate = record;

@@ -22,6 +22,7 @@ enum {
     GRACE_S = 900,           /* G >= S + D + V */
     LOOK_UPS = 3,
     LOOK_UP_EVERY_S = 60,
+    FORMER_KEYS_MOST = 6,
 };
 
 static const struct issuer_ops *ops_of(const struct certificate_view *view)
@@ -177,6 +178,15 @@ static struct order_record *new_order(const struct certificate_view *view, struc
     return order;
 }
 
+static struct string_list with_former_key(const struct string_list *former, const char *key_id, struct arena *arena)
+{
+    struct string_list kept = {0};
+    for (size_t i = former->count >= FORMER_KEYS_MOST ? former->count - FORMER_KEYS_MOST + 1 : 0; i < former->count; i++)
+        string_list_push(arena, &kept, former->items[i]);
+    string_list_push(arena, &kept, key_id);
+    return kept;
+}
+
 static void record_prepare(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
                            struct arena *arena, struct changes *out)
 {
@@ -186,6 +196,8 @@ static void record_prepare(const struct certificate_view *view, const struct ste
     struct order_record *order = new_order(view, arena);
     /* Every attempt that could have been sent counts; one that was only prepared does not. */
     bool was_sent = view->order != NULL && view->order->submitted_at > 0;
+    if (was_sent && !text_equal(order->key_id, outcome->key_id))
+        order->former_key_ids = with_former_key(&order->former_key_ids, order->key_id, arena);
     order->namespace_ = view->namespace_;
     order->name = view->name;
     order->attempt = view->order == NULL ? 1 : was_sent ? view->order->attempt + 1 : view->order->attempt;
@@ -337,7 +349,7 @@ static void take_challenges(const struct certificate_view *view, const struct or
             continue;
         c->validated = proof->validated;
         c->vendor_status = proof->status != NULL ? proof->status : "";
-        bool before_made = c->state <= CHALLENGE_PRESENTING;
+        bool before_made = c->state <= CHALLENGE_PRESENTING || c->state == CHALLENGE_GONE;
         if (before_made && proof->record_name != NULL && c->method == DCV_DNS) {
             c->record_name = proof->record_name;
             c->record_type = proof->record_type;

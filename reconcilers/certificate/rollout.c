@@ -15,6 +15,8 @@
 #include "reconcilers/certificate/decide_parts.h"
 #include "reconcilers/deploy/deploy.h"
 
+enum { ROLLED_BACK_MOST_S = 86400 };
+
 static const struct deploy_target *target_of(const struct certificate_view *view, size_t index)
 {
     return view->refs.targets[index]->deploy_target;
@@ -57,7 +59,7 @@ static struct step rollout_step(const struct certificate_view *view, size_t inde
         detail = arena_printf(arena, "TLS at %s", t->probe.address);
     struct step step = step_do(action, verb, code, view->refs.targets[index]->name, detail, reason);
     step.index = (int)index;
-    step.due = view->rollouts[index].retry_at;
+    step.due = due_within(view->rollouts[index].retry_at, view->now, ROLLED_BACK_MOST_S);
     return step;
 }
 
@@ -317,6 +319,10 @@ static void record_probe(const struct certificate_view *view, const struct step 
         return;
     }
     int64_t since = outcome->at - (r->checked_at > 0 ? r->checked_at : r->published_at);
+    if (since < 0) { /* the clock went back: the patience begins anew */
+        r->checked_at = outcome->at;
+        since = 0;
+    }
     r->error = outcome->err.message;
     if (since < t->probe.timeout_s) {
         int look = 0;
@@ -411,9 +417,11 @@ static bool act_probe_back(struct context *ctx, const struct certificate_view *v
 static void record_probe_back(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
                               struct arena *arena, struct changes *out)
 {
-    static const int64_t wait_s[] = {900, 3600, 6 * 3600, 86400};
+    static const int64_t wait_s[] = {900, 3600, 6 * 3600, ROLLED_BACK_MOST_S};
     struct rollout_record *r = rollout_copy(view, step, arena, out);
     const char *cause = r->error;
+    if (outcome->at < r->checked_at) /* the clock went back */
+        r->checked_at = outcome->at;
     if (!outcome->ok && outcome->at - r->checked_at < target_of(view, (size_t)step->index)->probe.timeout_s) {
         r->retry_at = outcome->at + 2;
         return;

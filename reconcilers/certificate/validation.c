@@ -63,6 +63,25 @@ static const char *by_hand(const struct challenge_record *c, struct arena *arena
     return arena_printf(arena, "make this record: %s. %s %s", c->record_name, c->record_type, c->record_value);
 }
 
+/* Everything that waits for a person, in the order of the names, so that it reads the same at each look. */
+static const char *to_do(const struct certificate_view *view, struct arena *arena)
+{
+    struct string_list parts = {0}, mails = {0};
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *c = &view->challenges[i];
+        if (c->method == DCV_EMAIL && !c->validated)
+            string_list_push(arena, &mails, c->approver);
+        else if (c->manual && !c->validated && c->state == CHALLENGE_PRESENTED)
+            string_list_push(arena, &parts, by_hand(c, arena));
+    }
+    if (mails.count > 0) {
+        struct string_list to = string_list_sorted(arena, &mails);
+        string_list_push(arena, &parts, arena_printf(arena, "follow the link in the mail to %s",
+                                                     string_list_join(arena, &to, ", ")));
+    }
+    return parts.count > 0 ? string_list_join(arena, &parts, "; and ") : NULL;
+}
+
 static bool known(const struct challenge_record *c)
 {
     return c->method == DCV_EMAIL || (is_file(c) ? c->file_name[0] != '\0' : c->record_name[0] != '\0');
@@ -79,9 +98,13 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
     switch (c->state) {
     case CHALLENGE_PENDING:
     case CHALLENGE_PRESENTING:
+    case CHALLENGE_REMOVING: /* taken away while the manifest was gone, and wanted again */
+    case CHALLENGE_GONE:
         step = step_do(ACTION_PRESENT, VERB_VALIDATE, "Validating", c->domain, how(view, c, arena),
-                       c->put_back > 0 ? "it vanished and is put back" : "the vendor wants proof of control");
-        step.due = c->retry_at;
+                       c->error[0] != '\0' ? c->error
+                       : c->put_back > 0   ? "it vanished and is put back"
+                                           : "the vendor wants proof of control");
+        step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
         step.human = c->manual ? by_hand(c, arena) : NULL;
         break;
     case CHALLENGE_PRESENTED: {
@@ -89,8 +112,8 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
         int64_t interval = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.interval_s : 5;
         step = step_do(ACTION_CHECK, VERB_WAIT, c->manual ? "AwaitingManual" : "Propagating", c->domain, how(view, c, arena),
                        c->last_check[0] != '\0' ? c->last_check : "not seen from here yet");
-        step.due = c->checked_at > 0 ? c->checked_at + interval : 0;
-        step.human = c->manual ? by_hand(c, arena) : NULL;
+        step.due = c->checked_at > 0 ? due_within(c->checked_at + interval, view->now, interval) : 0;
+        step.human = c->manual ? to_do(view, arena) : NULL;
         step.patient = c->manual;
         break;
     }
@@ -103,17 +126,17 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
 static struct step waiting_step(const struct certificate_view *view, int64_t due, struct arena *arena)
 {
     const struct order_record *order = view->order;
-    struct string_list mails = {0};
+    bool mails = false;
     for (size_t i = 0; i < view->challenge_count; i++)
-        if (view->challenges[i].method == DCV_EMAIL && !view->challenges[i].validated)
-            string_list_push(arena, &mails, view->challenges[i].approver);
+        mails = mails || (view->challenges[i].method == DCV_EMAIL && !view->challenges[i].validated);
     struct step step;
-    if (mails.count > 0) {
-        struct string_list to = string_list_sorted(arena, &mails);
+    if (order->phase == VENDOR_ACTIVE)
+        return step_wait("Issuing", "the vendor has issued it, but does not deliver it yet", due);
+    if (mails) {
         step = step_wait("AwaitingApproval",
                          arena_printf(arena, "the approval mail for order %s is unanswered since %s", order->vendor_order_id,
                                       clock_rfc3339(arena, order->placed_at)), due);
-        step.human = arena_printf(arena, "follow the link in the mail to %s", string_list_join(arena, &to, ", "));
+        step.human = to_do(view, arena);
         step.command = arena_printf(arena, "certwright resend %s", view->id);
         step.patient = true;
         return step;
@@ -124,7 +147,7 @@ static struct step waiting_step(const struct certificate_view *view, int64_t due
     bool validated = true;
     for (size_t i = 0; i < view->challenge_count; i++)
         validated = validated && view->challenges[i].validated;
-    if (validated && order->phase != VENDOR_ACTIVE) {
+    if (validated) {
         step = step_wait("Vetting", arena_printf(arena, "every name is proven; the vendor is at work%s%s",
                                                  order->minor_status[0] != '\0' ? ": " : "", order->minor_status), due);
         step.patient = view->product->level != LEVEL_DV;
@@ -152,7 +175,8 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
         if (later.action == ACTION_COUNT || step.due < later.due)
             later = step;
     }
-    if (order->phase == VENDOR_ACTIVE && order->poll_at <= view->now)
+    int64_t poll = due_within(order->poll_at, view->now, RETRY_MOST_S);
+    if (order->phase == VENDOR_ACTIVE && poll <= view->now)
         return step_do(ACTION_FETCH, VERB_ISSUE, "Issuing", order->common_name,
                        arena_printf(arena, "order %s", order->vendor_order_id), "the vendor has issued it");
     /* Once the proof is in place the vendor is asked on its own schedule; before, only now and then, in case it sees what
@@ -160,9 +184,9 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
     bool unknown_challenges = false;
     for (size_t i = 0; i < view->challenge_count; i++)
         unknown_challenges = unknown_challenges || (!known(&view->challenges[i]) && !view->challenges[i].validated);
-    int64_t poll = order->poll_at;
-    if (!in_place && view->challenge_count > 0 && !unknown_challenges && order->polled_at + POLL_WHILE_UNSEEN_S > poll)
-        poll = order->polled_at + POLL_WHILE_UNSEEN_S;
+    int64_t seldom = due_within(order->polled_at + POLL_WHILE_UNSEEN_S, view->now, POLL_WHILE_UNSEEN_S);
+    if (!in_place && order->phase != VENDOR_ACTIVE && view->challenge_count > 0 && !unknown_challenges && seldom > poll)
+        poll = seldom;
     struct step waiting = waiting_step(view, poll, arena);
     if (later.action != ACTION_COUNT && later.due < poll)
         return later;
@@ -187,9 +211,10 @@ struct step decide_removal(const struct certificate_view *view, struct arena *ar
         if (!ours)
             continue;
         struct step step = step_do(ACTION_REMOVE, VERB_VALIDATE, "CleaningUp", c->domain,
-                                   arena_printf(arena, "remove %s", how(view, c, arena)), "the proof is no longer needed");
+                                   arena_printf(arena, "remove %s", how(view, c, arena)),
+                                   c->error[0] != '\0' ? c->error : "the proof is no longer needed");
         step.index = (int)i;
-        step.due = c->retry_at;
+        step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
         if (step.due <= view->now)
             return step;
         if (later.action == ACTION_COUNT || step.due < later.due)
@@ -330,9 +355,10 @@ static void record_check(const struct certificate_view *view, const struct step 
         return;
     }
     int64_t patience = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.timeout_s : 600;
-    if (!c->manual && outcome->at - c->presented_at > patience && c->put_back < PUT_BACK_MOST) {
-        c->state = CHALLENGE_PENDING; /* perhaps it vanished: made again, which changes nothing if it is there */
-        c->put_back++;
+    if (!c->manual && outcome->at - c->presented_at > patience && c->put_back <= PUT_BACK_MOST) {
+        if (c->put_back < PUT_BACK_MOST)
+            c->state = CHALLENGE_PENDING; /* perhaps it vanished: made again, which changes nothing if it is there */
+        c->put_back++; /* one past the most: said for the last time */
         out->event_type = "Warning";
         out->event_reason = "NotSeen";
         out->event_message = arena_printf(arena, "%s: not seen after %s: %s", c->domain,

@@ -1,0 +1,996 @@
+#include "make_view.h"
+
+static struct arena *arena;
+static struct made made;
+
+#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
+#define TWO MADE_CERTIFICATE("  dnsNames: [shop.example.com, shop.example.org]\n  order: {product: positivemdcssl}\n" \
+                             "  targets: [{name: canary}, {name: web}]\n")
+#define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
+#define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
+#define MANUAL MADE_CERTIFICATE(SHOP "  dcv: {dns: {manual: true}}\n")
+#define MIXED MADE_CERTIFICATE("  dnsNames: [shop.example.com, www.example.com, shop.example.org]\n" \
+                               "  order: {product: positivemdcssl}\n  dcv:\n    overrides:\n" \
+                               "    - {dnsNames: [www.example.com], method: HTTP}\n" \
+                               "    - {dnsNames: [shop.example.org], method: Email, email: {approver: admin@example.org}}\n" \
+                               "  targets: [{name: web}]\n")
+
+static struct certificate_view *begin(const char *manifests)
+{
+    arena_reset(arena);
+    made_begin(&made, arena, manifests);
+    return &made.view;
+}
+
+static struct step decide(void) { return certificate_decide(&made.view, arena); }
+
+static void expect(enum action action, const char *code)
+{
+    struct step step = decide();
+    CHECK_TEXT(step.code, code);
+    CHECK_INT(step.action, action);
+    CHECK(step.subject != NULL && step.detail != NULL && step.reason != NULL && step.reason[0] != '\0');
+    if (action == ACTION_BLOCKED)
+        CHECK(step.human != NULL && step.human[0] != '\0'); /* whoever is stopped is told what to do */
+    const char *texts[] = {step.reason, step.human, step.detail, step.effects};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        CHECK(texts[i] == NULL || strstr(texts[i], "(null)") == NULL);
+}
+
+static bool says(const char *text, const char *part) { return text != NULL && strstr(text, part) != NULL; }
+
+/* ---- buying ---- */
+
+static void first_step_is_to_prepare_an_order_with_its_price(void)
+{
+    begin(ONE);
+    expect(ACTION_PREPARE, "Ordering");
+    struct step step = decide();
+    CHECK_INT(step.verb, VERB_ORDER);
+    CHECK_TEXT(step.subject, "positivessl");
+    CHECK_INT(step.cost_cents, 750);
+    CHECK_TEXT(step.currency, "USD");
+    CHECK(says(step.detail, "PositiveSSL, 12 months, 1 name"));
+    CHECK(says(step.effects, "199 days"));
+    CHECK_INT(step.due, 0);
+}
+
+static void price_counts_further_names(void)
+{
+    begin(TWO);
+    CHECK_INT(decide().cost_cents, 950);
+}
+
+static void bad_clock_buys_nothing(void)
+{
+    begin(ONE)->clock_words = "the clock says 1970";
+    expect(ACTION_BLOCKED, "ClockNotSane");
+}
+
+static void same_names_under_another_name_buy_nothing(void)
+{
+    begin(ONE)->duplicate_of = "certificate/other";
+    expect(ACTION_BLOCKED, "DuplicateNeed");
+    CHECK(says(decide().reason, "certificate/other"));
+}
+
+static void unchecked_account_is_waited_for(void)
+{
+    begin(ONE)->account.checked = false;
+    expect(ACTION_WAIT_ACCOUNT, "WaitingForAccount");
+    struct issuer_record record = {.error = "the token is not accepted"};
+    made.view.account.record = &record;
+    expect(ACTION_WAIT_ACCOUNT, "WaitingForAccount");
+    CHECK(says(decide().reason, "the token is not accepted"));
+}
+
+static void foreign_order_buys_nothing(void)
+{
+    struct vendor_order order = {.vendor_order_id = "777", .product = "positivessl", .major_status = "Active"};
+    begin(ONE)->foreign = &order;
+    expect(ACTION_BLOCKED, "ForeignOrder");
+    CHECK(says(decide().reason, "777"));
+}
+
+static void product_not_in_the_list_buys_nothing(void)
+{
+    begin(ONE);
+    made.prices.count = 0;
+    expect(ACTION_BLOCKED, "ProductNotSold");
+}
+
+static void term_not_in_the_list_buys_nothing(void)
+{
+    begin(ONE);
+    for (size_t i = 0; i < made.prices.count; i++)
+        made.prices.items[i].months = 24;
+    expect(ACTION_BLOCKED, "TermNotSold");
+    CHECK(says(decide().reason, "24"));
+}
+
+static void spending_closed_buys_nothing_and_says_how_to_open_it(void)
+{
+    begin(ONE)->account.spending_open = false;
+    expect(ACTION_BLOCKED, "SpendingClosed");
+    CHECK(says(decide().human, "spending:"));
+    CHECK(says(decide().human, "issuer: main"));
+    CHECK(says(decide().human, "USD"));
+    made.view.account.prices = NULL; /* plan --offline */
+    expect(ACTION_BLOCKED, "SpendingClosed");
+}
+
+static void budget_spent_buys_nothing(void)
+{
+    begin(ONE)->account.within_budget = false;
+    made.view.account.budget_words = "40 of 40 orders are spent in 2026-11";
+    expect(ACTION_BLOCKED, "BudgetExceeded");
+    CHECK(says(decide().reason, "40 of 40"));
+}
+
+static void many_purchases_at_once_are_held_with_their_price(void)
+{
+    begin(ONE)->purchase_hold = "0123456789ab";
+    expect(ACTION_BLOCKED, "MassPurchase");
+    struct step step = decide();
+    CHECK(says(step.command, "certwright confirm 0123456789ab"));
+    CHECK(says(step.detail, "7.50 USD"));
+}
+
+/* Whatever guard speaks first, several at once never add up to a purchase. */
+static void no_set_of_closed_guards_buys(void)
+{
+    struct vendor_order foreign = {.vendor_order_id = "777", .product = "positivessl", .major_status = "Active"};
+    for (unsigned set = 1; set < 256; set++) {
+        struct certificate_view *view = begin(ONE);
+        if (set & 1)
+            view->clock_words = "wrong";
+        if (set & 2)
+            view->duplicate_of = "certificate/other";
+        if (set & 4)
+            view->account.checked = false;
+        if (set & 8)
+            view->foreign = &foreign;
+        if (set & 16)
+            made.prices.count = 0;
+        if (set & 32)
+            view->account.spending_open = false;
+        if (set & 64)
+            view->account.within_budget = false, view->account.budget_words = "spent";
+        if (set & 128)
+            view->purchase_hold = "0123456789ab";
+        struct step step = decide();
+        CHECK(step.action == ACTION_BLOCKED || step.action == ACTION_WAIT_ACCOUNT);
+    }
+}
+
+/* ---- the order ---- */
+
+static void prepared_order_is_sent(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    expect(ACTION_SUBMIT, "Ordering");
+    CHECK_INT(decide().cost_cents, 750);
+}
+
+static void prepared_order_is_not_sent_past_a_guard(void)
+{
+    struct vendor_order foreign = {.vendor_order_id = "777", .product = "positivessl", .major_status = "Active"};
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.view.clock_words = "wrong";
+    expect(ACTION_BLOCKED, "ClockNotSane");
+    made.view.clock_words = NULL;
+    made.view.duplicate_of = "certificate/other";
+    expect(ACTION_BLOCKED, "DuplicateNeed");
+    made.view.duplicate_of = NULL;
+    made.view.foreign = &foreign;
+    expect(ACTION_BLOCKED, "ForeignOrder");
+    made.view.foreign = NULL;
+    made.view.account.checked = false;
+    expect(ACTION_WAIT_ACCOUNT, "WaitingForAccount");
+    made.view.account.checked = true;
+    made.view.account.spending_open = false;
+    expect(ACTION_BLOCKED, "SpendingClosed");
+}
+
+static void prepared_order_has_its_budget_already(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.view.account.within_budget = false;
+    made.view.account.budget_words = "spent";
+    made.view.purchase_hold = "0123456789ab";
+    expect(ACTION_SUBMIT, "Ordering");
+}
+
+static void dearer_order_than_was_prepared_needs_budget_again(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->price_cents = 500; /* the list was cheaper then */
+    expect(ACTION_PREPARE, "Ordering");
+    CHECK_INT(decide().cost_cents, 750);
+    made.view.account.within_budget = false;
+    made.view.account.budget_words = "spent";
+    expect(ACTION_BLOCKED, "BudgetExceeded");
+}
+
+static void edit_before_sending_prepares_anew(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->relevant_digest = "of other names";
+    expect(ACTION_PREPARE, "Ordering");
+}
+
+static void further_attempt_asks_the_vendor_first(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->attempt = 2;
+    expect(ACTION_LOOK_UP, "LookingUp");
+    made.order->looked_up = true;
+    expect(ACTION_SUBMIT, "Ordering");
+}
+
+static void unknown_order_is_looked_up_and_nothing_else(void)
+{
+    static const enum order_state states[] = {ORDER_UNKNOWN, ORDER_SUBMITTING};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        begin(ONE);
+        made_order(&made, states[i]);
+        expect(ACTION_LOOK_UP, "OrderUnknown");
+        made.order->lookup_at = made.view.now - 30;
+        expect(ACTION_WAIT, "OrderUnknown");
+        CHECK_INT(decide().due, made.view.now + 30);
+        made.order->lookup_at = made.view.now - 60;
+        expect(ACTION_LOOK_UP, "OrderUnknown");
+    }
+}
+
+/* Whatever else is said: an open order is looked up, also when suspended, invalid, edited or gone. */
+static void unknown_order_never_leads_to_a_purchase(void)
+{
+    for (unsigned set = 0; set < 64; set++) {
+        struct certificate_view *view = begin(set & 1 ? MADE_CERTIFICATE(SHOP "  suspend: true\n") : ONE);
+        made_order(&made, set & 2 ? ORDER_UNKNOWN : ORDER_SUBMITTING);
+        made.order->attempt = set & 4 ? 3 : 1;
+        if (set & 8)
+            made.order->relevant_digest = "other";
+        if (set & 16)
+            view->invalid = true, view->invalid_words = "wrong";
+        if (set & 32)
+            view->want = NULL;
+        CHECK_INT(decide().action, ACTION_LOOK_UP);
+    }
+}
+
+static void held_order_waits_for_a_person(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_HELD);
+    made.order->held_reason = "the vendor does not know of it";
+    expect(ACTION_BLOCKED, "OrderHeld");
+    CHECK_TEXT(decide().command, "certwright release certificate/shop");
+    CHECK(says(decide().human, made.order->custom_order_id));
+    made.order->relevant_digest = "other"; /* an edit does not release it */
+    expect(ACTION_BLOCKED, "OrderHeld");
+}
+
+static void refused_order_waits_for_a_change(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_REFUSED);
+    made.order->refused_text = "Country is not valid";
+    expect(ACTION_BLOCKED, "OrderRefused");
+    CHECK(says(decide().reason, "Country is not valid"));
+    CHECK_TEXT(decide().command, "certwright release certificate/shop");
+}
+
+static void refused_order_is_prepared_anew_after_a_change_past_every_guard(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_REFUSED);
+    made.order->relevant_digest = "other";
+    expect(ACTION_PREPARE, "Ordering");
+    made.view.account.within_budget = false;
+    made.view.account.budget_words = "spent";
+    expect(ACTION_BLOCKED, "BudgetExceeded");
+    made.view.account.within_budget = true;
+    made.view.duplicate_of = "certificate/other";
+    expect(ACTION_BLOCKED, "DuplicateNeed");
+}
+
+static void dead_order_is_not_bought_again(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->state = ORDER_DEAD;
+    made.order->major_status = "Cancelled";
+    expect(ACTION_BLOCKED, "OrderDead");
+    made.order->relevant_digest = "other";
+    expect(ACTION_BLOCKED, "OrderDead");
+}
+
+/* ---- proving ---- */
+
+static void challenge_is_made_seen_and_the_vendor_asked(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.com");
+    CHECK(says(decide().detail, "CNAME _0.shop.example.com by DNSAccount bind"));
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    expect(ACTION_PRESENT, "Validating"); /* a crash in between: made again, which changes nothing if it is there */
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = 0;
+    expect(ACTION_CHECK, "Propagating");
+    made.view.challenges[0].checked_at = made.view.now - 3;
+    expect(ACTION_WAIT, "Propagating");
+    CHECK_INT(decide().due, made.view.now + 2); /* the account's interval */
+    made_challenges(&made, CHALLENGE_SEEN);
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+    made.view.now = made.order->poll_at;
+    expect(ACTION_POLL, "AwaitingVendor");
+}
+
+static void vendor_is_asked_now_and_then_while_we_see_nothing(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.now = made.order->polled_at + 299;
+    made.view.challenges[0].checked_at = made.view.now;
+    expect(ACTION_WAIT, "Propagating");
+    made.view.now += 1;
+    expect(ACTION_POLL, "Propagating");
+}
+
+static void unsaid_challenges_are_asked_for(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].record_name = "";
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+    made.view.challenge_count = 0;
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+}
+
+static void failed_challenge_waits_for_its_time_and_says_why(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].retry_at = made.view.now + 10;
+    made.view.challenges[0].error = "the server refuses the key";
+    expect(ACTION_WAIT, "Validating");
+    CHECK_INT(decide().due, made.view.now + 10);
+    CHECK(says(decide().reason, "the server refuses the key"));
+    made.view.now += 10;
+    expect(ACTION_PRESENT, "Validating");
+}
+
+static void failed_challenge_does_not_stop_the_others(void)
+{
+    begin(TWO);
+    made_placed(&made);
+    made.view.challenges[0].retry_at = made.view.now + 10;
+    made.view.challenges[0].error = "refused";
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.org");
+}
+
+static void file_is_placed_through_its_target(void)
+{
+    begin(HTTP);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK(says(decide().detail, "http://shop.example.com/.well-known/pki-validation/PROOF.txt through DeployTarget web"));
+}
+
+static void mail_waits_for_its_reader(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    expect(ACTION_WAIT, "AwaitingApproval");
+    struct step step = decide();
+    CHECK(step.patient);
+    CHECK(says(step.human, "admin@example.com"));
+    CHECK_TEXT(step.command, "certwright resend certificate/shop");
+    made.view.now = made.order->poll_at;
+    expect(ACTION_POLL, "AwaitingApproval");
+    made.view.challenges[0].validated = true;
+    CHECK_TEXT(decide().code, "Vetting");
+    CHECK(!decide().patient);
+}
+
+static void person_is_told_which_record_to_make(void)
+{
+    begin(MANUAL);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK(says(decide().human, "_0.shop.example.com. CNAME proof.example.net"));
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = made.view.now;
+    expect(ACTION_WAIT, "AwaitingManual");
+    CHECK(decide().patient);
+    CHECK(says(decide().human, "_0.shop.example.com. CNAME proof.example.net"));
+}
+
+/* With several things to do by hand, all of them are said, and what is said does not change from look to look. */
+static void person_is_told_everything_at_once(void)
+{
+    begin(MADE_CERTIFICATE("  dnsNames: [a.example.com, b.example.com, c.example.com]\n  order: {product: positivemdcssl}\n"
+                           "  dcv:\n    dns: {manual: true}\n    overrides:\n"
+                           "    - {dnsNames: [c.example.com], method: Email, email: {approver: admin@example.com}}\n"));
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = made.view.now - 1;
+    made.view.challenges[1].checked_at = made.view.now;
+    struct step step = decide();
+    CHECK_INT(step.action, ACTION_WAIT);
+    CHECK(step.patient);
+    CHECK(says(step.human, "_0.a.example.com"));
+    CHECK(says(step.human, "_1.b.example.com"));
+    CHECK(says(step.human, "admin@example.com"));
+    made.view.challenges[0].checked_at = made.view.now;
+    made.view.challenges[1].checked_at = made.view.now - 1;
+    CHECK_TEXT(decide().human, step.human);
+}
+
+static void three_methods_in_one_order(void)
+{
+    begin(MIXED);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.com");
+    made.view.challenges[0].state = CHALLENGE_SEEN;
+    CHECK_TEXT(decide().subject, "www.example.com");
+    CHECK_INT(decide().action, ACTION_PRESENT);
+    made.view.challenges[1].state = CHALLENGE_SEEN;
+    expect(ACTION_WAIT, "AwaitingApproval");
+    CHECK(says(decide().human, "admin@example.org"));
+    CHECK(!says(decide().human, "example.com"));
+    made.view.challenges[2].validated = true;
+    CHECK_TEXT(decide().code, "AwaitingVendor");
+    for (size_t i = 0; i < made.view.challenge_count; i++)
+        made.view.challenges[i].validated = true;
+    CHECK_TEXT(decide().code, "Vetting");
+}
+
+static void vetting_of_an_organization_is_patient(void)
+{
+    begin(MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: sectigoovssl}\n  organizationRef: {name: ltd}\n"
+                           "  adminContactRef: {name: petra}\n  technicalContactRef: {name: petra}\n"));
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    expect(ACTION_WAIT, "Vetting");
+    CHECK(decide().patient);
+}
+
+static void validated_name_needs_no_proof(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    CHECK_INT(decide().action, ACTION_WAIT);
+    CHECK_TEXT(decide().code, "Vetting");
+}
+
+static void issued_certificate_is_fetched(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    made.order->phase = VENDOR_ACTIVE;
+    made.order->poll_at = made.view.now;
+    expect(ACTION_FETCH, "Issuing");
+    CHECK_INT(decide().verb, VERB_ISSUE);
+    made.order->poll_at = made.view.now + 5; /* nothing was there yet */
+    expect(ACTION_WAIT, "Issuing");
+    CHECK(!decide().patient);
+}
+
+static void issued_mail_order_does_not_ask_for_an_approval(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    made.order->phase = VENDOR_ACTIVE;
+    made.order->poll_at = made.view.now + 5;
+    expect(ACTION_WAIT, "Issuing");
+    CHECK(decide().human == NULL);
+}
+
+static void edit_while_the_order_is_open_is_blocked(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->names = (struct string_list){(const char *[]){"www.example.com"}, 1};
+    expect(ACTION_BLOCKED, "EditAfterOrder");
+    CHECK(says(decide().reason, "www.example.com"));
+}
+
+/* The manifest went, the proof was taken away, the manifest came back. */
+static void proof_taken_away_is_made_again(void)
+{
+    static const enum challenge_state states[] = {CHALLENGE_REMOVING, CHALLENGE_GONE};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        begin(ONE);
+        made_placed(&made);
+        made_challenges(&made, states[i]);
+        expect(ACTION_PRESENT, "Validating");
+    }
+}
+
+/* ---- taking away, rolling out ---- */
+
+static void proof_is_taken_away_before_the_rollout(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    expect(ACTION_REMOVE, "CleaningUp");
+    made.view.challenges[0].state = CHALLENGE_REMOVING;
+    expect(ACTION_REMOVE, "CleaningUp");
+    made.view.challenges[0].state = CHALLENGE_GONE;
+    expect(ACTION_STAGE, "Deploying");
+}
+
+static void stuck_cleanup_does_not_stop_the_rollout(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_REMOVING);
+    made.view.challenges[0].retry_at = made.view.now + 100;
+    made.view.challenges[0].error = "the server is away";
+    expect(ACTION_STAGE, "Deploying");
+    made_settled(&made);
+    made_challenges(&made, CHALLENGE_REMOVING);
+    made.view.challenges[0].retry_at = made.view.now + 100;
+    made.view.challenges[0].error = "the server is away";
+    expect(ACTION_WAIT, "CleaningUp");
+    CHECK_INT(decide().due, made.view.now + 100);
+    CHECK(says(decide().reason, "the server is away"));
+}
+
+static void rollout_goes_step_by_step(void)
+{
+    static const struct {
+        enum rollout_state state;
+        enum action action;
+        const char *code;
+    } steps[] = {
+        {ROLLOUT_WANTED, ACTION_STAGE, "Deploying"},    {ROLLOUT_STAGING, ACTION_STAGE, "Deploying"},
+        {ROLLOUT_STAGED, ACTION_PUBLISH, "Deploying"},  {ROLLOUT_PUBLISHED, ACTION_RELOAD, "Reloading"},
+        {ROLLOUT_RELOADED, ACTION_PROBE, "Verifying"},
+    };
+    begin(ONE);
+    made_issued(&made);
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        made.view.rollouts[0].state = steps[i].state;
+        made.view.rollouts[0].revision = steps[i].state == ROLLOUT_WANTED ? 0 : 1;
+        expect(steps[i].action, steps[i].code);
+        CHECK_TEXT(decide().subject, "web");
+    }
+}
+
+/* A step that belongs to an older revision is not carried on with. */
+static void rollout_of_an_older_revision_begins_anew(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made.revision->number = 2;
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        if (state != ROLLOUT_ROLLING_BACK) /* what went wrong is put right first */
+            CHECK_INT(decide().action, ACTION_STAGE);
+    }
+    made.view.rollouts[0].state = ROLLOUT_ROLLED_BACK;
+    made.view.rollouts[0].retry_at = made.view.now + 900;
+    expect(ACTION_STAGE, "Deploying"); /* another revision: not the one that failed */
+}
+
+static void first_target_serves_before_the_next_is_touched(void)
+{
+    begin(TWO);
+    made_issued(&made);
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        if (state == ROLLOUT_ACTIVE)
+            continue;
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        CHECK_TEXT(decide().subject, "canary");
+    }
+    made.view.rollouts[0].state = ROLLOUT_ROLLED_BACK;
+    made.view.rollouts[0].retry_at = made.view.now + 900;
+    made.view.rollouts[0].error = "nginx: test failed";
+    expect(ACTION_WAIT, "Deploying");
+    CHECK(says(decide().reason, "nginx: test failed"));
+    made_settled(&made);
+    made.view.rollouts[1].state = ROLLOUT_WANTED;
+    CHECK_TEXT(decide().subject, "web");
+}
+
+static void changed_settings_are_rolled_out(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    expect(ACTION_REST, "Ready");
+    made.view.rollouts[0].settings_digest = "of another mode";
+    expect(ACTION_STAGE, "Deploying");
+    CHECK(says(decide().reason, "settings changed"));
+}
+
+static void failed_rollout_goes_back_step_by_step(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    struct rollout_record *r = &made.view.rollouts[0];
+    *r = (struct rollout_record){.target = "web", .state = ROLLOUT_ROLLING_BACK, .revision = 1, .generation = 2, .previous = 1,
+                                 .published_at = made.view.now, .error = "not served", .settings_digest = ""};
+    expect(ACTION_ROLL_BACK, "RollingBack");
+    r->published_at = 0;
+    expect(ACTION_RELOAD_BACK, "RollingBack");
+    r->reloaded = true;
+    expect(ACTION_PROBE_BACK, "RollingBack");
+    r->state = ROLLOUT_ROLLED_BACK;
+    r->retry_at = made.view.now + 900;
+    expect(ACTION_WAIT, "Deploying");
+    CHECK_INT(decide().due, made.view.now + 900);
+    made.view.now += 900;
+    expect(ACTION_STAGE, "Deploying");
+}
+
+static void target_without_service_needs_no_reload(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  targets: [{name: plain}]\n"));
+    made_issued(&made);
+    made.view.rollouts[0].state = ROLLOUT_PUBLISHED;
+    made.view.rollouts[0].revision = 1;
+    expect(ACTION_PROBE, "Deploying");
+}
+
+static void no_rollout_state_leads_to_a_purchase(void)
+{
+    begin(TWO);
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        made_issued(&made);
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        struct step step = decide();
+        CHECK(step.verb != VERB_ORDER && step.verb != VERB_RENEW && step.cost_cents == 0);
+    }
+}
+
+/* ---- the settled certificate ---- */
+
+static void settled_certificate_rests_until_its_renewal(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    expect(ACTION_REST, "Ready");
+    CHECK_INT(decide().due, certificate_renewal_time(&made.view));
+}
+
+static void certificate_without_targets_rests_once_fetched(void)
+{
+    begin(MANUAL);
+    made_issued(&made);
+    expect(ACTION_REST, "Ready");
+}
+
+static void renewal_time_is_a_third_before_the_end_unless_said(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    int64_t life = made.revision->not_after - made.revision->not_before;
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - life / 3);
+    begin(MADE_CERTIFICATE(SHOP "  renewBefore: 30d\n"));
+    made_issued(&made);
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - 30 * 86400);
+    begin(MADE_CERTIFICATE(SHOP "  renewBeforePercentage: 10\n"));
+    made_issued(&made);
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - life / 10);
+    begin(MADE_CERTIFICATE(SHOP "  renewBefore: 30d\n"));
+    made_issued(&made);
+    made.revision->not_after = made.revision->not_before + 10 * 86400; /* a window longer than the life */
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - (10 * 86400) / 3);
+}
+
+static void near_its_end_a_person_is_called_and_nothing_is_bought(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.view.now = certificate_renewal_time(&made.view);
+    expect(ACTION_BLOCKED, "NeedsRenewal");
+    CHECK(says(decide().human, "1000001"));
+    made.view.now = made.revision->not_after;
+    expect(ACTION_BLOCKED, "Expired");
+    made.order->subscription_ends_at = 0; /* the vendor did not say */
+    expect(ACTION_BLOCKED, "Expired");
+    CHECK(!says(decide().human, "until )"));
+}
+
+static void edit_after_issue_is_blocked_and_never_bought(void)
+{
+    static const char *const edits[] = {
+        MADE_CERTIFICATE("  dnsNames: [www.example.com]\n  order: {product: positivessl}\n"),
+        MADE_CERTIFICATE("  dnsNames: [shop.example.com, more.example.com]\n  order: {product: positivemdcssl}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {algorithm: ECDSA}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {size: 4096}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {secretRef: {name: shop, key: tls.key}}\n"),
+        MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: sectigossl}\n"),
+    };
+    for (size_t i = 0; i < COUNT_OF(edits); i++) {
+        begin(MADE_CERTIFICATE(SHOP));
+        made_issued(&made);
+        CHECK(made_resolve(&made, edits[i]));
+        made_rollouts(&made);
+        expect(ACTION_BLOCKED, "NeedsReissue");
+    }
+}
+
+static void edit_that_needs_no_reissue_changes_nothing(void)
+{
+    static const char *const edits[] = {
+        MADE_CERTIFICATE(SHOP "  renewBefore: 20d\n"),
+        MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n"),
+        MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl, webServerType: Nginx}\n"),
+    };
+    for (size_t i = 0; i < COUNT_OF(edits); i++) {
+        begin(MADE_CERTIFICATE(SHOP));
+        made_issued(&made);
+        CHECK(made_resolve(&made, edits[i]));
+        made_rollouts(&made);
+        expect(ACTION_REST, "Ready");
+    }
+}
+
+static void order_of_names_is_no_edit(void)
+{
+    begin(MADE_CERTIFICATE("  commonName: a.example.com\n  dnsNames: [a.example.com, b.example.com]\n"
+                           "  order: {product: positivemdcssl}\n"));
+    made_order(&made, ORDER_REFUSED);
+    CHECK(made_resolve(&made, MADE_CERTIFICATE("  commonName: a.example.com\n  dnsNames: [B.example.com, a.example.com]\n"
+                                               "  order: {product: positivemdcssl, term: 1y}\n")));
+    expect(ACTION_BLOCKED, "OrderRefused");
+}
+
+static void moved_issuer_is_blocked(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.order->endpoint = "https://elsewhere.example/rest/";
+    expect(ACTION_BLOCKED, "NeedsReissue");
+    made.order->endpoint = made.view.account.endpoint->url;
+    made.order->issuer = "other";
+    expect(ACTION_BLOCKED, "NeedsReissue");
+}
+
+/* ---- suspended, invalid, gone ---- */
+
+static void suspended_certificate_is_left_alone(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  suspend: true\n"));
+    expect(ACTION_BLOCKED, "Suspended");
+    made_placed(&made);
+    expect(ACTION_BLOCKED, "Suspended");
+}
+
+static void invalid_manifest_changes_nothing(void)
+{
+    begin(ONE);
+    made.view.invalid = true;
+    made.view.invalid_words = "the product is not known";
+    expect(ACTION_BLOCKED, "Invalid");
+    made_settled(&made);
+    expect(ACTION_BLOCKED, "Invalid");
+    CHECK(says(decide().reason, "the product is not known"));
+}
+
+static void gone_manifest_is_forgotten_once(void)
+{
+    static const enum order_state states[] = {ORDER_PREPARED, ORDER_HELD, ORDER_REFUSED, ORDER_DEAD, ORDER_PLACED};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        begin(ONE);
+        made_order(&made, states[i]);
+        made.view.want = NULL;
+        expect(ACTION_FORGET, "Forgotten");
+        CHECK_INT(decide().verb, VERB_FORGET);
+        made.view.record.forgotten = true;
+        expect(ACTION_REST, "Forgotten");
+        CHECK_INT(decide().due, 0);
+    }
+}
+
+static void gone_manifest_takes_its_proof_away_first(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    made.view.want = NULL;
+    expect(ACTION_REMOVE, "CleaningUp");
+    made_challenges(&made, CHALLENGE_GONE);
+    expect(ACTION_FORGET, "Forgotten");
+}
+
+static void gone_manifest_never_destroys(void)
+{
+    for (int state = ORDER_PREPARED; state <= ORDER_DEAD; state++)
+        for (int challenge = CHALLENGE_PENDING; challenge <= CHALLENGE_GONE; challenge++) {
+            begin(ONE);
+            made_issued(&made);
+            made.order->state = (enum order_state)state;
+            made_challenges(&made, (enum challenge_state)challenge);
+            made.view.want = NULL;
+            struct step step = decide();
+            CHECK(step.action == ACTION_LOOK_UP || step.action == ACTION_REMOVE || step.action == ACTION_FORGET);
+        }
+}
+
+/* ---- retry times ---- */
+
+static void step_that_failed_waits_and_no_other(void)
+{
+    begin(ONE);
+    made.view.record.retry_at = made.view.now + 7;
+    made.view.record.error = "the secret is missing";
+    made.view.record.error_step = "prepare";
+    expect(ACTION_WAIT, "Retrying");
+    CHECK_INT(decide().due, made.view.now + 7);
+    CHECK(says(decide().reason, "the secret is missing"));
+    made.view.record.error_step = "submit";
+    expect(ACTION_PREPARE, "Ordering");
+    made.view.record.error_step = "prepare";
+    made.view.now += 7;
+    expect(ACTION_PREPARE, "Ordering");
+}
+
+static void edit_ends_the_waiting(void)
+{
+    begin(ONE);
+    made.view.record.retry_at = made.view.now + 7;
+    made.view.record.error = "the organization is missing";
+    made.view.record.error_step = "prepare";
+    made.view.record.spec_digest = "of the manifest before";
+    expect(ACTION_PREPARE, "Ordering");
+}
+
+static void retry_time_is_no_way_around_a_guard(void)
+{
+    begin(ONE);
+    made.view.record.retry_at = made.view.now + 7;
+    made.view.record.error = "failed";
+    made.view.record.error_step = "prepare";
+    made.view.clock_words = "wrong";
+    expect(ACTION_BLOCKED, "ClockNotSane");
+}
+
+static void challenge_keeps_its_own_retry_time(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.record.retry_at = made.view.now + 1000;
+    made.view.record.error = "failed";
+    made.view.record.error_step = "present";
+    expect(ACTION_PRESENT, "Validating");
+}
+
+/* A time written under a clock that ran far ahead is no reason to wait for years once the clock is right again. */
+static void times_of_a_wrong_clock_do_not_last(void)
+{
+    const int64_t far = 400 * 86400;
+    begin(ONE);
+    made.view.record.retry_at = made.view.now + far;
+    made.view.record.error = "failed";
+    made.view.record.error_step = "prepare";
+    expect(ACTION_PREPARE, "Ordering");
+
+    begin(ONE);
+    made_order(&made, ORDER_UNKNOWN);
+    made.order->lookup_at = made.view.now + far;
+    expect(ACTION_LOOK_UP, "OrderUnknown");
+
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].retry_at = made.view.now + far;
+    expect(ACTION_PRESENT, "Validating");
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].retry_at = 0;
+    made.view.challenges[0].checked_at = made.view.now + far;
+    expect(ACTION_CHECK, "Propagating");
+    made_challenges(&made, CHALLENGE_SEEN);
+    made.order->polled_at = made.order->poll_at = made.view.now + far;
+    expect(ACTION_POLL, "AwaitingVendor");
+    made.order->phase = VENDOR_ACTIVE;
+    expect(ACTION_FETCH, "Issuing");
+
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    made.view.challenges[0].retry_at = made.view.now + far;
+    expect(ACTION_REMOVE, "CleaningUp");
+    made_challenges(&made, CHALLENGE_GONE);
+    made.view.rollouts[0].retry_at = made.view.now + far;
+    expect(ACTION_STAGE, "Deploying");
+}
+
+int main(void)
+{
+    arena = arena_create();
+    RUN(first_step_is_to_prepare_an_order_with_its_price);
+    RUN(price_counts_further_names);
+    RUN(bad_clock_buys_nothing);
+    RUN(same_names_under_another_name_buy_nothing);
+    RUN(unchecked_account_is_waited_for);
+    RUN(foreign_order_buys_nothing);
+    RUN(product_not_in_the_list_buys_nothing);
+    RUN(term_not_in_the_list_buys_nothing);
+    RUN(spending_closed_buys_nothing_and_says_how_to_open_it);
+    RUN(budget_spent_buys_nothing);
+    RUN(many_purchases_at_once_are_held_with_their_price);
+    RUN(no_set_of_closed_guards_buys);
+    RUN(prepared_order_is_sent);
+    RUN(prepared_order_is_not_sent_past_a_guard);
+    RUN(prepared_order_has_its_budget_already);
+    RUN(dearer_order_than_was_prepared_needs_budget_again);
+    RUN(edit_before_sending_prepares_anew);
+    RUN(further_attempt_asks_the_vendor_first);
+    RUN(unknown_order_is_looked_up_and_nothing_else);
+    RUN(unknown_order_never_leads_to_a_purchase);
+    RUN(held_order_waits_for_a_person);
+    RUN(refused_order_waits_for_a_change);
+    RUN(refused_order_is_prepared_anew_after_a_change_past_every_guard);
+    RUN(dead_order_is_not_bought_again);
+    RUN(challenge_is_made_seen_and_the_vendor_asked);
+    RUN(vendor_is_asked_now_and_then_while_we_see_nothing);
+    RUN(unsaid_challenges_are_asked_for);
+    RUN(failed_challenge_waits_for_its_time_and_says_why);
+    RUN(failed_challenge_does_not_stop_the_others);
+    RUN(file_is_placed_through_its_target);
+    RUN(mail_waits_for_its_reader);
+    RUN(person_is_told_which_record_to_make);
+    RUN(person_is_told_everything_at_once);
+    RUN(three_methods_in_one_order);
+    RUN(vetting_of_an_organization_is_patient);
+    RUN(validated_name_needs_no_proof);
+    RUN(issued_certificate_is_fetched);
+    RUN(issued_mail_order_does_not_ask_for_an_approval);
+    RUN(edit_while_the_order_is_open_is_blocked);
+    RUN(proof_taken_away_is_made_again);
+    RUN(proof_is_taken_away_before_the_rollout);
+    RUN(stuck_cleanup_does_not_stop_the_rollout);
+    RUN(rollout_goes_step_by_step);
+    RUN(rollout_of_an_older_revision_begins_anew);
+    RUN(first_target_serves_before_the_next_is_touched);
+    RUN(changed_settings_are_rolled_out);
+    RUN(failed_rollout_goes_back_step_by_step);
+    RUN(target_without_service_needs_no_reload);
+    RUN(no_rollout_state_leads_to_a_purchase);
+    RUN(settled_certificate_rests_until_its_renewal);
+    RUN(certificate_without_targets_rests_once_fetched);
+    RUN(renewal_time_is_a_third_before_the_end_unless_said);
+    RUN(near_its_end_a_person_is_called_and_nothing_is_bought);
+    RUN(edit_after_issue_is_blocked_and_never_bought);
+    RUN(edit_that_needs_no_reissue_changes_nothing);
+    RUN(order_of_names_is_no_edit);
+    RUN(moved_issuer_is_blocked);
+    RUN(suspended_certificate_is_left_alone);
+    RUN(invalid_manifest_changes_nothing);
+    RUN(gone_manifest_is_forgotten_once);
+    RUN(gone_manifest_takes_its_proof_away_first);
+    RUN(gone_manifest_never_destroys);
+    RUN(step_that_failed_waits_and_no_other);
+    RUN(edit_ends_the_waiting);
+    RUN(retry_time_is_no_way_around_a_guard);
+    RUN(challenge_keeps_its_own_retry_time);
+    RUN(times_of_a_wrong_clock_do_not_last);
+    arena_destroy(arena);
+    return CHECK_REPORT();
+}
