@@ -231,7 +231,10 @@ struct desired *command_desired(struct command_context *ctx, struct state *state
     struct error err = {0};
     struct desired *desired = desired_read(&ctx->config, ctx->files.count > 0 ? &ctx->files : NULL, state, &err);
     if (desired == NULL)
-        command_fail(ctx, EXIT_ERROR, "%s", err.message);
+        command_fail(ctx, EXIT_ERROR, "%s%s", err.message,
+                     ctx->config.path == NULL && ctx->directory == NULL
+                         ? "; no operator's file was found: -d DIR names a folder of manifests, --config FILE an operator's file"
+                         : "");
     return desired;
 }
 
