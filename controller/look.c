@@ -351,40 +351,54 @@ const char *look_place(struct look *look, const struct desired_entry *entry)
 
 /* ---- events and holds ---- */
 
+struct seen_event {
+    struct event_record event;
+    int64_t revision; /* of the store: tells apart what happened in one second */
+};
 struct event_collect {
     struct arena *arena;
-    struct event_list *out;
+    struct seen_event *items;
+    size_t count;
+    struct error *err;
+    bool failed;
 };
 
-static bool collect_event(const char *key, const void *record, void *arg)
+static bool collect_event(const char *key, struct span value, int64_t revision, void *arg)
 {
     struct event_collect *collect = arg;
+    struct seen_event *seen = arena_push(collect->arena, &collect->items, collect->count);
     (void)key;
-    *arena_push(collect->arena, &collect->out->items, collect->out->count) = *(const struct event_record *)record;
-    return true;
+    seen->revision = revision;
+    collect->failed = !field_decode_json(&event_record_table, value.data, value.length, collect->arena, &seen->event,
+                                         collect->err);
+    return !collect->failed;
 }
 
 static int compare_events(const void *left, const void *right)
 {
-    const struct event_record *a = left, *b = right;
-    if (a->last_at != b->last_at)
-        return a->last_at < b->last_at ? -1 : 1;
-    if (a->at != b->at)
-        return a->at < b->at ? -1 : 1;
-    return strcmp(a->reason, b->reason);
+    const struct seen_event *a = left, *b = right;
+    if (a->event.last_at != b->event.last_at)
+        return a->event.last_at < b->event.last_at ? -1 : 1;
+    if (a->revision != b->revision)
+        return a->revision < b->revision ? -1 : 1;
+    return strcmp(a->event.reason, b->event.reason);
 }
 
 bool look_events(struct look *look, enum resource_kind kind, const char *namespace_, const char *name,
                  struct event_list *out, struct error *err)
 {
     struct arena *arena = look->ctx->arena;
-    struct event_collect collect = {arena, out};
-    *out = (struct event_list){0};
-    const char *prefix = kind == KIND_COUNT ? "" : arena_printf(arena, "%s/%s/%s/", resource_kind_name(kind), namespace_, name);
-    if (!record_scan(look->state, TABLE_EVENT, prefix, &event_record_table, arena, collect_event, &collect, err))
+    struct event_collect collect = {.arena = arena, .err = err};
+    const char *prefix = kind == KIND_COUNT ? ""
+                                            : arena_printf(arena, "%s/%s/%s/", resource_kind_name(kind), namespace_, name);
+    if (!state_scan(look->state, TABLE_EVENT, prefix, collect_event, &collect, err) || collect.failed)
         return false;
-    if (out->count > 1)
-        qsort(out->items, out->count, sizeof *out->items, compare_events);
+    if (collect.count > 1)
+        qsort(collect.items, collect.count, sizeof *collect.items, compare_events);
+    out->count = collect.count;
+    out->items = arena_array(arena, collect.count + 1, sizeof *out->items);
+    for (size_t i = 0; i < collect.count; i++)
+        out->items[i] = collect.items[i].event;
     return true;
 }
 

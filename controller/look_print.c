@@ -294,7 +294,7 @@ void look_print_field(struct command_context *ctx, const char *label, const char
         return;
     struct string_list lines = text_split(ctx->arena, text, '\n');
     for (size_t i = 0; i < lines.count; i++)
-        command_print(ctx, "%-13s%s\n", i == 0 ? label : "", look_line(ctx->arena, lines.items[i]));
+        command_print(ctx, "%-14s%s\n", i == 0 ? label : "", look_line(ctx->arena, lines.items[i]));
 }
 
 const char *look_time(struct command_context *ctx, int64_t at)
@@ -328,5 +328,8 @@ const char *look_challenge(struct arena *arena, const struct challenge_record *c
                                        : arena_printf(arena, "%s://%s/.well-known/pki-validation/%s\n%s",
                                                       c->method == DCV_HTTPS ? "https" : "http",
                                                       name_without_wildcard(c->domain), c->file_name, c->file_content);
-    return c->record_name[0] == '\0' ? "" : arena_printf(arena, "%s. %s %s", c->record_name, c->record_type, c->record_value);
+    if (c->record_name[0] == '\0')
+        return "";
+    bool is_name = text_equal(c->record_type, "CNAME"); /* as a zone file and nsupdate take it */
+    return arena_printf(arena, is_name ? "%s. %s %s." : "%s. %s \"%s\"", c->record_name, c->record_type, c->record_value);
 }

@@ -179,6 +179,11 @@ static bool add_revision(const char *key, const void *record, void *arg)
     return true;
 }
 
+static const char *number(struct arena *arena, int value)
+{
+    return value > 0 ? arena_printf(arena, "%d", value) : "";
+}
+
 static void print_rollouts(struct command_context *ctx, const struct certificate_view *view)
 {
     static const char *const headings[] = {"TARGET", "STATE", "REVISION", "GENERATION", "SERVED SINCE", "PATH", "FAILURE"};
@@ -186,9 +191,9 @@ static void print_rollouts(struct command_context *ctx, const struct certificate
     table_begin(&table, ctx->arena, COUNT_OF(headings), headings);
     for (size_t i = 0; i < view->rollout_count; i++) {
         const struct rollout_record *r = &view->rollouts[i];
-        table_row(&table, r->target, rollout_state_words[r->state], arena_printf(ctx->arena, "%d", r->revision),
-                  arena_printf(ctx->arena, "%d", r->generation), command_ago(ctx, r->active_at),
-                  look_line(ctx->arena, r->path), look_line(ctx->arena, r->error));
+        table_row(&table, r->target, rollout_state_words[r->state], number(ctx->arena, r->revision),
+                  number(ctx->arena, r->generation), command_ago(ctx, r->active_at), look_line(ctx->arena, r->path),
+                  look_line(ctx->arena, r->error));
     }
     if (view->rollout_count == 0)
         return;
