@@ -173,6 +173,12 @@ static void note_failure(struct standing_entry *entry, const struct certificate_
                                                          own->outcome.err.kind == ERROR_CONFLICT)));
 }
 
+static void forget_told(struct standing_entry *entry)
+{
+    free(entry->told);
+    entry->told = NULL;
+}
+
 /* What a finished job brought goes into the batch of this turn. */
 static void take_certificate_result(struct engine *engine, struct certificate_job *own)
 {
@@ -207,6 +213,8 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
             remember_performed(engine, &own->view, &own->step);
         bool quiet = own->step.verb == VERB_WAIT && changes.event_message == NULL;
         if (!quiet)
+            forget_told(entry);
+        if (!quiet)
             engine_report(engine, own->view.id, own->step.verb == VERB_WAIT ? row->name : verb_name(own->step.verb),
                           &own->step, done_words(own, &changes, arena), false);
     } else if (own->step.verb == VERB_WAIT && changes.event_reason == NULL && own->step.index >= 0) {
@@ -229,15 +237,17 @@ static void note_standing(struct engine *engine, const char *key, const struct c
 {
     struct standing_entry *entry = engine_entry(engine, key, true);
     int stand = step->action == ACTION_REST ? STAND_READY : step->action == ACTION_BLOCKED ? STAND_BLOCKED : STAND_WAITING;
-    bool news = (int)entry->stand != stand || !text_equal(entry->step.code, step->code) ||
-                (step->human != NULL && !text_equal(entry->step.human, step->human));
+    const char *words = arena_printf(arena, "%s\n%s", step->code, step->human != NULL ? step->human : "");
+    bool said = stand != STAND_WAITING || step->patient || step->human != NULL;
     entry->stand = (unsigned)stand;
     keep_step(entry, step);
-    if (news && (stand != STAND_WAITING || step->patient || step->human != NULL))
-        engine_report(engine, view->id,
-                      stand == STAND_READY ? (view->want != NULL ? "ready" : "forgotten") : stand == STAND_BLOCKED ? "blocked" : "waiting",
-                      step, step->reason, stand == STAND_BLOCKED);
-    (void)arena;
+    if (!said || text_equal(entry->told, words))
+        return;
+    forget_told(entry);
+    entry->told = strdup(words);
+    engine_report(engine, view->id,
+                  stand == STAND_READY ? (view->want != NULL ? "ready" : "forgotten") : stand == STAND_BLOCKED ? "blocked" : "waiting",
+                  step, step->reason, stand == STAND_BLOCKED);
 }
 
 /* A decision without an action: recorded when it says something new, and never asked for again before it is due. */
@@ -533,6 +543,7 @@ void engine_destroy(struct engine *engine)
     for (size_t i = 0; i < engine->standing_count; i++) {
         free(engine->standing[i]->key);
         free(engine->standing[i]->texts);
+        free(engine->standing[i]->told);
         free(engine->standing[i]);
     }
     free(engine->standing);
@@ -563,6 +574,8 @@ void engine_also_report(struct engine *engine, engine_progress_call *call, void 
 {
     engine->also = call;
     engine->also_arg = arg;
+    for (size_t i = 0; call != NULL && i < engine->standing_count; i++) /* whoever begins to look on has heard nothing yet */
+        forget_told(engine->standing[i]);
 }
 
 bool engine_busy(struct engine *engine, const char *namespace_, const char *name)

@@ -15,6 +15,7 @@ struct standing_entry { /* one certificate, as last decided */
     enum { STAND_READY, STAND_BLOCKED, STAND_WAITING, STAND_ACTIVE } stand;
     struct step step; /* texts are ours */
     char *texts;
+    char *told; /* what was last said of it without a deed: code and human step; NULL: to be said again */
     bool failing;
     bool needs_person; /* failing in a way that only a person can cure */
     bool busy;
