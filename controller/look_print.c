@@ -84,8 +84,8 @@ int look_print_document(struct command_context *ctx, const struct buffer *json)
 /* Members of records that hold Unix seconds. */
 static bool is_time(const struct field *field)
 {
-    static const char *const names[] = {"at", "due", "since", "firstSeen", "phaseSince", "errorSince", "notBefore",
-                                        "notAfter", "graceFrom", "lastOrderSeen"};
+    static const char *const names[] = {"at",         "due",       "since",    "firstSeen", "phaseSince",
+                                        "errorSince", "notBefore", "notAfter", "graceFrom", "lastOrderSeen"};
     if (field->type != FIELD_INT64)
         return false;
     for (size_t i = 0; i < COUNT_OF(names); i++)
@@ -115,14 +115,16 @@ bool look_put_record(struct json_writer *w, const struct field_table *table, con
             json_key(w, field->name);
             put_value(w, member, arena);
         } else if (field->type == FIELD_ENUM && !text_empty(field->words[0])) {
-            json_string_member(w, field->name, field->words[0]); /* the first state is not written to the store */
+            json_string_member(w, field->name,
+                               field->words[0]); /* the first state is not written to the store */
         }
     }
     json_end_object(w);
     return true;
 }
 
-void look_put_struct(struct json_writer *w, const struct field_table *table, const void *record, struct arena *arena)
+void look_put_struct(struct json_writer *w, const struct field_table *table, const void *record,
+                     struct arena *arena)
 {
     struct buffer text = {0};
     struct json_writer inner = {.out = &text};
@@ -144,7 +146,8 @@ void look_time_member(struct json_writer *w, const char *name, int64_t at, struc
         json_string_member(w, name, clock_rfc3339(arena, at));
 }
 
-void look_strings_member(struct json_writer *w, const char *name, const struct string_list *list, struct arena *arena)
+void look_strings_member(struct json_writer *w, const char *name, const struct string_list *list,
+                         struct arena *arena)
 {
     json_key(w, name);
     json_begin_array(w);
@@ -153,7 +156,8 @@ void look_strings_member(struct json_writer *w, const char *name, const struct s
     json_end_array(w);
 }
 
-void look_conditions_member(struct json_writer *w, const struct certificate_look *certificate, struct arena *arena)
+void look_conditions_member(struct json_writer *w, const struct certificate_look *certificate,
+                            struct arena *arena)
 {
     json_key(w, "conditions");
     json_begin_array(w);
@@ -299,7 +303,8 @@ void look_print_field(struct command_context *ctx, const char *label, const char
 
 const char *look_time(struct command_context *ctx, int64_t at)
 {
-    return at == 0 ? "" : arena_printf(ctx->arena, "%s (%s)", clock_rfc3339(ctx->arena, at), command_ago(ctx, at));
+    return at == 0 ? ""
+                   : arena_printf(ctx->arena, "%s (%s)", clock_rfc3339(ctx->arena, at), command_ago(ctx, at));
 }
 
 const char *look_age(struct command_context *ctx, int64_t at)
@@ -311,7 +316,8 @@ const char *look_money(struct arena *arena, int64_t cents, const char *currency)
 {
     if (cents < 0 || text_empty(currency))
         return "";
-    return arena_printf(arena, "%lld.%02lld %s", (long long)(cents / 100), (long long)(cents % 100), currency);
+    return arena_printf(arena, "%lld.%02lld %s", (long long)(cents / 100), (long long)(cents % 100),
+                        currency);
 }
 
 const char *look_count(struct arena *arena, size_t count, const char *thing)
@@ -324,12 +330,14 @@ const char *look_challenge(struct arena *arena, const struct challenge_record *c
     if (c->method == DCV_EMAIL)
         return arena_printf(arena, "mail to %s", c->approver);
     if (c->method == DCV_HTTP || c->method == DCV_HTTPS)
-        return c->file_name[0] == '\0' ? ""
-                                       : arena_printf(arena, "%s://%s/.well-known/pki-validation/%s\n%s",
-                                                      c->method == DCV_HTTPS ? "https" : "http",
-                                                      name_without_wildcard(c->domain), c->file_name, c->file_content);
+        return c->file_name[0] == '\0'
+                   ? ""
+                   : arena_printf(arena, "%s://%s/.well-known/pki-validation/%s\n%s",
+                                  c->method == DCV_HTTPS ? "https" : "http", name_without_wildcard(c->domain),
+                                  c->file_name, c->file_content);
     if (c->record_name[0] == '\0')
         return "";
     bool is_name = text_equal(c->record_type, "CNAME"); /* as a zone file and nsupdate take it */
-    return arena_printf(arena, is_name ? "%s. %s %s." : "%s. %s \"%s\"", c->record_name, c->record_type, c->record_value);
+    return arena_printf(arena, is_name ? "%s. %s %s." : "%s. %s \"%s\"", c->record_name, c->record_type,
+                        c->record_value);
 }
