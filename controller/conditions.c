@@ -65,18 +65,22 @@ static struct condition ordered(const struct certificate_view *view, struct aren
     case ORDER_PREPARED: return no("Prepared", "the order is prepared and was not sent", order->prepared_at);
     case ORDER_SUBMITTING: return unknown("Submitting", "the order is being sent", order->submitted_at);
     case ORDER_UNKNOWN:
-        return unknown("OrderUnknown", "it is not known whether the vendor took the order", order->submitted_at);
+        return unknown("OrderUnknown", "it is not known whether the vendor took the order",
+                       order->submitted_at);
     case ORDER_HELD: return unknown("OrderHeld", order->held_reason, order->lookup_at);
     case ORDER_REFUSED:
-        return no("OrderRefused", arena_printf(arena, "the vendor refused the order: %s", order->refused_text),
+        return no("OrderRefused",
+                  arena_printf(arena, "the vendor refused the order: %s", order->refused_text),
                   order->submitted_at);
     case ORDER_DEAD:
         return no("OrderDead", arena_printf(arena, "order %s is %s at the vendor", order->vendor_order_id,
                                             order->major_status), order->polled_at);
     case ORDER_PLACED: break;
     }
-    return yes("Placed", arena_printf(arena, "order %s of issuer/%s, %s", order->vendor_order_id, order->issuer,
-                                      order->product), order->placed_at);
+    return yes("Placed",
+               arena_printf(arena, "order %s of issuer/%s, %s", order->vendor_order_id, order->issuer,
+                            order->product),
+               order->placed_at);
 }
 
 static struct condition validated(const struct certificate_view *view, struct arena *arena)
@@ -107,10 +111,13 @@ static struct condition issued(const struct certificate_view *view, struct arena
         return no("NotIssued", "no certificate yet",
                   view->order != NULL ? view->order->prepared_at : view->record.first_seen);
     if (view->now >= revision->not_after)
-        return no("Expired", arena_printf(arena, "the certificate ended on %s", day(arena, revision->not_after)),
+        return no("Expired",
+                  arena_printf(arena, "the certificate ended on %s", day(arena, revision->not_after)),
                   revision->not_after);
-    return yes("Issued", arena_printf(arena, "revision %d, serial %s, good until %s", revision->number, revision->serial,
-                                      day(arena, revision->not_after)), revision->issued_at);
+    return yes("Issued",
+               arena_printf(arena, "revision %d, serial %s, good until %s", revision->number,
+                            revision->serial, day(arena, revision->not_after)),
+               revision->issued_at);
 }
 
 /* ---- targets ---- */
@@ -130,7 +137,8 @@ static const char *rollout_word(const struct rollout_record *r)
                                               : "Deploying";
 }
 
-static void note_rollout(const struct certificate_view *view, size_t i, struct arena *arena, struct reach *out)
+static void note_rollout(const struct certificate_view *view, size_t i, struct arena *arena,
+                         struct reach *out)
 {
     const struct rollout_record *r = &view->rollouts[i];
     const struct deploy_target *target = view->refs.targets[i]->deploy_target;
@@ -139,11 +147,12 @@ static void note_rollout(const struct certificate_view *view, size_t i, struct a
     bool settled = view->revision != NULL && rollout_settled(view, i, arena);
     bool lies = settled || (view->revision != NULL && r->revision == view->revision->number &&
                             (r->state == ROLLOUT_PUBLISHED || r->state == ROLLOUT_RELOADED));
-    const char *words = arena_printf(arena, "%s: %s", r->target,
-                                     r->error[0] != '\0'            ? r->error
-                                     : r->state == ROLLOUT_ACTIVE   ? "another revision or other settings are in place"
-                                     : r->state == ROLLOUT_WANTED   ? "nothing is there yet"
-                                                                    : rollout_state_words[r->state]);
+    const char *words =
+        arena_printf(arena, "%s: %s", r->target,
+                     r->error[0] != '\0'          ? r->error
+                     : r->state == ROLLOUT_ACTIVE ? "another revision or other settings are in place"
+                     : r->state == ROLLOUT_WANTED ? "nothing is there yet"
+                                                  : rollout_state_words[r->state]);
     out->wanted++;
     out->deployed += lies;
     out->settled += settled;
@@ -158,7 +167,8 @@ static void note_rollout(const struct certificate_view *view, size_t i, struct a
     if (!lies && out->open == NULL)
         out->open = words, out->open_reason = rollout_word(r);
     if (!settled && target->probe.address != NULL && out->unserved == NULL)
-        out->unserved = words, out->unserved_reason = lies && r->error[0] == '\0' ? "Verifying" : rollout_word(r);
+        out->unserved = words,
+        out->unserved_reason = lies && r->error[0] == '\0' ? "Verifying" : rollout_word(r);
 }
 
 static struct reach reach_of(const struct certificate_view *view, struct arena *arena)
@@ -173,7 +183,8 @@ static struct reach reach_of(const struct certificate_view *view, struct arena *
 static struct condition about_targets(const struct certificate_view *view, const struct reach *reach)
 {
     if (view->want == NULL)
-        return unknown("Forgotten", "its manifest is gone; what was deployed stays", view->record.forgotten_at);
+        return unknown("Forgotten", "its manifest is gone; what was deployed stays",
+                       view->record.forgotten_at);
     if (view->invalid)
         return unknown("Invalid", "its targets are not known while the manifest does not resolve", 0);
     if (view->rollout_count == 0)
@@ -185,18 +196,22 @@ static struct condition about_targets(const struct certificate_view *view, const
     return yes("", "", 0);
 }
 
-static struct condition deployed(const struct certificate_view *view, const struct reach *reach, struct arena *arena)
+static struct condition deployed(const struct certificate_view *view, const struct reach *reach,
+                                 struct arena *arena)
 {
     struct condition before = about_targets(view, reach);
     if (before.status != CONDITION_TRUE)
         return before;
     if (reach->deployed < reach->wanted)
         return no(reach->open_reason, reach->open, reach->started_at);
-    return yes("Deployed", arena_printf(arena, "revision %d lies on %zu target%s", view->revision->number, reach->wanted,
-                                        reach->wanted == 1 ? "" : "s"), reach->deployed_at);
+    return yes("Deployed",
+               arena_printf(arena, "revision %d lies on %zu target%s", view->revision->number, reach->wanted,
+                            reach->wanted == 1 ? "" : "s"),
+               reach->deployed_at);
 }
 
-static struct condition served(const struct certificate_view *view, const struct reach *reach, struct arena *arena)
+static struct condition served(const struct certificate_view *view, const struct reach *reach,
+                               struct arena *arena)
 {
     struct condition before = about_targets(view, reach);
     if (before.status != CONDITION_TRUE)
@@ -205,21 +220,23 @@ static struct condition served(const struct certificate_view *view, const struct
         return unknown("NoProbe", "no target says where to look for what is served", 0);
     if (reach->served < reach->probed)
         return no(reach->unserved_reason, reach->unserved, reach->started_at);
-    return yes("Served", arena_printf(arena, "%zu target%s seen serving revision %d", reach->served,
-                                      reach->served == 1 ? " is" : "s are", view->revision->number), reach->served_at);
+    return yes("Served",
+               arena_printf(arena, "%zu target%s seen serving revision %d", reach->served,
+                            reach->served == 1 ? " is" : "s are", view->revision->number),
+               reach->served_at);
 }
 
 /* ---- the whole ---- */
 
-static struct condition ready(const struct certificate_view *view, const struct step *step, const struct reach *reach,
-                              struct arena *arena)
+static struct condition ready(const struct certificate_view *view, const struct step *step,
+                              const struct reach *reach, struct arena *arena)
 {
     const struct revision_record *revision = view->revision;
     /* A block that leaves the certificate in force is told by Blocked, not here. */
     bool harmless = step->action != ACTION_BLOCKED || text_equal(step->code, "NeedsRenewal") ||
                     text_equal(step->code, "Suspended");
-    if (view->want != NULL && !view->invalid && revision != NULL && view->now < revision->not_after && harmless &&
-        reach->settled == reach->wanted)
+    if (view->want != NULL && !view->invalid && revision != NULL && view->now < revision->not_after &&
+        harmless && reach->settled == reach->wanted)
         return yes("Ready", arena_printf(arena, "issued, and good until %s", day(arena, revision->not_after)),
                    reach->served_at > revision->issued_at ? reach->served_at : revision->issued_at);
     int64_t since = decided_at(view, step);
@@ -249,13 +266,16 @@ static struct condition reconciling(const struct certificate_view *view, const s
     return yes(step->code, reason_of(step), since);
 }
 
-static struct condition stalled(const struct certificate_view *view, const struct step *step, struct arena *arena)
+static struct condition stalled(const struct certificate_view *view, const struct step *step,
+                                struct arena *arena)
 {
     if (step->action == ACTION_BLOCKED)
         return yes(step->code, reason_of(step), decided_at(view, step));
     if (view->record.failures >= STALLED_AFTER)
-        return yes("Failing", arena_printf(arena, "%s failed %d times in a row: %s", view->record.error_step,
-                                           view->record.failures, view->record.error), view->record.error_since);
+        return yes("Failing",
+                   arena_printf(arena, "%s failed %d times in a row: %s", view->record.error_step,
+                                view->record.failures, view->record.error),
+                   view->record.error_since);
     return no(step->code, "it goes on by itself", decided_at(view, step));
 }
 
@@ -280,9 +300,10 @@ static struct condition awaiting_approval(const struct certificate_view *view, s
     }
     struct string_list to = string_list_sorted(arena, &mails);
     if (mails.count > 0)
-        return yes("AwaitingApproval",
-                   arena_printf(arena, "the approval mail to %s is unanswered", string_list_join(arena, &to, ", ")),
-                   order->resent_at > 0 ? order->resent_at : order->placed_at);
+        return yes(
+            "AwaitingApproval",
+            arena_printf(arena, "the approval mail to %s is unanswered", string_list_join(arena, &to, ", ")),
+            order->resent_at > 0 ? order->resent_at : order->placed_at);
     if (open == 0 && view->challenge_count > 0 && view->product != NULL && view->product->level != LEVEL_DV)
         return yes("Vetting", "the CA looks into the organization and may call", order->placed_at);
     return no("NothingToApprove", "nobody is asked to approve anything", order->placed_at);
@@ -295,11 +316,15 @@ static struct condition expiring(const struct certificate_view *view, struct are
         return unknown("NotIssued", "no certificate yet", 0);
     int64_t renewal = certificate_renewal_time(view);
     if (view->now >= revision->not_after)
-        return yes("Expired", arena_printf(arena, "it ended on %s", day(arena, revision->not_after)), renewal);
+        return yes("Expired", arena_printf(arena, "it ended on %s", day(arena, revision->not_after)),
+                   renewal);
     if (view->now >= renewal)
-        return yes("NeedsRenewal", arena_printf(arena, "it ends on %s and was due for replacement on %s",
-                                                day(arena, revision->not_after), day(arena, renewal)), renewal);
-    return no("NotDue", arena_printf(arena, "its replacement is due on %s", day(arena, renewal)), revision->issued_at);
+        return yes("NeedsRenewal",
+                   arena_printf(arena, "it ends on %s and was due for replacement on %s",
+                                day(arena, revision->not_after), day(arena, renewal)),
+                   renewal);
+    return no("NotDue", arena_printf(arena, "its replacement is due on %s", day(arena, renewal)),
+              revision->issued_at);
 }
 
 void conditions_derive(const struct certificate_view *view, const struct step *step, struct arena *arena,

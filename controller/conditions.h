@@ -1,5 +1,5 @@
-/* The conditions of a certificate (product.md 5.2), derived from its view and the step decided upon. Pure: nothing is stored
- * for them; times come from the records. */
+/* The conditions of a certificate (product.md 5.2), derived from its view and the step decided upon. Pure:
+ * nothing is stored for them; times come from the records. */
 #pragma once
 
 #include <stdint.h>

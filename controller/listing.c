@@ -24,7 +24,8 @@ void listing_add(struct listing *listing, const char *namespace_, const char *na
 {
     struct arena *arena = listing->ctx->arena;
     struct listing_row *row = arena_push(arena, &listing->rows, listing->count);
-    *row = (struct listing_row){arena_strdup(arena, namespace_), arena_strdup(arena, name), arena_strdup(arena, id),
+    *row = (struct listing_row){arena_strdup(arena, namespace_), arena_strdup(arena, name),
+                                arena_strdup(arena, id),
                                 arena_array(arena, listing->column_count, sizeof *row->cells)};
     for (size_t i = 0; i < listing->column_count; i++)
         row->cells[i] = cells[i] != NULL ? look_line(arena, cells[i]) : "";

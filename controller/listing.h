@@ -1,4 +1,5 @@
-/* A list of resources or records, gathered row by row and printed once as -o asks: table, wide, name, JSON or YAML. */
+/* A list of resources or records, gathered row by row and printed once as -o asks: table, wide, name, JSON or
+ * YAML. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +28,8 @@ struct listing {
     bool single; /* one name was asked for: JSON and YAML show the object itself */
 };
 
-void listing_begin(struct listing *listing, struct command_context *ctx, const struct listing_column *columns);
+void listing_begin(struct listing *listing, struct command_context *ctx,
+                   const struct listing_column *columns);
 bool listing_wants_document(const struct listing *listing); /* JSON or YAML: cells are not needed */
 /* Cells (one per column; NULL shows as "") are copied. */
 void listing_add(struct listing *listing, const char *namespace_, const char *name, const char *id,

@@ -23,7 +23,8 @@ int look_open(struct look *look, struct command_context *ctx, bool manifests)
         return EXIT_ERROR;
     model_init(&look->model, &ctx->config, look->state);
     look->model.desired = look->desired;
-    look->lock_pid = state_lock_holder(ctx->config.state_directory, look->lock_words, sizeof look->lock_words);
+    look->lock_pid =
+        state_lock_holder(ctx->config.state_directory, look->lock_words, sizeof look->lock_words);
     struct hold_list holds = {0};
     struct error err = {0};
     if (manifests && !look_holds(look, &holds, &err))
@@ -56,9 +57,10 @@ bool look_chosen(const struct look *look, const struct desired_entry *entry)
 
 /* ---- the step as it stands ---- */
 
-/* What the guards of a purchase say depends on prices and orders that only a controller asks for. What it found is in the
- * record; deciding again as if the account were known gives the words for a person. */
-static struct step recorded_step(const struct certificate_view *view, const struct step *undecided, struct arena *arena)
+/* What the guards of a purchase say depends on prices and orders that only a controller asks for. What it
+ * found is in the record; deciding again as if the account were known gives the words for a person. */
+static struct step recorded_step(const struct certificate_view *view, const struct step *undecided,
+                                 struct arena *arena)
 {
     const struct certificate_record *record = &view->record;
     struct certificate_view known = *view;
@@ -73,9 +75,11 @@ static struct step recorded_step(const struct certificate_view *view, const stru
     static const struct {
         const char *code, *human;
     } rows[] = {
-        {"ForeignOrder", "cancel that order at the vendor, or give this certificate other names; nothing is bought while "
-                         "it lives"},
-        {"ProductNotSold", "choose a product that is sold: `certwright explain certificate.spec.order.product`"},
+        {"ForeignOrder",
+         "cancel that order at the vendor, or give this certificate other names; nothing is bought while "
+         "it lives"},
+        {"ProductNotSold",
+         "choose a product that is sold: `certwright explain certificate.spec.order.product`"},
         {"TermNotSold", "change spec.order.term"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -84,8 +88,8 @@ static struct step recorded_step(const struct certificate_view *view, const stru
     return *undecided;
 }
 
-static struct step waiting_for_account(const struct look *look, const struct certificate_view *view, struct step step,
-                                       struct arena *arena)
+static struct step waiting_for_account(const struct look *look, const struct certificate_view *view,
+                                       struct step step, struct arena *arena)
 {
     const char *digest = view->want != NULL ? text_hex(arena, view->want->digest, 32) : "";
     if (text_equal(view->record.spec_digest, digest) && !text_equal(view->record.phase, step.code))
@@ -93,15 +97,17 @@ static struct step waiting_for_account(const struct look *look, const struct cer
     if (step.action != ACTION_WAIT_ACCOUNT)
         return step;
     if (view->account.record != NULL && view->account.record->error[0] != '\0') {
-        step.command = arena_printf(arena, "certwright why %s", resource_id(arena, KIND_ISSUER, view->namespace_,
-                                                                            view->refs.issuer->name));
+        step.command =
+            arena_printf(arena, "certwright why %s",
+                         resource_id(arena, KIND_ISSUER, view->namespace_, view->refs.issuer->name));
         return step;
     }
     if (view->record.first_seen > 0 && look->lock_pid > 0)
         return step;
     step.action = ACTION_WAIT;
     step.code = "Pending";
-    step.reason = look->lock_pid > 0 ? "the controller has not come to it yet" : "no controller has taken it up yet";
+    step.reason =
+        look->lock_pid > 0 ? "the controller has not come to it yet" : "no controller has taken it up yet";
     step.command = look->lock_pid > 0 ? NULL : "certwright apply";
     return step;
 }
@@ -113,7 +119,8 @@ static bool is_being_sent(const struct look *look, const struct order_record *or
     return pid != NULL && look->lock_pid > 0 && atoi(pid + 1) == look->lock_pid;
 }
 
-static struct step standing_step(const struct look *look, const struct certificate_view *view, struct arena *arena)
+static struct step standing_step(const struct look *look, const struct certificate_view *view,
+                                 struct arena *arena)
 {
     if (is_being_sent(look, view->order))
         return step_wait("Ordering", "the order is being sent to the vendor", 0);
@@ -143,11 +150,13 @@ static void find_failure(struct certificate_look *c, struct arena *arena)
         }
     for (size_t i = 0; i < c->view.challenge_count && c->failure == NULL; i++)
         if (c->view.challenges[i].error[0] != '\0') {
-            c->failure = arena_printf(arena, "%s: %s", c->view.challenges[i].domain, c->view.challenges[i].error);
+            c->failure =
+                arena_printf(arena, "%s: %s", c->view.challenges[i].domain, c->view.challenges[i].error);
             c->failing_since = c->view.challenges[i].created_at;
         }
     const struct issuer_record *account = c->view.account.record;
-    if (c->failure == NULL && c->step.action == ACTION_WAIT_ACCOUNT && account != NULL && account->error[0] != '\0') {
+    if (c->failure == NULL && c->step.action == ACTION_WAIT_ACCOUNT && account != NULL &&
+        account->error[0] != '\0') {
         c->failure = arena_printf(arena, "issuer/%s: %s", c->view.refs.issuer->name, account->error);
         c->failing_since = account->error_at;
     }
@@ -181,18 +190,28 @@ static const char *who_acts(const struct certificate_look *c)
     static const struct {
         const char *code, *who;
     } rows[] = {
-        {"Invalid", "the author of the manifest"}, {"Suspended", "the author of the manifest"},
-        {"DuplicateNeed", "the author of the manifest"}, {"EditAfterOrder", "the author of the manifest"},
-        {"NeedsReissue", "the author of the manifest"}, {"TermNotSold", "the author of the manifest"},
+        {"Invalid", "the author of the manifest"},
+        {"Suspended", "the author of the manifest"},
+        {"DuplicateNeed", "the author of the manifest"},
+        {"EditAfterOrder", "the author of the manifest"},
+        {"NeedsReissue", "the author of the manifest"},
+        {"TermNotSold", "the author of the manifest"},
         {"ProductNotSold", "the author of the manifest"},
-        {"SpendingClosed", "the operator"}, {"BudgetExceeded", "the operator"}, {"MassPurchase", "the operator"},
-        {"ClockNotSane", "the operator of this host"}, {"Pending", "the operator"},
-        {"OrderHeld", "whoever holds the vendor's account"}, {"OrderRefused", "whoever holds the vendor's account"},
-        {"OrderDead", "whoever holds the vendor's account"}, {"ForeignOrder", "whoever holds the vendor's account"},
-        {"NeedsRenewal", "whoever holds the vendor's account"}, {"Expired", "whoever holds the vendor's account"},
+        {"SpendingClosed", "the operator"},
+        {"BudgetExceeded", "the operator"},
+        {"MassPurchase", "the operator"},
+        {"ClockNotSane", "the operator of this host"},
+        {"Pending", "the operator"},
+        {"OrderHeld", "whoever holds the vendor's account"},
+        {"OrderRefused", "whoever holds the vendor's account"},
+        {"OrderDead", "whoever holds the vendor's account"},
+        {"ForeignOrder", "whoever holds the vendor's account"},
+        {"NeedsRenewal", "whoever holds the vendor's account"},
+        {"Expired", "whoever holds the vendor's account"},
         {"AwaitingApproval", "whoever reads the mail of the approver"},
         {"AwaitingManual", "whoever keeps the zone or the web server"},
-        {"Vetting", "the CA; it may call the organization"}, {"AwaitingVendor", "the vendor"},
+        {"Vetting", "the CA; it may call the organization"},
+        {"AwaitingVendor", "the vendor"},
     };
     if (text_equal(c->step.code, "Invalid") && strstr(c->step.reason, "the operator's file") != NULL)
         return "the operator";
@@ -242,8 +261,8 @@ static bool collect_gone(const char *key, struct span value, int64_t revision, v
     return true;
 }
 
-static bool visit_one(struct look *look, const char *namespace_, const char *name, look_visitor *visit, void *arg,
-                      struct error *err)
+static bool visit_one(struct look *look, const char *namespace_, const char *name, look_visitor *visit,
+                      void *arg, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
     struct certificate_look certificate;
@@ -280,7 +299,8 @@ bool look_certificates(struct look *look, bool forgotten, look_visitor *visit, v
 
 /* ---- problems and references ---- */
 
-struct problem_list look_problems(struct look *look, enum resource_kind kind, const char *namespace_, const char *name)
+struct problem_list look_problems(struct look *look, enum resource_kind kind, const char *namespace_,
+                                  const char *name)
 {
     struct arena *arena = look->ctx->arena;
     struct problem_list own = {.arena = arena};
@@ -303,7 +323,8 @@ struct problem_list look_problems(struct look *look, enum resource_kind kind, co
 
 static bool refers_to(const struct certificate_references *refs, const struct resource *it)
 {
-    const struct resource *direct[] = {refs->issuer, refs->organization, refs->admin_contact, refs->technical_contact};
+    const struct resource *direct[] = {refs->issuer, refs->organization, refs->admin_contact,
+                                       refs->technical_contact};
     for (size_t i = 0; i < COUNT_OF(direct); i++)
         if (direct[i] == it)
             return true;
@@ -369,8 +390,8 @@ static bool collect_event(const char *key, struct span value, int64_t revision, 
     struct seen_event *seen = arena_push(collect->arena, &collect->items, collect->count);
     (void)key;
     seen->revision = revision;
-    collect->failed = !field_decode_json(&event_record_table, value.data, value.length, collect->arena, &seen->event,
-                                         collect->err);
+    collect->failed = !field_decode_json(&event_record_table, value.data, value.length, collect->arena,
+                                         &seen->event, collect->err);
     return !collect->failed;
 }
 
@@ -389,8 +410,9 @@ bool look_events(struct look *look, enum resource_kind kind, const char *namespa
 {
     struct arena *arena = look->ctx->arena;
     struct event_collect collect = {.arena = arena, .err = err};
-    const char *prefix = kind == KIND_COUNT ? ""
-                                            : arena_printf(arena, "%s/%s/%s/", resource_kind_name(kind), namespace_, name);
+    const char *prefix = kind == KIND_COUNT
+                             ? ""
+                             : arena_printf(arena, "%s/%s/%s/", resource_kind_name(kind), namespace_, name);
     if (!state_scan(look->state, TABLE_EVENT, prefix, collect_event, &collect, err) || collect.failed)
         return false;
     if (collect.count > 1)
@@ -416,7 +438,8 @@ static bool still_so(struct look *look, const struct hold_record *hold)
         return true;
     for (size_t i = 0; i < hold->subjects.count; i++) {
         struct string_list parts = text_split(arena, hold->subjects.items[i], '/');
-        const char *name = parts.items[parts.count - 1], *namespace_ = parts.count == 3 ? parts.items[1] : "default";
+        const char *name = parts.items[parts.count - 1],
+                   *namespace_ = parts.count == 3 ? parts.items[1] : "default";
         bool wanted = desired_find(look->desired, KIND_CERTIFICATE, namespace_, name) != NULL;
         struct certificate_record record;
         bool known = record_load(look->state, TABLE_CERTIFICATE, record_key(arena, namespace_, name),
@@ -443,12 +466,14 @@ bool look_holds(struct look *look, struct hold_list *out, struct error *err)
     struct hold_list all = {0};
     struct hold_collect collect = {look, &all};
     *out = (struct hold_list){0};
-    if (!record_scan(look->state, TABLE_HOLD, "", &hold_record_table, look->ctx->arena, collect_hold, &collect, err))
+    if (!record_scan(look->state, TABLE_HOLD, "", &hold_record_table, look->ctx->arena, collect_hold,
+                     &collect, err))
         return false;
     for (size_t i = 0; i < all.count; i++) {
         bool newest = true;
         for (size_t j = 0; j < all.count; j++)
-            newest = newest && (!text_equal(all.items[i].kind, all.items[j].kind) || all.items[j].since <= all.items[i].since);
+            newest = newest && (!text_equal(all.items[i].kind, all.items[j].kind) ||
+                                all.items[j].since <= all.items[i].since);
         if (newest && still_so(look, &all.items[i]))
             *arena_push(look->ctx->arena, &out->items, out->count) = all.items[i];
     }

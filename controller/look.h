@@ -1,5 +1,6 @@
-/* What the looking verbs share: operator's file, store and manifests opened for reading, and one certificate as its decision
- * stands now. Needs no lock, works beside a running controller, asks nobody and makes no file. */
+/* What the looking verbs share: operator's file, store and manifests opened for reading, and one certificate
+ * as its decision stands now. Needs no lock, works beside a running controller, asks nobody and makes no
+ * file. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +26,16 @@ void look_close(struct look *look);
 static inline void look_release(struct look *look) { look_close(look); }
 
 /* Where a certificate stands, in one word for counting and in one for people. */
-enum standing { STANDING_FINE, STANDING_WORKING, STANDING_FAILING, STANDING_WAITING, STANDING_BLOCKED, STANDING_FORGOTTEN };
-const char *standing_name(enum standing standing); /* "fine", "working", "failing", "waiting", "blocked", "forgotten" */
+enum standing {
+    STANDING_FINE,
+    STANDING_WORKING,
+    STANDING_FAILING,
+    STANDING_WAITING,
+    STANDING_BLOCKED,
+    STANDING_FORGOTTEN
+};
+const char *
+standing_name(enum standing standing); /* "fine", "working", "failing", "waiting", "blocked", "forgotten" */
 
 struct certificate_look {
     const struct desired_entry *entry; /* NULL: its manifest is gone */
@@ -41,15 +50,16 @@ struct certificate_look {
 /* Fails: STATE; NOT_FOUND when neither manifest nor record knows it. */
 bool look_certificate(struct look *look, const char *namespace_, const char *name, struct arena *arena,
                       struct certificate_look *out, struct error *err);
-/* Those that -n and -l choose, by namespace and name; with those whose manifest is gone if `forgotten` (they have no
- * labels). What the visitor is given lives during the call. Fails: STATE. */
+/* Those that -n and -l choose, by namespace and name; with those whose manifest is gone if `forgotten` (they
+ * have no labels). What the visitor is given lives during the call. Fails: STATE. */
 typedef void look_visitor(const struct certificate_look *certificate, void *arg);
 bool look_certificates(struct look *look, bool forgotten, look_visitor *visit, void *arg, struct error *err);
 /* Whether -n and -l choose this entry. */
 bool look_chosen(const struct look *look, const struct desired_entry *entry);
 
 /* The problems of one resource: of its document, and, of a certificate, with what it refers to. */
-struct problem_list look_problems(struct look *look, enum resource_kind kind, const char *namespace_, const char *name);
+struct problem_list look_problems(struct look *look, enum resource_kind kind, const char *namespace_,
+                                  const char *name);
 /* Ids of the certificates that refer to this resource. */
 struct string_list look_referrers(struct look *look, const struct resource *resource);
 /* The file and line of an entry, for people: "site/shop.yaml:3". */

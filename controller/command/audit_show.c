@@ -65,7 +65,8 @@ static int run(struct command_context *ctx, int argc, char **argv)
     if (argc > 0)
         return command_fail(ctx, EXIT_USAGE, "audit show takes no arguments");
     if (since != NULL && !parse_since(since, &showing.since))
-        return command_fail(ctx, EXIT_USAGE, "\"%s\" is no time: write 2026-11-22, 2026-11-22T03:40:00Z or 36h", since);
+        return command_fail(ctx, EXIT_USAGE,
+                            "\"%s\" is no time: write 2026-11-22, 2026-11-22T03:40:00Z or 36h", since);
     if (!command_config(ctx))
         return EXIT_CONFIG;
     table_begin(&showing.table, ctx->arena, COUNT_OF(headings), headings);

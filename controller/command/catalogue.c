@@ -68,7 +68,8 @@ static int print_json(struct command_context *ctx, const char *brand, const char
 
 static int run(struct command_context *ctx, int argc, char **argv)
 {
-    static const char *const headings[] = {"CODE", "NAME", "BRAND", "VALIDATION", "WILDCARD", "MULTI-DOMAIN", "METHODS"};
+    static const char *const headings[] = {"CODE",     "NAME",         "BRAND",  "VALIDATION",
+                                           "WILDCARD", "MULTI-DOMAIN", "METHODS"};
     const char *brand = command_option(ctx, "brand"), *validation = command_option(ctx, "validation");
     size_t found = 0;
     (void)argv;

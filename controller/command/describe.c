@@ -1,4 +1,4 @@
-/* describe KIND/NAME: a page for a person: what is wanted, how it stands, and what was recorded on the way. */
+/* describe KIND/NAME: a page for a person: what is wanted, how it stands, what was recorded on the way. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@ enum { MOST_EVENTS = 20 };
 
 static void print_heading(struct command_context *ctx, const char *text)
 {
-    command_print(ctx, "\n%s%s%s\n", command_colour(ctx, COLOUR_BOLD), text, command_colour(ctx, COLOUR_NONE));
+    command_print(ctx, "\n%s%s%s\n", command_colour(ctx, COLOUR_BOLD), text,
+                  command_colour(ctx, COLOUR_NONE));
 }
 
 /* ---- what is wanted ---- */
@@ -24,7 +25,8 @@ static const char *labels_text(struct arena *arena, const struct label_list *lab
 {
     struct string_list texts = {0};
     for (size_t i = 0; i < labels->count; i++)
-        string_list_push(arena, &texts, arena_printf(arena, "%s=%s", labels->items[i].name, labels->items[i].value));
+        string_list_push(arena, &texts,
+                         arena_printf(arena, "%s=%s", labels->items[i].name, labels->items[i].value));
     return string_list_join(arena, &texts, ", ");
 }
 
@@ -40,10 +42,13 @@ static void print_identity(struct look *look, const struct desired_entry *entry,
         look_print_field(ctx, "Labels", labels_text(ctx->arena, &resource->labels));
     if (resource != NULL)
         look_print_field(ctx, "Annotations", labels_text(ctx->arena, &resource->annotations));
-    look_print_field(ctx, "Manifest", entry == NULL   ? "gone; what was issued and deployed stays as it is"
-                                      : entry->stale ? arena_printf(ctx->arena, "%s is broken now; its last good form is in "
-                                                                    "force", look_place(look, entry))
-                                                     : look_place(look, entry));
+    look_print_field(ctx, "Manifest",
+                     entry == NULL  ? "gone; what was issued and deployed stays as it is"
+                     : entry->stale ? arena_printf(ctx->arena,
+                                                   "%s is broken now; its last good form is in "
+                                                   "force",
+                                                   look_place(look, entry))
+                                    : look_place(look, entry));
 }
 
 static const char *validation_text(struct arena *arena, const struct name_validation *v)
@@ -68,7 +73,8 @@ static const char *key_text(struct arena *arena, const struct certificate *certi
     if (certificate->private_key.secret_ref.name != NULL)
         return arena_printf(arena, "brought, from secret %s/%s", certificate->private_key.secret_ref.name,
                             certificate->private_key.secret_ref.key);
-    return arena_printf(arena, "%s %d, made here", certificate->private_key.algorithm == KEY_ECDSA ? "ECDSA" : "RSA",
+    return arena_printf(arena, "%s %d, made here",
+                        certificate->private_key.algorithm == KEY_ECDSA ? "ECDSA" : "RSA",
                         certificate->private_key.size);
 }
 
@@ -79,7 +85,8 @@ static void print_spec(struct command_context *ctx, const struct certificate_vie
     struct string_list lines = {0}, targets = {0};
     look_print_field(ctx, "Names", string_list_join(arena, &certificate->dns_names, ", "));
     look_print_field(ctx, "Product",
-                     arena_printf(arena, "%s (%s), %d months", view->product != NULL ? view->product->name : "unknown",
+                     arena_printf(arena, "%s (%s), %d months",
+                                  view->product != NULL ? view->product->name : "unknown",
                                   certificate->order.product, certificate->order.term_months));
     if (view->refs.issuer != NULL)
         look_print_field(ctx, "Issuer", arena_printf(arena, "%s (%s)", view->refs.issuer->name,
@@ -101,7 +108,10 @@ static void print_standing(struct command_context *ctx, const struct certificate
     look_print_field(ctx, "Failure", c->failure);
     look_print_field(ctx, "To do", c->step.human);
     look_print_field(ctx, "Command", c->step.command);
-    look_print_field(ctx, "Next", c->step.due > c->view.now ? look_time(ctx, c->step.due) : c->step.due > 0 ? "now" : "");
+    look_print_field(ctx, "Next",
+                     c->step.due > c->view.now ? look_time(ctx, c->step.due)
+                     : c->step.due > 0         ? "now"
+                                               : "");
 }
 
 static void print_conditions(struct command_context *ctx, const struct condition *conditions)
@@ -110,9 +120,9 @@ static void print_conditions(struct command_context *ctx, const struct condition
     struct table table;
     table_begin(&table, ctx->arena, COUNT_OF(headings), headings);
     for (int type = 0; type < CONDITION_COUNT; type++)
-        table_row(&table, condition_type_name((enum condition_type)type), condition_status_name(conditions[type].status),
-                  conditions[type].reason, command_ago(ctx, conditions[type].since),
-                  look_line(ctx->arena, conditions[type].message));
+        table_row(&table, condition_type_name((enum condition_type)type),
+                  condition_status_name(conditions[type].status), conditions[type].reason,
+                  command_ago(ctx, conditions[type].since), look_line(ctx->arena, conditions[type].message));
     print_heading(ctx, "Conditions");
     table_print(ctx, &table);
 }
@@ -127,11 +137,13 @@ static void print_order(struct command_context *ctx, const struct order_record *
     look_print_field(ctx, "Partner's no.", order->partner_order_id);
     look_print_field(ctx, "Our id", order->custom_order_id);
     look_print_field(ctx, "Account", arena_printf(arena, "issuer/%s at %s", order->issuer, order->endpoint));
-    look_print_field(ctx, "Product", arena_printf(arena, "%s, %d months", order->product, order->term_months));
+    look_print_field(ctx, "Product",
+                     arena_printf(arena, "%s, %d months", order->product, order->term_months));
     look_print_field(ctx, "Price", look_money(arena, order->price_cents, order->currency));
-    look_print_field(ctx, "Vendor says", order->minor_status[0] != '\0'
-                                             ? arena_printf(arena, "%s, %s", order->major_status, order->minor_status)
-                                             : order->major_status);
+    look_print_field(ctx, "Vendor says",
+                     order->minor_status[0] != '\0'
+                         ? arena_printf(arena, "%s, %s", order->major_status, order->minor_status)
+                         : order->major_status);
     look_print_field(ctx, "Refused", order->refused_text);
     look_print_field(ctx, "Held", order->held_reason);
     look_print_field(ctx, "Prepared", look_time(ctx, order->prepared_at));
@@ -174,8 +186,9 @@ static bool add_revision(const char *key, const void *record, void *arg)
     struct command_context *ctx = revisions->ctx;
     const struct revision_record *r = record;
     (void)key;
-    table_row(&revisions->table, arena_printf(ctx->arena, "%d", r->number), r->serial, look_line(ctx->arena, r->issuer_cn),
-              clock_rfc3339(ctx->arena, r->issued_at), clock_rfc3339(ctx->arena, r->not_after), r->fingerprint);
+    table_row(&revisions->table, arena_printf(ctx->arena, "%d", r->number), r->serial,
+              look_line(ctx->arena, r->issuer_cn), clock_rfc3339(ctx->arena, r->issued_at),
+              clock_rfc3339(ctx->arena, r->not_after), r->fingerprint);
     return true;
 }
 
@@ -186,14 +199,15 @@ static const char *number(struct arena *arena, int value)
 
 static void print_rollouts(struct command_context *ctx, const struct certificate_view *view)
 {
-    static const char *const headings[] = {"TARGET", "STATE", "REVISION", "GENERATION", "SERVED SINCE", "PATH", "FAILURE"};
+    static const char *const headings[] = {"TARGET",       "STATE", "REVISION", "GENERATION",
+                                           "SERVED SINCE", "PATH",  "FAILURE"};
     struct table table;
     table_begin(&table, ctx->arena, COUNT_OF(headings), headings);
     for (size_t i = 0; i < view->rollout_count; i++) {
         const struct rollout_record *r = &view->rollouts[i];
         table_row(&table, r->target, rollout_state_words[r->state], number(ctx->arena, r->revision),
-                  number(ctx->arena, r->generation), command_ago(ctx, r->active_at), look_line(ctx->arena, r->path),
-                  look_line(ctx->arena, r->error));
+                  number(ctx->arena, r->generation), command_ago(ctx, r->active_at),
+                  look_line(ctx->arena, r->path), look_line(ctx->arena, r->error));
     }
     if (view->rollout_count == 0)
         return;
@@ -207,8 +221,9 @@ static bool print_revisions(struct look *look, const struct certificate_view *vi
     struct command_context *ctx = look->ctx;
     struct revisions revisions = {.ctx = ctx};
     table_begin(&revisions.table, ctx->arena, COUNT_OF(headings), headings);
-    if (!record_scan(look->state, TABLE_REVISION, arena_printf(ctx->arena, "%s/%s/", view->namespace_, view->name),
-                     &revision_record_table, ctx->arena, add_revision, &revisions, err))
+    if (!record_scan(look->state, TABLE_REVISION,
+                     arena_printf(ctx->arena, "%s/%s/", view->namespace_, view->name), &revision_record_table,
+                     ctx->arena, add_revision, &revisions, err))
         return false;
     if (revisions.table.count == COUNT_OF(headings))
         return true;
@@ -230,8 +245,8 @@ static bool print_events(struct look *look, enum resource_kind kind, const char 
         return false;
     table_begin(&table, ctx->arena, COUNT_OF(headings), headings);
     for (size_t i = events.count > MOST_EVENTS ? events.count - MOST_EVENTS : 0; i < events.count; i++)
-        table_row(&table, command_ago(ctx, events.items[i].last_at), events.items[i].type, events.items[i].reason,
-                  look_line(ctx->arena, events.items[i].message));
+        table_row(&table, command_ago(ctx, events.items[i].last_at), events.items[i].type,
+                  events.items[i].reason, look_line(ctx->arena, events.items[i].message));
     if (events.count == 0)
         return true;
     print_heading(ctx, "Events");
@@ -239,7 +254,8 @@ static bool print_events(struct look *look, enum resource_kind kind, const char 
     return true;
 }
 
-static void print_problems(struct look *look, enum resource_kind kind, const char *namespace_, const char *name)
+static void print_problems(struct look *look, enum resource_kind kind, const char *namespace_,
+                           const char *name)
 {
     struct problem_list problems = look_problems(look, kind, namespace_, name);
     if (problems.count > 0)
@@ -261,25 +277,29 @@ static void print_manifest(struct look *look, const struct resource *resource)
     buffer_release(&text);
     struct string_list referrers = look_referrers(look, resource);
     print_heading(look->ctx, "Referred to by");
-    command_print(look->ctx, "%s\n", referrers.count > 0 ? string_list_join(look->ctx->arena, &referrers, "\n") : "nothing");
+    command_print(look->ctx, "%s\n",
+                  referrers.count > 0 ? string_list_join(look->ctx->arena, &referrers, "\n") : "nothing");
 }
 
 static void print_issuer(struct look *look, const struct resource *resource)
 {
     struct issuer_record record;
-    if (!record_load(look->state, TABLE_ISSUER, record_key(look->ctx->arena, resource->namespace_, resource->name),
-                     &issuer_record_table, look->ctx->arena, &record, NULL, NULL))
+    if (!record_load(look->state, TABLE_ISSUER,
+                     record_key(look->ctx->arena, resource->namespace_, resource->name), &issuer_record_table,
+                     look->ctx->arena, &record, NULL, NULL))
         return;
     print_heading(look->ctx, "Account");
     look_print_field(look->ctx, "Endpoint", record.endpoint);
     look_print_field(look->ctx, "Accepted", look_time(look->ctx, record.checked_at));
-    look_print_field(look->ctx, "Listed", record.listed_at == 0
-                                              ? ""
-                                              : arena_printf(look->ctx->arena, "%d orders, %s", record.orders_listed,
-                                                             look_time(look->ctx, record.listed_at)));
+    look_print_field(look->ctx, "Listed",
+                     record.listed_at == 0
+                         ? ""
+                         : arena_printf(look->ctx->arena, "%d orders, %s", record.orders_listed,
+                                        look_time(look->ctx, record.listed_at)));
     if (record.error[0] != '\0')
         look_print_field(look->ctx, "Failing",
-                         arena_printf(look->ctx->arena, "%s, since %s", record.error, look_time(look->ctx, record.error_at)));
+                         arena_printf(look->ctx->arena, "%s, since %s", record.error,
+                                      look_time(look->ctx, record.error_at)));
 }
 
 /* ---- the verb ---- */
@@ -303,17 +323,20 @@ static int describe_certificate(struct look *look, const char *namespace_, const
         return command_fail_error(ctx, &err);
     print_rollouts(ctx, &c.view);
     print_problems(look, KIND_CERTIFICATE, namespace_, name);
-    return print_events(look, KIND_CERTIFICATE, namespace_, name, &err) ? EXIT_OK : command_fail_error(ctx, &err);
+    return print_events(look, KIND_CERTIFICATE, namespace_, name, &err) ? EXIT_OK
+                                                                        : command_fail_error(ctx, &err);
 }
 
-static int describe_other(struct look *look, enum resource_kind kind, const char *namespace_, const char *name)
+static int describe_other(struct look *look, enum resource_kind kind, const char *namespace_,
+                          const char *name)
 {
     struct command_context *ctx = look->ctx;
     struct error err = {0};
     const struct desired_entry *entry = desired_find(look->desired, kind, namespace_, name);
     const struct resource *resource = entry != NULL ? desired_resource(look->desired, entry) : NULL;
     if (resource == NULL)
-        return command_fail(ctx, EXIT_ERROR, "there is no %s", resource_id(ctx->arena, kind, namespace_, name));
+        return command_fail(ctx, EXIT_ERROR, "there is no %s",
+                            resource_id(ctx->arena, kind, namespace_, name));
     print_identity(look, entry, kind, namespace_, name);
     if (kind == KIND_ISSUER)
         print_issuer(look, resource);
@@ -343,7 +366,8 @@ const struct command command_describe = {
     .name = "describe",
     .arguments = "KIND/NAME",
     .summary = "everything about one thing, for a person",
-    .help = "For a certificate: what is wanted, conditions, the vendor's order numbers, what must be placed to prove each\n"
-            "name, revisions, targets and events. For machines: `certwright get KIND NAME -o json`.",
+    .help = "For a certificate: what is wanted, conditions, the vendor's order numbers, what must be placed\n"
+            "to prove each name, revisions, targets and events.\n"
+            "For machines: `certwright get KIND NAME -o json`.",
     .run = run,
 };

@@ -30,8 +30,8 @@ static void print_events(struct command_context *ctx, const struct event_list *e
     for (size_t i = 0; i < events->count; i++) {
         const struct event_record *event = &events->items[i];
         const char *ago = command_ago(ctx, event->last_at);
-        table_row(&table, event->count > 1 ? arena_printf(ctx->arena, "%s (x%d)", ago, event->count) : ago, event->type,
-                  event->reason,
+        table_row(&table, event->count > 1 ? arena_printf(ctx->arena, "%s (x%d)", ago, event->count) : ago,
+                  event->type, event->reason,
                   resource_id(ctx->arena, resource_kind_parse(event->kind), event->namespace_, event->name),
                   look_line(ctx->arena, event->message));
     }
@@ -55,8 +55,9 @@ static int run(struct command_context *ctx, int argc, char **argv)
     struct error err = {0};
     if (argc > 2)
         return command_fail(ctx, EXIT_USAGE, "events takes one KIND/NAME");
-    if (argc > 0 && !command_parse_object(ctx, argc == 2 ? arena_printf(ctx->arena, "%s/%s", argv[0], argv[1]) : argv[0],
-                                          KIND_COUNT, &kind, &namespace_, &name))
+    if (argc > 0 &&
+        !command_parse_object(ctx, argc == 2 ? arena_printf(ctx->arena, "%s/%s", argv[0], argv[1]) : argv[0],
+                              KIND_COUNT, &kind, &namespace_, &name))
         return EXIT_USAGE;
     AUTO(look) struct look look;
     int code = look_open(&look, ctx, false);
@@ -70,7 +71,8 @@ static int run(struct command_context *ctx, int argc, char **argv)
     if (events.count > 0)
         print_events(ctx, &events);
     else if (!ctx->quiet)
-        command_fail(ctx, EXIT_OK, "there are no events%s%s", argc > 0 ? " of " : "", argc > 0 ? argv[0] : "");
+        command_fail(ctx, EXIT_OK, "there are no events%s%s", argc > 0 ? " of " : "",
+                     argc > 0 ? argv[0] : "");
     return EXIT_OK;
 }
 

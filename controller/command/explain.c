@@ -8,7 +8,8 @@
 
 static bool is_operator(const char *word)
 {
-    return strcasecmp(word, "operator") == 0 || strcasecmp(word, "config") == 0 || strcasecmp(word, operator_table.name) == 0;
+    return strcasecmp(word, "operator") == 0 || strcasecmp(word, "config") == 0 ||
+           strcasecmp(word, operator_table.name) == 0;
 }
 
 /* The field tables for the documentation (scripts/docs). */

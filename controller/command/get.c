@@ -63,8 +63,9 @@ static void put_certificate(struct listing *listing, const struct certificate_lo
 /* ---- certificates ---- */
 
 static const struct listing_column certificate_columns[] = {
-    {"NAME", false}, {"READY", false}, {"STATUS", false}, {"PRODUCT", false}, {"NAMES", false}, {"EXPIRES", false},
-    {"AGE", false}, {"ORDER", true}, {"ISSUER", true}, {"TARGETS", true}, {"NEXT", true}, {0},
+    {"NAME", false},  {"READY", false},   {"STATUS", false}, {"PRODUCT", false},
+    {"NAMES", false}, {"EXPIRES", false}, {"AGE", false},    {"ORDER", true},
+    {"ISSUER", true}, {"TARGETS", true},  {"NEXT", true},    {0},
 };
 
 static const char *names_cell(struct arena *arena, const struct certificate_view *view)
@@ -95,13 +96,21 @@ static void add_certificate(const struct certificate_look *c, void *arg)
         put_certificate(listing, c);
     bool stale = c->entry != NULL && c->entry->stale;
     const char *cells[] = {
-        view->name, condition_status_name(c->conditions[CONDITION_READY].status),
+        view->name,
+        condition_status_name(c->conditions[CONDITION_READY].status),
         stale ? arena_printf(arena, "%s, manifest broken", c->step.code) : c->step.code,
-        view->product != NULL ? view->product->code : view->want != NULL ? view->want->certificate->order.product : "",
-        names_cell(arena, view), view->revision != NULL ? command_ago(ctx, view->revision->not_after) : "",
-        look_age(ctx, view->record.first_seen), view->order != NULL ? view->order->vendor_order_id : "",
-        view->refs.issuer != NULL ? view->refs.issuer->name : "", targets_cell(arena, view),
-        c->step.due > view->now ? command_ago(ctx, c->step.due) : c->step.due > 0 ? "now" : "",
+        view->product != NULL ? view->product->code
+        : view->want != NULL  ? view->want->certificate->order.product
+                              : "",
+        names_cell(arena, view),
+        view->revision != NULL ? command_ago(ctx, view->revision->not_after) : "",
+        look_age(ctx, view->record.first_seen),
+        view->order != NULL ? view->order->vendor_order_id : "",
+        view->refs.issuer != NULL ? view->refs.issuer->name : "",
+        targets_cell(arena, view),
+        c->step.due > view->now ? command_ago(ctx, c->step.due)
+        : c->step.due > 0       ? "now"
+                                : "",
     };
     _Static_assert(COUNT_OF(cells) + 1 == COUNT_OF(certificate_columns), "a cell per column");
     listing_add(listing, view->namespace_, view->name, view->id, cells);
@@ -170,8 +179,9 @@ static void fill_target(struct look *look, const struct resource *resource, cons
     cells[7] = target->challenge_http.root;
 }
 
-static const struct listing_column organization_columns[] = {
-    {"NAME", false}, {"ORGANIZATION", false}, {"CITY", false}, {"COUNTRY", false}, {"REGISTRATION", true}, {0}};
+static const struct listing_column organization_columns[] = {{"NAME", false},        {"ORGANIZATION", false},
+                                                             {"CITY", false},        {"COUNTRY", false},
+                                                             {"REGISTRATION", true}, {0}};
 
 static void fill_organization(struct look *look, const struct resource *resource, const char **cells)
 {
@@ -233,8 +243,8 @@ static void add_resource(struct look *look, struct listing *listing, const struc
         buffer_putc(w.out, '}');
     }
     kinds[entry->kind].fill(look, resource, cells);
-    listing_add(listing, entry->namespace_, entry->name, resource_id(arena, entry->kind, entry->namespace_, entry->name),
-                cells);
+    listing_add(listing, entry->namespace_, entry->name,
+                resource_id(arena, entry->kind, entry->namespace_, entry->name), cells);
 }
 
 /* ---- the verb ---- */
@@ -243,7 +253,8 @@ static int list_all(struct look *look, struct listing *listing, enum resource_ki
 {
     struct error err = {0};
     if (kind == KIND_CERTIFICATE)
-        return look_certificates(look, command_option(look->ctx, "forgotten") != NULL, add_certificate, listing, &err)
+        return look_certificates(look, command_option(look->ctx, "forgotten") != NULL, add_certificate,
+                                 listing, &err)
                    ? EXIT_OK
                    : command_fail_error(look->ctx, &err);
     for (size_t i = 0; i < desired_count(look->desired); i++) {
@@ -264,8 +275,9 @@ static int not_found(struct look *look, enum resource_kind kind, const char *nam
             *arena_push(look->ctx->arena, &names, count) = entry->name;
     }
     near = text_nearest(name, names, count);
-    return command_fail(look->ctx, EXIT_ERROR, "there is no %s%s%s%s", resource_id(look->ctx->arena, kind, namespace_, name),
-                        near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
+    return command_fail(
+        look->ctx, EXIT_ERROR, "there is no %s%s%s%s", resource_id(look->ctx->arena, kind, namespace_, name),
+        near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
 }
 
 static int get_one(struct look *look, struct listing *listing, enum resource_kind kind, const char *text)
@@ -290,7 +302,8 @@ static int get_one(struct look *look, struct listing *listing, enum resource_kin
         add_certificate(&certificate, listing);
         return EXIT_OK;
     }
-    return err.kind == ERROR_NOT_FOUND ? not_found(look, kind, namespace_, name) : command_fail_error(look->ctx, &err);
+    return err.kind == ERROR_NOT_FOUND ? not_found(look, kind, namespace_, name)
+                                       : command_fail_error(look->ctx, &err);
 }
 
 static int get_kind(struct command_context *ctx, enum resource_kind kind, const struct string_list *names)
@@ -316,10 +329,12 @@ static int run(struct command_context *ctx, int argc, char **argv)
 {
     struct string_list names = {0};
     if (argc == 0)
-        return command_fail(ctx, EXIT_USAGE, "get needs a kind: certificate, issuer, dnsaccount, deploytarget, "
-                                             "organization, contact, order, challenge, revision, rollout, event");
+        return command_fail(ctx, EXIT_USAGE,
+                            "get needs a kind: certificate, issuer, dnsaccount, deploytarget, "
+                            "organization, contact, order, challenge, revision, rollout, event");
     const char *slash = strchr(argv[0], '/');
-    const char *word = slash != NULL ? arena_strndup(ctx->arena, argv[0], (size_t)(slash - argv[0])) : argv[0];
+    const char *word =
+        slash != NULL ? arena_strndup(ctx->arena, argv[0], (size_t)(slash - argv[0])) : argv[0];
     bool record = get_is_record(word);
     if (slash != NULL)
         string_list_push(ctx->arena, &names, record ? slash + 1 : argv[0]);
@@ -341,9 +356,11 @@ const struct command command_get = {
     .name = "get",
     .arguments = "KIND [NAME...]",
     .summary = "list what is wanted and how it stands",
-    .help = "Kinds that manifests say: certificate, issuer, dnsaccount, deploytarget, organization, contact.\n"
-            "Kinds that are recorded: order, challenge, revision, rollout, event; NAME is then the certificate's.\n"
-            "Reads manifests and store; asks nobody and changes nothing.",
+    .help =
+        "Kinds that manifests say: certificate, issuer, dnsaccount, deploytarget, organization, contact.\n"
+        "Kinds that are recorded: order, challenge, revision, rollout, event; NAME is then\n"
+        "the certificate's.\n"
+        "Reads manifests and store; asks nobody and changes nothing.",
     .options = options,
     .formats = {[OUTPUT_WIDE] = true, [OUTPUT_JSON] = true, [OUTPUT_YAML] = true, [OUTPUT_NAME] = true},
     .run = run,

@@ -1,4 +1,5 @@
-/* get order | challenge | revision | rollout | event: what the controller remembers, read from the store alone. */
+/* get order | challenge | revision | rollout | event: what the controller remembers, read from the store
+ * alone. */
 #include <string.h>
 #include <strings.h>
 
@@ -28,8 +29,9 @@ struct record_kind {
 };
 
 static const struct listing_column order_columns[] = {
-    {"NAME", false}, {"STATE", false}, {"PRODUCT", false}, {"VENDOR ORDER", false}, {"VENDOR STATUS", false},
-    {"AGE", false}, {"ORDER ID", true}, {"CA ORDER", true}, {"ISSUER", true}, {"PRICE", true}, {"ENDS", true}, {0}};
+    {"NAME", false},          {"STATE", false}, {"PRODUCT", false}, {"VENDOR ORDER", false},
+    {"VENDOR STATUS", false}, {"AGE", false},   {"ORDER ID", true}, {"CA ORDER", true},
+    {"ISSUER", true},         {"PRICE", true},  {"ENDS", true},     {0}};
 
 static const char *fill_order(struct command_context *ctx, const void *record, const char **cells)
 {
@@ -48,8 +50,9 @@ static const char *fill_order(struct command_context *ctx, const void *record, c
 }
 
 static const struct listing_column challenge_columns[] = {
-    {"NAME", false}, {"METHOD", false}, {"STATE", false}, {"VALIDATED", false}, {"AGE", false}, {"PLACE", true},
-    {"LAST LOOK", true}, {"ERROR", true}, {0}};
+    {"NAME", false},      {"METHOD", false}, {"STATE", false},
+    {"VALIDATED", false}, {"AGE", false},    {"PLACE", true},
+    {"LAST LOOK", true},  {"ERROR", true},   {0}};
 
 static const char *fill_challenge(struct command_context *ctx, const void *record, const char **cells)
 {
@@ -66,8 +69,9 @@ static const char *fill_challenge(struct command_context *ctx, const void *recor
 }
 
 static const struct listing_column revision_columns[] = {
-    {"NAME", false}, {"SERIAL", false}, {"ISSUER", false}, {"EXPIRES", false}, {"AGE", false}, {"ORDER", true},
-    {"FINGERPRINT", true}, {"NAMES", true}, {0}};
+    {"NAME", false},       {"SERIAL", false}, {"ISSUER", false},
+    {"EXPIRES", false},    {"AGE", false},    {"ORDER", true},
+    {"FINGERPRINT", true}, {"NAMES", true},   {0}};
 
 static const char *fill_revision(struct command_context *ctx, const void *record, const char **cells)
 {
@@ -83,8 +87,9 @@ static const char *fill_revision(struct command_context *ctx, const void *record
 }
 
 static const struct listing_column rollout_columns[] = {
-    {"NAME", false}, {"STATE", false}, {"REVISION", false}, {"GENERATION", false}, {"AGE", false}, {"PATH", true},
-    {"NEXT TRY", true}, {"ERROR", true}, {0}};
+    {"NAME", false},       {"STATE", false}, {"REVISION", false},
+    {"GENERATION", false}, {"AGE", false},   {"PATH", true},
+    {"NEXT TRY", true},    {"ERROR", true},  {0}};
 
 static const char *fill_rollout(struct command_context *ctx, const void *record, const char **cells)
 {
@@ -100,8 +105,8 @@ static const char *fill_rollout(struct command_context *ctx, const void *record,
 }
 
 static const struct listing_column event_columns[] = {
-    {"OBJECT", false}, {"TYPE", false}, {"REASON", false}, {"LAST SEEN", false}, {"COUNT", false}, {"MESSAGE", false},
-    {"FIRST SEEN", true}, {0}};
+    {"OBJECT", false}, {"TYPE", false},    {"REASON", false},    {"LAST SEEN", false},
+    {"COUNT", false},  {"MESSAGE", false}, {"FIRST SEEN", true}, {0}};
 
 static const char *fill_event(struct command_context *ctx, const void *record, const char **cells)
 {
@@ -117,8 +122,10 @@ static const char *fill_event(struct command_context *ctx, const void *record, c
 
 static const struct record_kind record_kinds[] = {
     {"order", "orders", "Order", TABLE_ORDER, &order_record_table, order_columns, fill_order},
-    {"challenge", "challenges", "Challenge", TABLE_CHALLENGE, &challenge_record_table, challenge_columns, fill_challenge},
-    {"revision", "revisions", "Revision", TABLE_REVISION, &revision_record_table, revision_columns, fill_revision},
+    {"challenge", "challenges", "Challenge", TABLE_CHALLENGE, &challenge_record_table, challenge_columns,
+     fill_challenge},
+    {"revision", "revisions", "Revision", TABLE_REVISION, &revision_record_table, revision_columns,
+     fill_revision},
     {"rollout", "rollouts", "Rollout", TABLE_ROLLOUT, &rollout_record_table, rollout_columns, fill_rollout},
     {"event", "events", "Event", TABLE_EVENT, &event_record_table, event_columns, fill_event},
 };
@@ -134,7 +141,8 @@ static const struct record_kind *find_kind(const char *word)
 bool get_is_record(const char *word) { return find_kind(word) != NULL; }
 
 /* Whose record it is. An event tells its object's kind as well. */
-static void owner_of(const struct record_kind *kind, const void *record, const char **out_namespace, const char **out_name)
+static void owner_of(const struct record_kind *kind, const void *record, const char **out_namespace,
+                     const char **out_name)
 {
     const struct event_record *event = record;
     const struct order_record *other = record; /* every record begins with namespace and name */
@@ -152,7 +160,8 @@ static bool chosen(const struct gathering *g, const char *namespace_, const char
     if (g->look.ctx->namespace_ != NULL && !text_equal(g->look.ctx->namespace_, namespace_))
         return false;
     if (g->look.ctx->selector.count > 0) {
-        const struct desired_entry *entry = desired_find(g->look.desired, KIND_CERTIFICATE, namespace_, owner);
+        const struct desired_entry *entry =
+            desired_find(g->look.desired, KIND_CERTIFICATE, namespace_, owner);
         if (entry == NULL || !look_chosen(&g->look, entry))
             return false;
     }

@@ -73,8 +73,8 @@ const struct command command_schema = {
     .name = "schema",
     .arguments = "[KIND]",
     .summary = "the JSON Schema of a kind, or of all",
-    .help = "JSON Schema, draft-07. Without KIND: one schema for documents of every kind; `operator`: the operator's file.\n"
-            "An editor takes it by a first line such as\n"
+    .help = "JSON Schema, draft-07. Without KIND: one schema for documents of every kind; `operator`: the\n"
+            "operator's file. An editor takes it by a first line such as\n"
             "  # yaml-language-server: $schema=schemas/certificate.json",
     .options = options,
     .formats = {[OUTPUT_JSON] = true},

@@ -1,5 +1,5 @@
-/* state list, state show: the store as it is, for whoever must look underneath. Blobs hold keys: of them only the kind and
- * the size are told. */
+/* state list, state show: the store as it is, for whoever must look underneath. Blobs hold keys: of them only
+ * the kind and the size are told. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -94,14 +94,17 @@ static void begin_document(struct rows *rows, struct look *look, const char *mem
 
 static int run_list(struct command_context *ctx, int argc, char **argv)
 {
-    static const char *const tables[] = {"TABLE", "RECORDS", "BYTES"}, *const records[] = {"KEY", "REVISION", "BYTES"};
+    static const char *const tables[] = {"TABLE", "RECORDS", "BYTES"}, *const records[] = {"KEY", "REVISION",
+                                                                                           "BYTES"};
     struct buffer text = {0};
-    struct rows rows = {.ctx = ctx, .w.out = &text, .document = ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML};
+    struct rows rows = {
+        .ctx = ctx, .w.out = &text, .document = ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML};
     enum state_table which = TABLE_COUNT;
     struct error err = {0};
     if (argc > 1 || (argc == 1 && !state_table_parse(argv[0], &which)))
-        return command_fail(ctx, EXIT_USAGE, argc > 1 ? "state list takes one TABLE"
-                                                      : "there is no such table; `certwright state list` names them all");
+        return command_fail(ctx, EXIT_USAGE,
+                            argc > 1 ? "state list takes one TABLE"
+                                     : "there is no such table; `certwright state list` names them all");
     AUTO(look) struct look look;
     int code = look_open(&look, ctx, false);
     if (code != EXIT_OK)
@@ -109,7 +112,8 @@ static int run_list(struct command_context *ctx, int argc, char **argv)
     table_begin(&rows.table, ctx->arena, 3, argc > 0 ? records : tables);
     if (rows.document)
         begin_document(&rows, &look, argc > 0 ? "records" : "tables");
-    bool ok = argc > 0 ? state_scan(look.state, which, "", list_row, &rows, &err) : list_tables(&look, &rows, &err);
+    bool ok =
+        argc > 0 ? state_scan(look.state, which, "", list_row, &rows, &err) : list_tables(&look, &rows, &err);
     if (!ok) {
         code = command_fail_error(ctx, &err);
     } else if (rows.document) {
@@ -185,7 +189,8 @@ static int run_show(struct command_context *ctx, int argc, char **argv)
     if (argc != 2)
         return command_fail(ctx, EXIT_USAGE, "state show takes TABLE and KEY, as: order default/shop/000001");
     if (!state_table_parse(argv[0], &table))
-        return command_fail(ctx, EXIT_USAGE, "there is no table \"%s\"; `certwright state list` names them all", argv[0]);
+        return command_fail(ctx, EXIT_USAGE,
+                            "there is no table \"%s\"; `certwright state list` names them all", argv[0]);
     AUTO(look) struct look look;
     int code = look_open(&look, ctx, false);
     if (code != EXIT_OK)
@@ -196,7 +201,8 @@ static int run_show(struct command_context *ctx, int argc, char **argv)
             *at = KEY_SEPARATOR;
     if (!state_get(look.state, table, key, ctx->arena, &value, &revision, &err))
         return err.kind == ERROR_NOT_FOUND
-                   ? command_fail(ctx, EXIT_ERROR, "the table %s has no \"%s\"; `certwright state list %s` shows its keys",
+                   ? command_fail(ctx, EXIT_ERROR,
+                                  "the table %s has no \"%s\"; `certwright state list %s` shows its keys",
                                   argv[0], argv[1], argv[0])
                    : command_fail_error(ctx, &err);
     struct buffer text = {0};

@@ -1,5 +1,5 @@
-/* status: the whole on one page: how many stand where, what comes next, what waits for a person, what is held, what is
- * wrong in the manifests, and who is at work. */
+/* status: the whole on one page: how many stand where, what comes next, what waits for a person, what is
+ * held, what is wrong in the manifests, and who is at work. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,11 +37,16 @@ static void take(const struct certificate_look *c, void *arg)
     struct arena *arena = o->look.ctx->arena;
     struct item *item = arena_push(arena, &o->items, o->count);
     bool waits = c->standing == STANDING_WAITING || c->standing == STANDING_BLOCKED;
-    *item = (struct item){.id = arena_strdup(arena, c->view.id), .code = arena_strdup(arena, c->step.code),
-        .reason = arena_strdup(arena, c->step.reason), .human = arena_strdup(arena, c->step.human),
-        .command = arena_strdup(arena, c->step.command), .who = c->who, .failure = arena_strdup(arena, c->failure),
-        .due = c->standing == STANDING_BLOCKED ? 0 : c->step.due,
-        .since = waits ? c->conditions[CONDITION_READY].since : 0, .standing = c->standing};
+    *item = (struct item){.id = arena_strdup(arena, c->view.id),
+                          .code = arena_strdup(arena, c->step.code),
+                          .reason = arena_strdup(arena, c->step.reason),
+                          .human = arena_strdup(arena, c->step.human),
+                          .command = arena_strdup(arena, c->step.command),
+                          .who = c->who,
+                          .failure = arena_strdup(arena, c->failure),
+                          .due = c->standing == STANDING_BLOCKED ? 0 : c->step.due,
+                          .since = waits ? c->conditions[CONDITION_READY].since : 0,
+                          .standing = c->standing};
     o->by_standing[c->standing]++;
     if (c->view.invalid && c->view.want != NULL) {
         struct problem_list own = look_problems(&o->look, KIND_CERTIFICATE, c->view.namespace_, c->view.name);
@@ -112,7 +117,8 @@ static void add_problems(struct overview *o)
 
 static void print_heading(struct command_context *ctx, const char *text)
 {
-    command_print(ctx, "\n%s%s%s\n", command_colour(ctx, COLOUR_BOLD), text, command_colour(ctx, COLOUR_NONE));
+    command_print(ctx, "\n%s%s%s\n", command_colour(ctx, COLOUR_BOLD), text,
+                  command_colour(ctx, COLOUR_NONE));
 }
 
 static void print_head(struct overview *o)
@@ -121,10 +127,12 @@ static void print_head(struct overview *o)
     struct arena *arena = ctx->arena;
     struct string_list counts = {0};
     const char *commit = desired_commit(o->look.desired);
-    look_print_field(ctx, "Controller", o->look.lock_pid > 0 ? o->look.lock_words
-                                                             : "none runs; `certwright apply` or `certwright run` acts");
+    look_print_field(ctx, "Controller",
+                     o->look.lock_pid > 0 ? o->look.lock_words
+                                          : "none runs; `certwright apply` or `certwright run` acts");
     look_print_field(ctx, "Manifests",
-                     arena_printf(arena, "%s in %s%s%.12s, %s", look_count(arena, desired_count(o->look.desired), "resource"),
+                     arena_printf(arena, "%s in %s%s%.12s, %s",
+                                  look_count(arena, desired_count(o->look.desired), "resource"),
                                   look_count(arena, desired_file_count(o->look.desired), "file"),
                                   commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
                                   look_count(arena, o->problems.errors, "error")));
@@ -228,7 +236,8 @@ static void print_problems(struct overview *o)
 
 /* ---- for machines ---- */
 
-static void put_items(struct json_writer *w, const char *name, struct item **items, size_t count, struct arena *arena)
+static void put_items(struct json_writer *w, const char *name, struct item **items, size_t count,
+                      struct arena *arena)
 {
     json_key(w, name);
     json_begin_array(w);
@@ -331,7 +340,8 @@ static int run(struct command_context *ctx, int argc, char **argv)
     struct overview o = {0};
     (void)argv;
     if (argc > 0)
-        return command_fail(ctx, EXIT_USAGE, "status takes no arguments; `certwright why KIND/NAME` is about one thing");
+        return command_fail(ctx, EXIT_USAGE,
+                            "status takes no arguments; `certwright why KIND/NAME` is about one thing");
     int code = look_open(&o.look, ctx, true);
     o.problems.arena = ctx->arena;
     if (code == EXIT_OK)
@@ -344,8 +354,8 @@ const struct command command_status = {
     .name = "status",
     .arguments = "",
     .summary = "how it all stands, and what waits for a person",
-    .help = "Counts, the next ten due times, what waits for a person with the exact step, held changes, problems in the\n"
-            "manifests, and who holds the store.",
+    .help = "Counts, the next ten due times, what waits for a person with the exact step, held changes,\n"
+            "problems in the manifests, and who holds the store.",
     .formats = {[OUTPUT_WIDE] = true, [OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
     .run = run,
 };

@@ -1,5 +1,5 @@
-/* validate: every problem of the manifests at once, with its place. Offline: no network, no store, no credentials, and no
- * operator's file is needed; without one, what only it could tell is a warning. */
+/* validate: every problem of the manifests at once, with its place. Offline: no network, no store, no
+ * credentials, and no operator's file is needed; without one, what only it could tell is a warning. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,8 @@ struct validation {
 
 /* ---- two certificates on one place ---- */
 
-/* Whether two paths meet does not depend on where a root lies, so that a root nobody opened gets a name for its path. */
+/* Whether two paths meet does not depend on where a root lies, so that a root nobody opened gets a name for
+ * its path. */
 static void add_root(struct validation *v, const char *name)
 {
     struct arena *arena = v->ctx->arena;
@@ -37,11 +38,13 @@ static void add_root(struct validation *v, const char *name)
     struct deploy_root *roots = arena_array(arena, places->root_count + 1, sizeof *roots);
     if (places->root_count > 0)
         memcpy(roots, places->roots, places->root_count * sizeof *roots);
-    roots[places->root_count++] = (struct deploy_root){.name = name, .path = arena_printf(arena, "<%s>", name)};
+    roots[places->root_count++] =
+        (struct deploy_root){.name = name, .path = arena_printf(arena, "<%s>", name)};
     places->roots = roots;
 }
 
-static void claim_place(struct validation *v, const struct resource *certificate, const struct resource *target)
+static void claim_place(struct validation *v, const struct resource *certificate,
+                        const struct resource *target)
 {
     struct arena *arena = v->ctx->arena;
     struct error err = {0};
@@ -49,9 +52,10 @@ static void claim_place(struct validation *v, const struct resource *certificate
     add_root(v, target->deploy_target->local.root);
     if (!deploy_place(&v->places, target, certificate->namespace_, certificate->name,
                       certificate_main_name(certificate->certificate), arena, &path, &err)) {
-        struct position position = err.manifest.line > 0 ? err.manifest : manifest_position(target, "spec.path");
-        struct problem *problem = problem_add(&v->problems, SEVERITY_ERROR, "bad-target-path", position, "spec.path", "%s",
-                                              err.message);
+        struct position position =
+            err.manifest.line > 0 ? err.manifest : manifest_position(target, "spec.path");
+        struct problem *problem = problem_add(&v->problems, SEVERITY_ERROR, "bad-target-path", position,
+                                              "spec.path", "%s", err.message);
         problem->resource = resource_id(arena, target->kind, target->namespace_, target->name);
         return;
     }
@@ -61,10 +65,10 @@ static void claim_place(struct validation *v, const struct resource *certificate
     for (size_t i = 0; i + 1 < v->claim_count; i++) {
         if (!text_equal(v->claims[i].path, path))
             continue;
-        struct problem *problem = problem_add(
-            &v->problems, SEVERITY_ERROR, "place-taken", manifest_position(certificate, "spec.targets"), "spec.targets",
-            "%s is also where %s goes (targets %s and %s)", path, v->claims[i].certificate, own->target,
-            v->claims[i].target);
+        struct problem *problem = problem_add(&v->problems, SEVERITY_ERROR, "place-taken",
+                                              manifest_position(certificate, "spec.targets"), "spec.targets",
+                                              "%s is also where %s goes (targets %s and %s)", path,
+                                              v->claims[i].certificate, own->target, v->claims[i].target);
         problem->resource = own->certificate;
         problem->hint = "give the target's spec.path a placeholder, as {namespace}/{name}";
         return;
@@ -76,7 +80,8 @@ static void claim_place(struct validation *v, const struct resource *certificate
 static int compare_problems(const void *left, const void *right)
 {
     const struct problem *a = left, *b = right;
-    const char *x = a->position.file != NULL ? a->position.file : "", *y = b->position.file != NULL ? b->position.file : "";
+    const char *x = a->position.file != NULL ? a->position.file : "",
+               *y = b->position.file != NULL ? b->position.file : "";
     int files = strcmp(x, y);
     if (files != 0)
         return files;
@@ -108,7 +113,8 @@ static void check_certificate(struct validation *v, const struct resource *certi
 {
     struct resource_lookup lookup = desired_lookup(v->desired);
     struct certificate_references refs = {0};
-    certificate_resolve(certificate, &lookup, &v->ctx->config, clock_now(), v->ctx->arena, &refs, &v->problems);
+    certificate_resolve(certificate, &lookup, &v->ctx->config, clock_now(), v->ctx->arena, &refs,
+                        &v->problems);
     for (size_t i = 0; i < refs.target_count; i++)
         claim_place(v, certificate, refs.targets[i]);
 }
@@ -156,10 +162,11 @@ static void print_summary(const struct validation *v)
     command_print_problems(ctx, &v->problems);
     const char *what = arena_printf(ctx->arena, "%s in %s", look_count(ctx->arena, resources, "resource"),
                                     look_count(ctx->arena, desired_file_count(v->desired), "file"));
-    const char *also = warnings > 0 ? arena_printf(ctx->arena, ", %s", look_count(ctx->arena, warnings, "warning")) : "";
+    const char *also =
+        warnings > 0 ? arena_printf(ctx->arena, ", %s", look_count(ctx->arena, warnings, "warning")) : "";
     if (v->problems.errors > 0)
-        command_fail(ctx, EXIT_INVALID, "%s%s; otherwise %s", look_count(ctx->arena, v->problems.errors, "error"), also,
-                     what);
+        command_fail(ctx, EXIT_INVALID, "%s%s; otherwise %s",
+                     look_count(ctx->arena, v->problems.errors, "error"), also, what);
     else if (!ctx->quiet)
         command_print(ctx, "%s %s valid%s\n", what, resources == 1 ? "is" : "are", also);
 }
@@ -191,9 +198,10 @@ const struct command command_validate = {
     .name = "validate",
     .arguments = "[FILE...]",
     .summary = "check manifests, offline",
-    .help = "Reads FILEs or folders (also -f, -d), else the operator's manifests, and prints every problem as\n"
-            "file:line:column. Needs no network, no store and no credentials; the operator's file is used if there is one.\n"
-            "Exits 0 when all is valid, 3 when not.",
+    .help =
+        "Reads FILEs or folders (also -f, -d), else the operator's manifests, and prints every problem as\n"
+        "file:line:column. Needs no network, no store and no credentials; the operator's file is used if\n"
+        "there is one. Exits 0 when all is valid, 3 when not.",
     .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
     .run = run,
 };

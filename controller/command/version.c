@@ -87,7 +87,8 @@ static void print_rules(struct command_context *ctx)
     table_begin(&table, ctx->arena, COUNT_OF(rules), rules);
     for (unsigned i = 0; rules_dated_at(i) != NULL; i++) {
         const struct dated_rule *rule = rules_dated_at(i);
-        table_row(&table, day(ctx, rule->from), clock_now() >= rule->from ? "yes" : "not yet", rule->text, rule->source);
+        table_row(&table, day(ctx, rule->from), clock_now() >= rule->from ? "yes" : "not yet", rule->text,
+                  rule->source);
     }
     command_print(ctx, "\nDated rules\n");
     table_print(ctx, &table);
@@ -101,7 +102,8 @@ static int run(struct command_context *ctx, int argc, char **argv)
         return command_fail(ctx, EXIT_USAGE, "version takes no arguments");
     if (ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML)
         return print_json(ctx, rules);
-    command_print(ctx, "certwright %s (%s, rules of %s)\n", CERTWRIGHT_VERSION, MANIFEST_API_VERSION, rules_version());
+    command_print(ctx, "certwright %s (%s, rules of %s)\n", CERTWRIGHT_VERSION, MANIFEST_API_VERSION,
+                  rules_version());
     if (rules)
         print_rules(ctx);
     return EXIT_OK;

@@ -1,4 +1,4 @@
-/* why KIND/NAME: one screen: what is wrong, since when, who must act, what comes next, and the exact command. */
+/* why KIND/NAME: one screen: what is wrong, since when, who must act, what is next, the exact command. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -31,10 +31,12 @@ static const char *by_hand(const struct certificate_view *view, struct arena *ar
     for (size_t i = 0; i < view->challenge_count; i++) {
         const struct challenge_record *c = &view->challenges[i];
         const char *what = look_challenge(arena, c);
-        if (!c->manual || c->validated || c->state >= CHALLENGE_SEEN || what[0] == '\0' || c->method == DCV_EMAIL)
+        if (!c->manual || c->validated || c->state >= CHALLENGE_SEEN || what[0] == '\0' ||
+            c->method == DCV_EMAIL)
             continue;
-        string_list_push(arena, &texts, c->method == DCV_DNS ? arena_printf(arena, "make this record: %s", what)
-                                                             : arena_printf(arena, "place this file, exactly: %s", what));
+        string_list_push(arena, &texts,
+                         c->method == DCV_DNS ? arena_printf(arena, "make this record: %s", what)
+                                              : arena_printf(arena, "place this file, exactly: %s", what));
     }
     return texts.count > 1 ? string_list_join(arena, &texts, "\n") : NULL;
 }
@@ -55,7 +57,8 @@ static const char *next_words(struct look *look, const struct certificate_look *
 
 static int64_t since_of(const struct certificate_look *c)
 {
-    static const enum condition_type types[] = {CONDITION_BLOCKED, CONDITION_AWAITING_APPROVAL, CONDITION_STALLED};
+    static const enum condition_type types[] = {CONDITION_BLOCKED, CONDITION_AWAITING_APPROVAL,
+                                                CONDITION_STALLED};
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (c->conditions[types[i]].status == CONDITION_TRUE && c->conditions[types[i]].since > 0)
             return c->conditions[types[i]].since;
@@ -64,8 +67,8 @@ static int64_t since_of(const struct certificate_look *c)
     return c->conditions[CONDITION_READY].since;
 }
 
-static bool why_certificate(struct look *look, const char *namespace_, const char *name, struct certificate_look *c,
-                            struct answer *out, struct error *err)
+static bool why_certificate(struct look *look, const char *namespace_, const char *name,
+                            struct certificate_look *c, struct answer *out, struct error *err)
 {
     struct arena *arena = look->ctx->arena;
     if (!look_certificate(look, namespace_, name, arena, c, err))
@@ -74,7 +77,8 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     out->certificate = c;
     out->code = c->step.code;
     out->what = c->step.reason;
-    out->wrong = c->standing != STANDING_FINE && c->standing != STANDING_WORKING && c->standing != STANDING_FORGOTTEN;
+    out->wrong =
+        c->standing != STANDING_FINE && c->standing != STANDING_WORKING && c->standing != STANDING_FORGOTTEN;
     out->who = c->who;
     out->human = hand != NULL ? hand : c->step.human;
     out->command = c->step.command;
@@ -110,8 +114,9 @@ static void why_issuer(struct look *look, const struct resource *resource, struc
         out->what = arena_printf(arena, "the operator's file has no endpoint \"%s\"", environment);
         out->who = "the operator";
         out->human = "add it to `endpoints` in the operator's file, or correct spec.sslstore.environment";
-    } else if (!record_load(look->state, TABLE_ISSUER, record_key(arena, resource->namespace_, resource->name),
-                            &issuer_record_table, arena, &record, NULL, NULL)) {
+    } else if (!record_load(look->state, TABLE_ISSUER,
+                            record_key(arena, resource->namespace_, resource->name), &issuer_record_table,
+                            arena, &record, NULL, NULL)) {
         out->code = "NotChecked";
         out->what = "its account was not looked at yet: that is done when a certificate is to be bought";
     } else if (record.error[0] != '\0') {
@@ -123,7 +128,8 @@ static void why_issuer(struct look *look, const struct resource *resource, struc
         out->next = "asked again by the controller, at longer and longer intervals of up to 15 minutes";
     } else {
         out->code = "Accepted";
-        out->what = arena_printf(arena, "its credentials were accepted, and it listed %d orders", record.orders_listed);
+        out->what = arena_printf(arena, "its credentials were accepted, and it listed %d orders",
+                                 record.orders_listed);
         out->since = record.checked_at;
     }
 }
@@ -177,16 +183,18 @@ static void print_order(struct command_context *ctx, const struct order_record *
                                                     order->custom_order_id));
         return;
     }
-    look_print_field(ctx, "Order", arena_printf(arena, "%s of issuer/%s%s%s, our id %s", order->vendor_order_id,
-                                                order->issuer, order->ca_order_id[0] != '\0' ? ", the CA's " : "",
-                                                order->ca_order_id, order->custom_order_id));
+    look_print_field(ctx, "Order",
+                     arena_printf(arena, "%s of issuer/%s%s%s, our id %s", order->vendor_order_id,
+                                  order->issuer, order->ca_order_id[0] != '\0' ? ", the CA's " : "",
+                                  order->ca_order_id, order->custom_order_id));
 }
 
 static void print_text(struct command_context *ctx, const struct answer *a)
 {
     struct arena *arena = ctx->arena;
     enum colour colour = a->wrong ? COLOUR_YELLOW : COLOUR_GREEN;
-    command_print(ctx, "%s: %s%s%s\n\n", a->id, command_colour(ctx, colour), a->code, command_colour(ctx, COLOUR_NONE));
+    command_print(ctx, "%s: %s%s%s\n\n", a->id, command_colour(ctx, colour), a->code,
+                  command_colour(ctx, COLOUR_NONE));
     if (a->certificate != NULL && a->certificate->standing == STANDING_FINE && !a->wrong)
         command_print(ctx, "Nothing is wrong: %s.\n", look_line(arena, a->what));
     else
@@ -194,9 +202,10 @@ static void print_text(struct command_context *ctx, const struct answer *a)
     look_print_field(ctx, "Manifest", a->manifest);
     look_print_field(ctx, "Since", look_time(ctx, a->since));
     if (!text_empty(a->failure))
-        look_print_field(ctx, "Failing", a->failing_since > 0
-                                             ? arena_printf(arena, "%s, since %s", a->failure, look_time(ctx, a->failing_since))
-                                             : a->failure);
+        look_print_field(ctx, "Failing",
+                         a->failing_since > 0 ? arena_printf(arena, "%s, since %s", a->failure,
+                                                             look_time(ctx, a->failing_since))
+                                              : a->failure);
     print_problems(ctx, &a->problems);
     if (a->wrong || !text_empty(a->human))
         look_print_field(ctx, "Who", a->who);
@@ -244,7 +253,8 @@ static int print_json(struct command_context *ctx, const struct answer *a)
         look_strings_member(&w, "usedBy", &a->referrers, arena);
     json_key(&w, "events");
     json_begin_array(&w);
-    for (size_t i = a->events.count > LAST_EVENTS ? a->events.count - LAST_EVENTS : 0; i < a->events.count; i++)
+    for (size_t i = a->events.count > LAST_EVENTS ? a->events.count - LAST_EVENTS : 0; i < a->events.count;
+         i++)
         look_put_struct(&w, &event_record_table, &a->events.items[i], arena);
     json_end_array(&w);
     json_end_object(&w);
@@ -271,9 +281,10 @@ static int run(struct command_context *ctx, int argc, char **argv)
         return code;
     answer.id = resource_id(ctx->arena, kind, namespace_, name);
     answer.problems = look_problems(&look, kind, namespace_, name);
-    bool ok = look_events(&look, kind, namespace_, name, &answer.events, &err) &&
-              (kind == KIND_CERTIFICATE ? why_certificate(&look, namespace_, name, &certificate, &answer, &err)
-                                        : why_other(&look, kind, namespace_, name, &answer, &err));
+    bool ok =
+        look_events(&look, kind, namespace_, name, &answer.events, &err) &&
+        (kind == KIND_CERTIFICATE ? why_certificate(&look, namespace_, name, &certificate, &answer, &err)
+                                  : why_other(&look, kind, namespace_, name, &answer, &err));
     if (!ok && err.kind == ERROR_NOT_FOUND && answer.problems.count > 0) /* a manifest that never was good */
         ok = why_other(&look, kind, namespace_, name, &answer, &err);
     if (!ok)
@@ -288,8 +299,8 @@ const struct command command_why = {
     .name = "why",
     .arguments = "KIND/NAME",
     .summary = "what is wrong, who must act, and the command for it",
-    .help = "One screen about one thing: what is wrong, since when, who must act, the next attempt, the exact command.\n"
-            "A bare NAME is a certificate's.",
+    .help = "One screen about one thing: what is wrong, since when, who must act, the next attempt, the\n"
+            "exact command. A bare NAME is a certificate's.",
     .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
     .run = run,
 };

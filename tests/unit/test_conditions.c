@@ -9,7 +9,9 @@ static struct made made;
 static struct condition conditions[CONDITION_COUNT];
 static struct step step;
 
-#define BY_DNS "  dnsNames: [shop.example.com, www.example.com]\n  order: {product: positivemdcssl}\n  targets: [{name: web}]\n"
+#define BY_DNS \
+    "  dnsNames: [shop.example.com, www.example.com]\n  order: {product: positivemdcssl}\n  targets: " \
+    "[{name: web}]\n"
 #define BY_MAIL BY_DNS "  dcv: {method: Email}\n"
 
 static void begin(const char *spec)
@@ -88,7 +90,8 @@ static void an_unanswered_mail_awaits_approval(void)
     made.view.challenges[0].validated = true;
     derive();
     CHECK_INT(conditions[CONDITION_AWAITING_APPROVAL].since, MADE_NOW - 1);
-    CHECK(strstr(conditions[CONDITION_VALIDATED].message, "1 of 2 names are proven; open: www.example.com") != NULL);
+    CHECK(strstr(conditions[CONDITION_VALIDATED].message, "1 of 2 names are proven; open: www.example.com") !=
+          NULL);
 }
 
 static void a_paid_order_of_unknown_fate_is_neither_placed_nor_not(void)

@@ -1,246 +1,17 @@
-/* The looking verbs, run as a person runs them, over a store with records: each in a process of its own. */
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "base/arena.h"
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/json.h"
-#include "base/log.h"
-#include "base/text.h"
-#include "controller/command.h"
-#include "controller/command_run.h"
-#include "controller/records.h"
-#include "controller/state.h"
-#include "schema/certificate.h"
-#include "schema/manifest.h"
-#include "reconcilers/issuer/issuer.h"
-
-#include "check.h"
-#include "scratch.h"
+/* The looking verbs over a store with records. */
+#include "look_world.h"
 
 extern const struct command command_validate, command_explain, command_schema, command_catalogue, command_get,
     command_describe, command_status, command_why, command_events, command_state_list, command_state_show,
     command_audit_show, command_version;
 /* Instead of the whole table: what is tested here. */
-const struct command *const commands[] = {
-    &command_validate, &command_explain, &command_schema, &command_catalogue, &command_get, &command_describe,
-    &command_status, &command_why, &command_events, &command_state_list, &command_state_show, &command_audit_show,
-    &command_version, NULL};
-
-static struct arena *arena;
-static char folder[80];
-static int64_t now;
-static char *out, *err; /* of the last run */
-
-/* ---- the world ---- */
-
-static const char *at(const char *name) { return arena_printf(arena, "%s/%s", folder, name); }
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *file = fopen(at(name), "w");
-    CHECK(file != NULL);
-    fputs(text, file);
-    fclose(file);
-    chmod(at(name), 0600);
-}
-
-#define HEAD(kind, name) "---\napiVersion: certwright/v1alpha1\nkind: " kind "\nmetadata: {name: " name ", labels: {team: " name "}}\nspec:\n"
-static const char background[] = HEAD("Issuer", "main")
-    "  sslstore: {environment: offline, partnerCode: \"1001\", authTokenSecretRef: {name: sslstore, key: token}}\n"
-    HEAD("DeployTarget", "web")
-    "  domains: [\"*.example.com\"]\n  local: {root: nginx}\n  path: \"{name}\"\n  probe: {address: \"127.0.0.1:443\"}\n"
-    "  challenge: {http: {root: nginx}}\n";
-static const char shop[] = HEAD("Certificate", "shop")
-    "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n  dcv: {method: HTTP}\n  targets: [{name: web}]\n";
-static const char mail[] = HEAD("Certificate", "mail")
-    "  dnsNames: [mail.example.com]\n  order: {product: positivessl}\n  dcv: {method: Email}\n";
-
-static void fresh_world(void)
-{
-    scratch_folder(folder, sizeof folder);
-    mkdir(at("manifests"), 0700);
-    mkdir(at("targets"), 0700);
-    write_file("certwright.yaml",
-               arena_printf(arena,
-                            "apiVersion: certwright/v1alpha1\nkind: ControllerConfig\nmanifests: {directory: \"%s\"}\n"
-                            "state: {directory: \"%s\"}\nsealingKey: {file: \"%s\"}\nsecrets: {directory: \"%s\"}\n"
-                            "audit: {directory: \"%s\"}\ndeploy: {roots: {nginx: {path: \"%s\"}}}\n"
-                            "endpoints: {offline: {url: \"https://127.0.0.1:1/rest/\", sandbox: true}}\n",
-                            at("manifests"), at("state"), at("sealing.key"), at("secrets"), at("audit"), at("targets")));
-    write_file("manifests/background.yaml", background);
-    write_file("manifests/shop.yaml", shop);
-    now = clock_now();
-}
-
-static struct state *open_store(void)
-{
-    struct error error = {0};
-    struct state_options options = {.directory = at("state"), .sealing_key_file = at("sealing.key"),
-                                    .audit_directory = at("audit"), .mode = STATE_WRITE, .holder = "run"};
-    struct state *state = state_open(&options, &error);
-    CHECK_OK(state != NULL, error);
-    return state;
-}
-
-static void commit(struct state *state, struct state_batch *batch)
-{
-    struct error error = {0};
-    CHECK_OK(state_commit(state, batch, false, &error), error);
-    state_batch_destroy(batch);
-}
-
-/* ---- running a verb ---- */
-
-static char *slurp(const char *path)
-{
-    struct buffer text = {0};
-    char chunk[4096];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CHECK(fd >= 0);
-    for (ssize_t got; (got = read(fd, chunk, sizeof chunk)) > 0;)
-        buffer_append(&text, chunk, (size_t)got);
-    close(fd);
-    char *copy = arena_strdup(arena, buffer_text(&text));
-    buffer_release(&text);
-    return copy;
-}
-
-static int run_words(const char *words)
-{
-    char *argv[32] = {(char *)(uintptr_t) "certwright"};
-    int argc = 1;
-    struct string_list parts = text_split(arena, words, ' ');
-    for (size_t i = 0; i < parts.count && argc < 31; i++)
-        argv[argc++] = (char *)(uintptr_t)parts.items[i];
-    char out_path[100], err_path[100];
-    snprintf(out_path, sizeof out_path, "%s.out", folder);
-    snprintf(err_path, sizeof err_path, "%s.err", folder);
-    fflush(NULL);
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600), e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        dup2(o, 1);
-        dup2(e, 2);
-        exit(command_run(argc, argv)); /* leaks are looked for, too */
-    }
-    int status;
-    CHECK(waitpid(child, &status, 0) == child);
-    out = slurp(out_path);
-    err = slurp(err_path);
-    unlink(out_path);
-    unlink(err_path);
-    CHECK(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-/* "get certificate" with the operator's file of this world. */
-static int run(const char *words)
-{
-    return run_words(arena_printf(arena, "%s --config %s/certwright.yaml", words, folder));
-}
-
-static bool says(const char *text) { return strstr(out, text) != NULL; }
-#define CHECK_SAYS(text) \
-    do { \
-        if (!says(text)) { \
-            fprintf(stderr, "%s:%d: \"%s\" is missing in:\n%s%s", __FILE__, __LINE__, (text), out, err); \
-            longjmp(check_escape, 1); \
-        } \
-    } while (0)
-
-/* The text at a path of the JSON that was printed ("status.order.vendorOrderId", "items.0.kind"). */
-static const char *member(const char *path)
-{
-    struct error error = {0};
-    struct json *document = json_parse(out, strlen(out), &error);
-    CHECK_OK(document != NULL, error);
-    const struct json *value = document;
-    struct string_list parts = text_split(arena, path, '.');
-    for (size_t i = 0; i < parts.count; i++) {
-        if (json_is_array(value)) {
-            value = json_first(value);
-            for (int skip = atoi(parts.items[i]); skip > 0; skip--)
-                value = json_next(value);
-        } else {
-            value = json_member(value, parts.items[i]);
-        }
-    }
-    bool truth;
-    const char *text = json_is_bool(value) && json_bool(value, &truth) ? (truth ? "true" : "false") : json_text(arena, value);
-    json_destroy(document);
-    return text != NULL ? text : "";
-}
-
-/* ---- records ---- */
-
-static struct certificate_record record_of(const char *name)
-{
-    return (struct certificate_record){.namespace_ = "default", .name = name, .common_name = "", .cycle = 1, .spec_digest = "",
-        .phase = "", .reason = "", .message = "", .error_kind = "", .error = "", .error_step = "", .first_seen = now - 600};
-}
-
-static struct order_record order_of(const char *name, const char *domain)
-{
-    struct order_record order = {.namespace_ = "default", .name = name, .cycle = 1, .attempt = 1,
-        .custom_order_id = "cw1-ours", .issuer = "main", .environment = "offline", .endpoint = "https://127.0.0.1:1/rest/",
-        .product = "positivessl", .term_months = 12, .server_count = 1, .common_name = domain, .key_algorithm = "RSA",
-        .key_size = 2048, .key_id = "k1", .csr_sha256 = "", .csr_md5 = "", .unique_value = "", .request_sha256 = "",
-        .price_cents = 750, .currency = "USD", .budget_period = "", .state = ORDER_PLACED, .prepared_at = now - 500,
-        .submitted_at = now - 499, .placed_at = now - 498, .polled_at = now - 60, .poll_at = now + 600, .holder = "",
-        .grace_boot = "", .held_reason = "", .vendor_order_id = "1000001", .partner_order_id = "", .ca_order_id = "777000",
-        .major_status = "Pending", .minor_status = "", .refused_text = "", .relevant_digest = "", .phase = VENDOR_PENDING,
-        .subscription_ends_at = now + 300 * 86400};
-    string_list_push(arena, &order.names, domain);
-    return order;
-}
-
-static struct challenge_record challenge_of(const char *name, const char *domain, enum dcv_method method)
-{
-    return (struct challenge_record){.namespace_ = "default", .name = name, .cycle = 1, .domain = domain,
-        .method = (int)method, .record_name = "", .record_type = "", .record_value = "", .file_name = "",
-        .file_content = "", .approver = "", .account = "", .zone = "", .server = "", .target = "", .root = "",
-        .file_path = "", .vendor_status = "", .last_check = "", .error = "", .created_at = now - 498};
-}
-
-static void put_event(struct state_batch *batch, const char *name, const char *reason, int64_t when, const char *message)
-{
-    struct event_record event = {.at = when, .last_at = when, .count = 1, .kind = "Certificate", .namespace_ = "default",
-                                 .name = name, .type = "Normal", .reason = reason, .message = message};
-    record_put(batch, TABLE_EVENT, arena_printf(arena, "Certificate/default/%s/%s", name, reason), &event_record_table,
-               &event, STATE_ANY);
-}
-
-/* certificate/shop, placed, its file in place. */
-static void put_shop(struct state_batch *batch, const struct order_record *order)
-{
-    struct certificate_record record = record_of("shop");
-    struct challenge_record challenge = challenge_of("shop", "shop.example.com", DCV_HTTP);
-    challenge.state = CHALLENGE_PRESENTED;
-    challenge.presented_at = challenge.checked_at = now - 100;
-    challenge.file_name = "PROOF.txt";
-    challenge.file_content = "line one\nline two";
-    challenge.target = "web";
-    record_put(batch, TABLE_CERTIFICATE, "default/shop", &certificate_record_table, &record, 0);
-    record_put(batch, TABLE_ORDER, "default/shop/000001", &order_record_table, order, 0);
-    record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &challenge), &challenge_record_table, &challenge, 0);
-    put_event(batch, "shop", "Seen", now - 10, "later");
-    put_event(batch, "shop", "Placed", now - 498, "placed as order 1000001");
-}
-
-static void store_with_shop(void)
-{
-    struct state *state = open_store();
-    struct state_batch *batch = state_batch_create();
-    struct order_record order = order_of("shop", "shop.example.com");
-    put_shop(batch, &order);
-    commit(state, batch);
-    state_close(state);
-}
+const struct command *const commands[] = {&command_validate,   &command_explain,
+                                          &command_schema,     &command_catalogue,
+                                          &command_get,        &command_describe,
+                                          &command_status,     &command_why,
+                                          &command_events,     &command_state_list,
+                                          &command_state_show, &command_audit_show,
+                                          &command_version,    NULL};
 
 /* ---- lists ---- */
 
@@ -363,7 +134,8 @@ static void why_names_the_person_the_deed_and_the_command(void)
     challenge.approver = "admin@example.com";
     record_put(batch, TABLE_CERTIFICATE, "default/mail", &certificate_record_table, &record, 0);
     record_put(batch, TABLE_ORDER, "default/mail/000001", &order_record_table, &order, 0);
-    record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &challenge), &challenge_record_table, &challenge, 0);
+    record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &challenge), &challenge_record_table, &challenge,
+               0);
     commit(state, batch);
     state_close(state);
     CHECK_INT(run("why mail"), 0);
@@ -419,16 +191,29 @@ static void why_lists_everything_that_is_placed_by_hand(void)
 static void why_says_when_nothing_is_wrong(void)
 {
     fresh_world();
-    write_file("manifests/shop.yaml", HEAD("Certificate", "shop")
-               "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n  dcv: {method: HTTP, http: {manual: true}}\n");
+    write_file("manifests/shop.yaml",
+               HEAD("Certificate", "shop") "  dnsNames: [shop.example.com]\n  order: {product: "
+                                           "positivessl}\n  dcv: {method: HTTP, http: {manual: true}}\n");
     struct state *state = open_store();
     struct state_batch *batch = state_batch_create();
     struct certificate_record record = record_of("shop");
     struct order_record order = order_of("shop", "shop.example.com");
-    struct revision_record revision = {.namespace_ = "default", .name = "shop", .number = 1, .cycle = 1,
-        .custom_order_id = "cw1-ours", .vendor_order_id = "1000001", .partner_order_id = "", .key_id = "k1",
-        .fingerprint = "f1", .serial = "0a", .issuer_cn = "CA", .common_name = "shop.example.com", .names = order.names,
-        .not_before = now - 3600, .not_after = now + 199 * 86400, .issued_at = now - 400};
+    struct revision_record revision = {.namespace_ = "default",
+                                       .name = "shop",
+                                       .number = 1,
+                                       .cycle = 1,
+                                       .custom_order_id = "cw1-ours",
+                                       .vendor_order_id = "1000001",
+                                       .partner_order_id = "",
+                                       .key_id = "k1",
+                                       .fingerprint = "f1",
+                                       .serial = "0a",
+                                       .issuer_cn = "CA",
+                                       .common_name = "shop.example.com",
+                                       .names = order.names,
+                                       .not_before = now - 3600,
+                                       .not_after = now + 199 * 86400,
+                                       .issued_at = now - 400};
     record.revision = 1;
     order.fetched = true;
     order.phase = VENDOR_ACTIVE;
@@ -452,8 +237,9 @@ static void why_says_when_nothing_is_wrong(void)
 static void what_a_controller_found_about_money_is_remembered(void)
 {
     fresh_world();
-    write_file("manifests/background.yaml", HEAD("Issuer", "main")
-               "  sslstore: {environment: Live, partnerCode: \"1\", authTokenSecretRef: {name: s, key: k}}\n");
+    write_file("manifests/background.yaml",
+               HEAD("Issuer", "main") "  sslstore: {environment: Live, partnerCode: \"1\", "
+                                      "authTokenSecretRef: {name: s, key: k}}\n");
     write_file("manifests/shop.yaml", mail);
     CHECK_INT(run("get cert mail -o json"), 0);
     CHECK_TEXT(member("status.phase"), "Pending");
@@ -486,8 +272,12 @@ static void an_issuer_that_fails_is_explained(void)
     fresh_world();
     struct state *state = open_store();
     struct state_batch *batch = state_batch_create();
-    struct issuer_record record = {.namespace_ = "default", .name = "main", .endpoint = "", .partner_code = "",
-                                   .error = "the vendor refuses these credentials", .error_at = now - 30,
+    struct issuer_record record = {.namespace_ = "default",
+                                   .name = "main",
+                                   .endpoint = "",
+                                   .partner_code = "",
+                                   .error = "the vendor refuses these credentials",
+                                   .error_at = now - 30,
                                    .control_order = ""};
     record_put(batch, TABLE_ISSUER, "default/main", &issuer_record_table, &record, 0);
     commit(state, batch);
@@ -507,7 +297,8 @@ static void an_issuer_that_fails_is_explained(void)
 static void a_broken_manifest_is_explained_with_its_place(void)
 {
     fresh_world();
-    write_file("manifests/bad.yaml", HEAD("Certificate", "bad") "  dnsNames: [bad.example.com]\n  oder: {product: positivessl}\n");
+    write_file("manifests/bad.yaml",
+               HEAD("Certificate", "bad") "  dnsNames: [bad.example.com]\n  oder: {product: positivessl}\n");
     CHECK_INT(run("why certificate/bad"), 0);
     CHECK_SAYS("bad.yaml:7:3");
     CHECK_SAYS("the author of the manifest");
@@ -537,10 +328,11 @@ static void everything_works_beside_a_controller_and_names_it(void)
     CHECK_TEXT(member("status.phase"), "OrderUnknown");
 }
 
-static void put_hold(struct state_batch *batch, const char *digest, const char *subject, int64_t since, bool confirmed)
+static void put_hold(struct state_batch *batch, const char *digest, const char *subject, int64_t since,
+                     bool confirmed)
 {
-    struct hold_record hold = {.digest = digest, .kind = "MassPurchase", .since = since, .confirmed = confirmed,
-                               .confirmed_by = ""};
+    struct hold_record hold = {
+        .digest = digest, .kind = "MassPurchase", .since = since, .confirmed = confirmed, .confirmed_by = ""};
     string_list_push(arena, &hold.subjects, subject);
     record_put(batch, TABLE_HOLD, digest, &hold_record_table, &hold, 0);
 }
@@ -571,7 +363,8 @@ static void events_and_audit_tell_what_happened(void)
     store_with_shop();
     struct error error = {0};
     struct state *state = open_store();
-    CHECK_OK(state_audit(state, "tester", "certificate/shop", "order.prepare", "one \033[31m detail", &error), error);
+    CHECK_OK(state_audit(state, "tester", "certificate/shop", "order.prepare", "one \033[31m detail", &error),
+             error);
     state_close(state);
     CHECK_INT(run("events certificate/shop"), 0);
     CHECK(strstr(out, "placed as order") < strstr(out, "later"));
@@ -592,16 +385,48 @@ static void events_and_audit_tell_what_happened(void)
 
 /* ---- what is never shown, and never done ---- */
 
-static const char *const every_verb[] = {
-    "status", "status -o json", "status -o yaml", "get cert", "get cert -o wide", "get cert -o json", "get cert -o yaml",
-    "get issuer -o json", "get targets -o yaml", "get order -o wide", "get order -o json", "get challenge -o wide",
-    "get challenge -o yaml", "get revision -o json", "get rollout -o json", "get event -o json", "why shop",
-    "why shop -o json", "why issuer/main", "describe cert/shop", "describe issuer/main", "describe target/web", "events",
-    "events -o json", "state list", "state list blob", "state list order -o json", "state show blob key/k1",
-    "state show blob csr/k1 -o json", "state show blob request/cw1-ours", "state show order default/shop/000001",
-    "state show challenge default/shop/000001/shop.example.com -o yaml", "audit show", "audit show -o json",
-    "validate", "validate -o json", "version", "version --rules -o json", "catalogue", "catalogue -o json",
-    "explain certificate", "schema"};
+static const char *const every_verb[] = {"status",
+                                         "status -o json",
+                                         "status -o yaml",
+                                         "get cert",
+                                         "get cert -o wide",
+                                         "get cert -o json",
+                                         "get cert -o yaml",
+                                         "get issuer -o json",
+                                         "get targets -o yaml",
+                                         "get order -o wide",
+                                         "get order -o json",
+                                         "get challenge -o wide",
+                                         "get challenge -o yaml",
+                                         "get revision -o json",
+                                         "get rollout -o json",
+                                         "get event -o json",
+                                         "why shop",
+                                         "why shop -o json",
+                                         "why issuer/main",
+                                         "describe cert/shop",
+                                         "describe issuer/main",
+                                         "describe target/web",
+                                         "events",
+                                         "events -o json",
+                                         "state list",
+                                         "state list blob",
+                                         "state list order -o json",
+                                         "state show blob key/k1",
+                                         "state show blob csr/k1 -o json",
+                                         "state show blob request/cw1-ours",
+                                         "state show order default/shop/000001",
+                                         "state show challenge default/shop/000001/shop.example.com -o yaml",
+                                         "audit show",
+                                         "audit show -o json",
+                                         "validate",
+                                         "validate -o json",
+                                         "version",
+                                         "version --rules -o json",
+                                         "catalogue",
+                                         "catalogue -o json",
+                                         "explain certificate",
+                                         "schema"};
 
 static void no_key_no_request_and_no_raw_foreign_text_is_ever_shown(void)
 {
@@ -675,7 +500,9 @@ static void validate_needs_no_operators_file(void)
     setenv("HOME", at("nowhere"), 1);
     CHECK_INT(run_words(arena_printf(arena, "validate -d %s", at("manifests"))), 0);
     CHECK_SAYS("3 resources in 2 files are valid");
-    CHECK_INT(run_words(arena_printf(arena, "validate %s %s", at("manifests/shop.yaml"), at("manifests/background.yaml"))), 0);
+    CHECK_INT(run_words(arena_printf(arena, "validate %s %s", at("manifests/shop.yaml"),
+                                     at("manifests/background.yaml"))),
+              0);
     CHECK_SAYS("3 resources in 2 files are valid");
     CHECK_INT(run_words("validate -d /nowhere/at/all"), 1);
 }
@@ -683,9 +510,11 @@ static void validate_needs_no_operators_file(void)
 static void validate_tells_every_problem_with_its_place(void)
 {
     fresh_world();
-    write_file("manifests/bad.yaml", HEAD("Certificate", "bad") "  dnsNames: [bad.example.com]\n  oder: {product: positivessl}\n");
-    write_file("manifests/two.yaml", HEAD("Certificate", "two") "  dnsNames: [\"*.example.com\"]\n  order: {product: positivessl}\n"
-               "  dcv: {method: HTTP}\n");
+    write_file("manifests/bad.yaml",
+               HEAD("Certificate", "bad") "  dnsNames: [bad.example.com]\n  oder: {product: positivessl}\n");
+    write_file("manifests/two.yaml",
+               HEAD("Certificate", "two") "  dnsNames: [\"*.example.com\"]\n  order: {product: positivessl}\n"
+                                          "  dcv: {method: HTTP}\n");
     CHECK_INT(run("validate"), 3);
     CHECK_TEXT(out, "");
     CHECK(strstr(err, "bad.yaml:7:3: error") != NULL && strstr(err, "two.yaml:") != NULL);
@@ -702,13 +531,16 @@ static void validate_tells_every_problem_with_its_place(void)
 static void two_certificates_on_one_place_are_refused(void)
 {
     fresh_world();
-    write_file("manifests/more.yaml",
-               "---\napiVersion: certwright/v1alpha1\nkind: DeployTarget\nmetadata: {name: same}\nspec:\n"
-               "  local: {root: elsewhere}\n  path: one\n"
-               HEAD("Certificate", "a") "  dnsNames: [a.example.com]\n  order: {product: positivessl}\n  targets: [{name: same}]\n"
-               "  dcv: {method: Email}\n"
-               HEAD("Certificate", "b") "  dnsNames: [b.example.com]\n  order: {product: positivessl}\n  targets: [{name: same}]\n"
-               "  dcv: {method: Email}\n");
+    write_file(
+        "manifests/more.yaml",
+        "---\napiVersion: certwright/v1alpha1\nkind: DeployTarget\nmetadata: {name: same}\nspec:\n"
+        "  local: {root: elsewhere}\n  path: one\n" HEAD(
+            "Certificate",
+            "a") "  dnsNames: [a.example.com]\n  order: {product: positivessl}\n  targets: [{name: same}]\n"
+                 "  dcv: {method: Email}\n" HEAD("Certificate",
+                                                 "b") "  dnsNames: [b.example.com]\n  order: {product: "
+                                                      "positivessl}\n  targets: [{name: same}]\n"
+                                                      "  dcv: {method: Email}\n");
     CHECK_INT(run("validate -o json"), 3);
     bool found = false;
     for (int i = 0; i < atoi(member("counts.errors")) + atoi(member("counts.warnings")); i++)
@@ -724,8 +556,8 @@ static void schemas_are_written_one_a_kind(void)
 {
     fresh_world();
     CHECK_INT(run(arena_printf(arena, "schema --write %s", at("schemas"))), 0);
-    static const char *const names[] = {"certificate", "issuer", "dnsaccount", "deploytarget", "organization", "contact",
-                                        "all"};
+    static const char *const names[] = {"certificate",  "issuer",  "dnsaccount", "deploytarget",
+                                        "organization", "contact", "all"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct error error = {0};
         char *text = slurp(at(arena_printf(arena, "schemas/%s.json", names[i])));
