@@ -48,6 +48,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
     } else {
         log_event(LOG_INFO, "watching", "directory", ctx->config.manifests_directory, "state", ctx->config.state_directory,
                   "version", CERTWRIGHT_VERSION, NULL);
+        look(&session); /* at once; what changes from here on is told by the helper, which begins with a word of its own */
         notify_service_manager("READY=1\nSTATUS=watching the manifests");
         loop_run(engine_loop(session.engine));
         notify_service_manager("STOPPING=1");
