@@ -159,12 +159,13 @@ static void print_challenges(struct command_context *ctx, const struct certifica
         print_heading(ctx, "Challenges");
     for (size_t i = 0; i < view->challenge_count; i++) {
         const struct challenge_record *c = &view->challenges[i];
-        const char *state = c->validated              ? "proven"
-                            : c->method == DCV_EMAIL ? "waits for the mail's answer"
-                                                     : challenge_state_words[c->state];
+        bool gone = c->state == CHALLENGE_GONE;
+        const char *state = c->method == DCV_EMAIL ? "waits for the mail's answer" : challenge_state_words[c->state];
+        if (c->validated)
+            state = gone ? "proven, taken away" : "proven";
         command_print(ctx, "%s, %s%s: %s\n", c->domain, dcv_method_name((enum dcv_method)c->method),
                       c->manual ? " by hand" : "", state);
-        look_print_field(ctx, "  place", look_challenge(ctx->arena, c));
+        look_print_field(ctx, "  place", gone ? "" : look_challenge(ctx->arena, c));
         look_print_field(ctx, "  through", c->account[0] != '\0' ? c->account : c->target);
         look_print_field(ctx, "  vendor", c->vendor_status);
         look_print_field(ctx, "  last look", c->last_check[0] == '\0'
