@@ -32,7 +32,7 @@ def assert_served(world, *names):
     assert_pair(folder)
     for name in names or (NAME,):
         assert_chain(world, folder, name.replace("*", "any"))
-        assert world.served(name.replace("*", "any")) == leaf_digest(folder + "/cert.pem")
+        world.assert_serves(leaf_digest(folder + "/cert.pem"), name.replace("*", "any"))
     ledger = world.ledger()
     assert len(ledger) == 1, ledger
     assert world.condition("Ready")["status"] == "True"

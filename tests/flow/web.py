@@ -6,7 +6,7 @@ import os
 import ssl
 import subprocess
 
-from harness import ISSUER, World, need
+from harness import ISSUER, World, need, wait_for
 from shop import DNS_ACCOUNT, FREE_PATHS, certificate
 
 NAME = "shop.example.test"
@@ -70,6 +70,10 @@ class Site(World):
     def challenge_files(self):
         return sorted(glob.glob(self.path("www", "**"), recursive=True) + glob.glob(self.path("www", "**", ".*"), recursive=True)
                       + glob.glob(self.path("www", ".*", "**"), recursive=True))
+
+    def assert_serves(self, digest, name=NAME):
+        """nginx serves this leaf: at once, or when the last worker of before its reload has gone."""
+        wait_for(lambda: self.served(name) == digest, f"nginx to serve {digest} for {name}", 5)
 
     def assert_at_rest(self):
         """A further apply does nothing that costs or changes."""
