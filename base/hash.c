@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "base/arena.h"
@@ -39,6 +40,12 @@ void hash_sha256(struct span data, unsigned char out[32])
 {
     if (EVP_Digest(data.data, data.length, out, NULL, EVP_sha256(), NULL) != 1)
         give_up("SHA-256 failed");
+}
+
+void hash_hmac_sha256(struct span key, struct span data, unsigned char out[32])
+{
+    if (HMAC(EVP_sha256(), key.data, (int)key.length, (const unsigned char *)data.data, data.length, out, NULL) == NULL)
+        give_up("HMAC-SHA-256 failed");
 }
 
 void random_bytes(void *out, size_t length)

@@ -1,4 +1,4 @@
-/* SHA-256 and random bytes. */
+/* SHA-256, HMAC-SHA-256 and random bytes. */
 #pragma once
 
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 void hash_sha256(struct span data, unsigned char out[32]);
+void hash_hmac_sha256(struct span key, struct span data, unsigned char out[32]); /* RFC 2104 */
 /* A running digest. */
 struct hash;
 struct hash *hash_begin(void);
