@@ -266,7 +266,10 @@ static void find_duplicate(struct model *model, struct certificate_view *view, s
                      record_key_number(arena, parts.items[0], parts.items[1], atoi(parts.items[2])), &order_record_table,
                      arena, &other, NULL, NULL))
         return;
-    bool over = other.state == ORDER_DEAD || other.state == ORDER_REFUSED || other.state == ORDER_PREPARED ||
+    /* One that was prepared and never sent holds its names as long as its manifest is there. */
+    bool gone = model->desired == NULL ||
+                desired_find(model->desired, KIND_CERTIFICATE, parts.items[0], parts.items[1]) == NULL;
+    bool over = other.state == ORDER_DEAD || other.state == ORDER_REFUSED || (other.state == ORDER_PREPARED && gone) ||
                 (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
     if (!over)
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
@@ -481,7 +484,7 @@ void model_take_account(struct model *model, struct account *account, const stru
     struct issuer_record *record = &account->record;
     if (!account->has_record)
         *record = (struct issuer_record){.namespace_ = account->namespace_, .name = account->name, .endpoint = "",
-                                         .partner_code = "", .error = "", .control_order = ""};
+                                         .error = "", .control_order = ""};
     account->has_record = true;
     if (failure != NULL) {
         record->error = arena_strdup(model->arena, failure->message);

@@ -42,7 +42,6 @@ static const char *const table_names[] = {
     [TABLE_REVISION] = "revision",
     [TABLE_ROLLOUT] = "rollout",
     [TABLE_ISSUER] = "issuer",
-    [TABLE_FOREIGN] = "foreign",
     [TABLE_BUDGET] = "budget",
     [TABLE_HOLD] = "hold",
     [TABLE_EVENT] = "event",

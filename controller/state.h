@@ -21,7 +21,6 @@ enum state_table {
     TABLE_REVISION,    /* <ns>/<name>/<number as 6 digits> */
     TABLE_ROLLOUT,     /* <ns>/<name>/<target> */
     TABLE_ISSUER,      /* <ns>/<name> */
-    TABLE_FOREIGN,     /* <ns>/<issuer>/<vendor order id> */
     TABLE_BUDGET,      /* <ns>/<issuer>/<period> */
     TABLE_HOLD,        /* <digest> */
     TABLE_EVENT,       /* <sequence as 12 digits> */

@@ -137,10 +137,7 @@ static const struct field challenge_record_fields[] = {
     TEXT("approver", approver),
     TEXT("account", account),
     TEXT("zone", zone),
-    TEXT("server", server),
     TEXT("target", target),
-    TEXT("root", root),
-    TEXT("filePath", file_path),
     FLAG("validated", validated),
     TEXT("vendorStatus", vendor_status),
     LONG("createdAt", created_at),
@@ -230,7 +227,6 @@ const struct field_table rollout_record_table = {
 static const struct field issuer_record_fields[] = {
     WHOSE,
     TEXT("endpoint", endpoint),
-    TEXT("partnerCode", partner_code),
     LONG("checkedAt", checked_at),
     LONG("listedAt", listed_at),
     NUMBER("ordersListed", orders_listed),
@@ -244,26 +240,6 @@ const struct field_table issuer_record_table = {
     .doc = "What is remembered of an account at a vendor.",
     .size = sizeof(struct issuer_record),
     FIELDS(issuer_record_fields),
-};
-
-#undef RECORD
-#define RECORD foreign_order
-static const struct field foreign_order_fields[] = {
-    TEXT("issuer", issuer),
-    TEXT("namespace", namespace_),
-    TEXT("vendorOrderId", vendor_order_id),
-    TEXT("customOrderId", custom_order_id),
-    TEXT("product", product),
-    TEXT("commonName", common_name),
-    LIST("names", names),
-    TEXT("majorStatus", major_status),
-    LONG("endsAt", ends_at),
-};
-const struct field_table foreign_order_table = {
-    .name = "ForeignOrder",
-    .doc = "An order in the vendor's list that is not ours.",
-    .size = sizeof(struct foreign_order),
-    FIELDS(foreign_order_fields),
 };
 
 #undef RECORD

@@ -94,8 +94,8 @@ struct challenge_record {
     const char *record_name, *record_type, *record_value; /* DNS; type "CNAME" or "TXT" */
     const char *file_name, *file_content; /* HTTP, HTTPS */
     const char *approver;    /* Email */
-    const char *account, *zone, *server; /* DNS: where it was made */
-    const char *target, *root, *file_path; /* HTTP: where it was made */
+    const char *account, *zone; /* DNS: where it was made */
+    const char *target; /* HTTP: where it was made */
     bool validated;          /* the vendor says so */
     const char *vendor_status; /* its word */
     int64_t created_at, presented_at, seen_at, checked_at;
@@ -138,7 +138,7 @@ struct rollout_record {
 /* ---- account at a vendor ---- */
 struct issuer_record {
     const char *namespace_, *name;
-    const char *endpoint, *partner_code;
+    const char *endpoint;
     int64_t checked_at;       /* credentials last accepted */
     int64_t listed_at;        /* the vendor's orders last listed */
     int orders_listed;
@@ -146,14 +146,6 @@ struct issuer_record {
     int64_t error_at;
     int64_t last_order_seen;  /* date of the newest order in the vendor's list */
     const char *control_order; /* an order number known to exist, for positive control; "": none */
-};
-/* ---- an order in the vendor's list that is not ours: guards 4.6 3 ---- */
-struct foreign_order {
-    const char *issuer, *namespace_;
-    const char *vendor_order_id, *custom_order_id, *product, *common_name;
-    struct string_list names;
-    const char *major_status;
-    int64_t ends_at;
 };
 /* ---- spending counted from intents: one per account and period ---- */
 struct budget_record {
@@ -181,6 +173,6 @@ struct event_record {
 };
 
 extern const struct field_table certificate_record_table, order_record_table, challenge_record_table,
-    revision_record_table, rollout_record_table, issuer_record_table, foreign_order_table, budget_record_table,
+    revision_record_table, rollout_record_table, issuer_record_table, budget_record_table,
     hold_record_table, event_record_table;
 extern const char *const order_state_words[], *const challenge_state_words[], *const rollout_state_words[];

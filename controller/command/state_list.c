@@ -163,7 +163,7 @@ static const char *blob_kind(const char *key)
 static void put_shown(struct json_writer *w, enum state_table table, const char *key, struct span value,
                       struct arena *arena)
 {
-    const struct field_table *fields = table == TABLE_FOREIGN ? &foreign_order_table : record_fields(table);
+    const struct field_table *fields = record_fields(table);
     if (table == TABLE_BLOB) {
         json_string_member(w, "kind", blob_kind(key));
         secret_wipe((void *)(uintptr_t)value.data, value.length);

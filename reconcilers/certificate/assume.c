@@ -58,8 +58,8 @@ static void assume_placed(struct certificate_view *next, struct arena *arena)
             .manual = v->manual, .approver = v->approver != NULL ? v->approver : "",
             .record_name = file || v->method == DCV_EMAIL ? "" : "(said by the vendor after the order)",
             .record_type = next->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT", .record_value = "",
-            .file_name = file ? "<file>" : "", .file_content = "", .account = "", .zone = "", .server = "", .target = "",
-            .root = "", .file_path = "", .vendor_status = "", .last_check = "", .error = ""};
+            .file_name = file ? "<file>" : "", .file_content = "", .account = "", .zone = "", .target = "",
+            .vendor_status = "", .last_check = "", .error = ""};
     }
 }
 

@@ -187,6 +187,17 @@ static struct string_list with_former_key(const struct string_list *former, cons
     return kept;
 }
 
+struct reservation certificate_reservation(const struct certificate_view *view, const struct step *step)
+{
+    const struct order_record *order = view->order;
+    int64_t cost = step->cost_cents > 0 ? step->cost_cents : 0;
+    const char *period = view->account.budget_period != NULL ? view->account.budget_period : "";
+    if (order == NULL || !text_equal(order->budget_period, period))
+        return (struct reservation){1, cost};
+    int64_t before = order->price_cents > 0 ? order->price_cents : 0;
+    return (struct reservation){0, cost > before ? cost - before : 0};
+}
+
 static void record_prepare(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
                            struct arena *arena, struct changes *out)
 {
@@ -225,11 +236,10 @@ static void record_prepare(const struct certificate_view *view, const struct ste
     order->prepared_at = outcome->at;
     order->looked_up = false;
     order->held_reason = "";
-    if (view->order == NULL) { /* one need is counted once, whatever its attempts */
-        order->budget_period = view->account.budget_period != NULL ? view->account.budget_period : "";
-        out->reserve_budget = true;
-        out->reserve_cents = step->cost_cents;
-    }
+    struct reservation reservation = certificate_reservation(view, step);
+    order->budget_period = view->account.budget_period != NULL ? view->account.budget_period : "";
+    out->reserve_budget = reservation.orders > 0 || reservation.cents > 0;
+    out->reserve_cents = reservation.cents;
     struct certificate_record *record = certificate_record_copy(view, arena);
     record->cycle = order->cycle;
     record->common_name = order->common_name;
@@ -276,6 +286,7 @@ static bool prepare_submit(const struct certificate_view *view, const struct ste
     order->grace_boot_ms = view->boot_ms;
     out->order = order;
     out->order_claim = true;
+    out->register_need = true; /* whoever sends has the need, whoever prepared for it meanwhile */
     out->paid = true;
     out->audit = "order.submit";
     out->audit_detail = arena_printf(arena, "%s %s attempt %d, %lld cents", order->custom_order_id, order->product,
@@ -338,8 +349,8 @@ static void take_challenges(const struct certificate_view *view, const struct or
         else
             *c = (struct challenge_record){.domain = v->name, .method = (int)v->method, .manual = v->manual,
                 .approver = v->approver != NULL ? v->approver : "", .record_name = "", .record_type = "",
-                .record_value = "", .file_name = "", .file_content = "", .account = "", .zone = "", .server = "",
-                .target = "", .root = "", .file_path = "", .vendor_status = "", .last_check = "", .error = "",
+                .record_value = "", .file_name = "", .file_content = "", .account = "", .zone = "",
+                .target = "", .vendor_status = "", .last_check = "", .error = "",
                 .created_at = now};
         c->namespace_ = view->namespace_;
         c->name = view->name;

@@ -246,8 +246,8 @@ static struct challenge_record challenge_of(const char *name, const char *domain
 {
     return (struct challenge_record){.namespace_ = "default", .name = name, .cycle = 1, .domain = domain,
         .method = (int)method, .record_name = "", .record_type = "", .record_value = "", .file_name = "",
-        .file_content = "", .approver = "", .account = "", .zone = "", .server = "", .target = "", .root = "",
-        .file_path = "", .vendor_status = "", .last_check = "", .error = "", .created_at = now - 498};
+        .file_content = "", .approver = "", .account = "", .zone = "", .target = "",
+        .vendor_status = "", .last_check = "", .error = "", .created_at = now - 498};
 }
 
 static void put_event(struct state_batch *batch, const char *name, const char *reason, int64_t when,

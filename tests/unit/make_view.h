@@ -51,7 +51,7 @@ static const struct operator_config made_config = {
     .orders_per_pass = 10, .removal_count = 5, .removal_percent = 10};
 
 /* Every product at 7.50 a year, a further name at 2.00, a wildcard at 9.00. */
-static struct price_list made_prices(struct arena *arena)
+static inline struct price_list made_prices(struct arena *arena)
 {
     struct price_list list = {0};
     const struct product *product;
@@ -63,7 +63,7 @@ static struct price_list made_prices(struct arena *arena)
 }
 
 /* The certificate "shop" among `manifests`, resolved; false when it does not resolve (then view.invalid). */
-static bool made_resolve(struct made *made, const char *manifests)
+static inline bool made_resolve(struct made *made, const char *manifests)
 {
     struct certificate_view *view = &made->view;
     made->set = (struct manifest_set){.arena = made->arena};
@@ -82,13 +82,13 @@ static bool made_resolve(struct made *made, const char *manifests)
     return !view->invalid;
 }
 
-static struct certificate_record made_certificate_record(const struct certificate_view *view)
+static inline struct certificate_record made_certificate_record(const struct certificate_view *view)
 {
     return (struct certificate_record){.namespace_ = view->namespace_, .name = view->name, .common_name = "",
         .spec_digest = "", .phase = "", .reason = "", .message = "", .error_kind = "", .error = "", .error_step = ""};
 }
 
-static void made_rollouts(struct made *made)
+static inline void made_rollouts(struct made *made)
 {
     struct certificate_view *view = &made->view;
     view->rollout_count = view->refs.target_count;
@@ -100,7 +100,7 @@ static void made_rollouts(struct made *made)
 }
 
 /* Nothing recorded; everything is known and allowed, so that the first step is to buy. */
-static void made_begin(struct made *made, struct arena *arena, const char *manifests)
+static inline void made_begin(struct made *made, struct arena *arena, const char *manifests)
 {
     *made = (struct made){.arena = arena};
     made->prices = made_prices(arena);
@@ -120,7 +120,7 @@ static void made_begin(struct made *made, struct arena *arena, const char *manif
 }
 
 /* An order as PREPARE would have recorded it. */
-static void made_order(struct made *made, enum order_state state)
+static inline void made_order(struct made *made, enum order_state state)
 {
     struct certificate_view *view = &made->view;
     const struct certificate *want = view->want->certificate;
@@ -151,7 +151,7 @@ static void made_order(struct made *made, enum order_state state)
 }
 
 /* The order is with the vendor, which has said what it wants to see. */
-static void made_placed(struct made *made)
+static inline void made_placed(struct made *made)
 {
     struct certificate_view *view = &made->view;
     made_order(made, ORDER_PLACED);
@@ -171,12 +171,12 @@ static void made_placed(struct made *made)
             .manual = v->manual, .approver = v->approver != NULL ? v->approver : "",
             .record_name = dns ? arena_printf(made->arena, "_%zu.%s", i, v->name) : "", .record_type = dns ? "CNAME" : "",
             .record_value = dns ? "proof.example.net" : "", .file_name = file ? "PROOF.txt" : "",
-            .file_content = file ? "proof" : "", .account = "", .zone = "", .server = "", .target = "", .root = "",
-            .file_path = "", .vendor_status = "", .last_check = "", .error = ""};
+            .file_content = file ? "proof" : "", .account = "", .zone = "", .target = "",
+            .vendor_status = "", .last_check = "", .error = ""};
     }
 }
 
-static void made_challenges(struct made *made, enum challenge_state state)
+static inline void made_challenges(struct made *made, enum challenge_state state)
 {
     for (size_t i = 0; i < made->view.challenge_count; i++) {
         struct challenge_record *c = &made->view.challenges[i];
@@ -191,7 +191,7 @@ static void made_challenges(struct made *made, enum challenge_state state)
 }
 
 /* Fetched, challenges taken away, not on any target yet. */
-static void made_issued(struct made *made)
+static inline void made_issued(struct made *made)
 {
     struct certificate_view *view = &made->view;
     made_placed(made);
@@ -212,7 +212,7 @@ static void made_issued(struct made *made)
 }
 
 /* As it should be. */
-static void made_settled(struct made *made)
+static inline void made_settled(struct made *made)
 {
     struct certificate_view *view = &made->view;
     made_issued(made);

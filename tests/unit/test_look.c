@@ -275,7 +275,6 @@ static void an_issuer_that_fails_is_explained(void)
     struct issuer_record record = {.namespace_ = "default",
                                    .name = "main",
                                    .endpoint = "",
-                                   .partner_code = "",
                                    .error = "the vendor refuses these credentials",
                                    .error_at = now - 30,
                                    .control_order = ""};
