@@ -121,7 +121,7 @@ bool budget_check(struct budget_book *book, const struct operator_config *config
 }
 
 bool budget_reserve(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
-                    int64_t cents, const char *currency, int64_t now, int sign, struct error *err)
+                    int orders, int64_t cents, const char *currency, int64_t now, struct error *err)
 {
     bool wanted[PERIOD_YEAR + 1] = {[PERIOD_DAY] = true, [PERIOD_MONTH] = true};
     for (size_t i = 0; i < config->spending_count; i++)
@@ -133,8 +133,8 @@ bool budget_reserve(struct budget_book *book, const struct operator_config *conf
         struct budget_record *spent = load(book, issuer, budget_period(book->arena, (enum spending_period)period, now), err);
         if (spent == NULL)
             return false;
-        spent->orders += sign;
-        spent->amount_cents += sign * (cents > 0 ? cents : 0);
+        spent->orders += orders;
+        spent->amount_cents += cents;
         if (currency != NULL)
             spent->currency = arena_strdup(book->arena, currency);
     }

@@ -26,9 +26,9 @@ struct budget_book {
 bool budget_check(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
                   bool sandbox, int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
                   struct error *err);
-/* Count one order in every period, in memory (`sign` 1), or take that back (-1). */
+/* Count `orders` and `cents` in every period, in memory; negative ones take that back. */
 bool budget_reserve(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
-                    int64_t cents, const char *currency, int64_t now, int sign, struct error *err);
+                    int orders, int64_t cents, const char *currency, int64_t now, struct error *err);
 /* Write the counts of an issuer: part of the transaction that prepares an order. */
 void budget_store(struct budget_book *book, const struct resource *issuer, struct state_batch *batch);
 /* "2026-11-22", "2026-W47", "2026-11", "2026-Q4", "2026" of a time, in UTC. */

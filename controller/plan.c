@@ -95,10 +95,13 @@ static bool plan_certificate(struct build *build, const char *namespace_, const 
         add_step(build->plan, item, &step);
         if (step.action == ACTION_REST || step.action == ACTION_BLOCKED)
             return true;
+        if (step.action == ACTION_STAGE)
+            model_claim_place(build->model, view, (size_t)step.index);
         if (step.action == ACTION_PREPARE) {
             model_claim(build->model, view);
-            if (view->order == NULL && !budget_reserve(&build->model->budget, build->model->config, view->refs.issuer,
-                                                       step.cost_cents, step.currency, view->now, 1, build->err))
+            struct reservation more = certificate_reservation(view, &step);
+            if (!budget_reserve(&build->model->budget, build->model->config, view->refs.issuer, more.orders, more.cents,
+                                step.currency, view->now, build->err))
                 return false;
         }
         view = certificate_assume(view, &step, arena);

@@ -24,6 +24,8 @@ struct changes { /* records to write; NULL or count 0: unchanged */
     size_t challenge_count;
     const struct revision_record *revision;
     const struct rollout_record *rollout;
+    bool take_place; /* the rollout's place on its target is this certificate's from now on */
+    int place;       /* index of the rollout */
     struct blob *blobs;
     size_t blob_count;
     bool reserve_budget; /* count this order in its period */
@@ -84,6 +86,13 @@ const struct action_row *certificate_action(enum action action);
 void certificate_record_outcome(const struct certificate_view *view, const struct step *step,
                                 const struct outcome *outcome, struct arena *arena, struct changes *out);
 
+/* What a PREPARE counts against the budget: a need is one order whatever its attempts; a further attempt counts what it
+ * costs more than the one before, and anew in another period. */
+struct reservation {
+    int orders;
+    int64_t cents;
+};
+struct reservation certificate_reservation(const struct certificate_view *view, const struct step *step);
 /* Why the approval mail cannot be sent again now; NULL: it can. */
 const char *certificate_resend_refusal(const struct certificate_view *view, struct arena *arena);
 /* Backoff for the n-th failure in a row of a kind, in seconds, with ±20 % jitter drawn from `seed`. */
