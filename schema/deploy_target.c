@@ -101,10 +101,20 @@ static const struct field deploy_target_fields[] = {
      .doc = "Auto: a new certificate is put here at once. Manual: it waits for a person."},
     {.name = "challenge", .type = FIELD_OBJECT, .table = &challenge_table, .doc = "What it does for validation."},
 };
+enum { GROUP_READS = 0040 };
+
+static void finish_target(void *out, const struct field_scope *scope)
+{
+    const struct deploy_target *target = out;
+    if ((target->mode & GROUP_READS) != 0 && target->group == NULL)
+        field_problem(scope, "mode", SEVERITY_ERROR, "missing-field",
+                      "lets a group read the key, and spec.group does not say which");
+}
 const struct field_table deploy_target_table = {
     .name = "DeployTarget",
     .doc = "Where key and certificate go, how the service takes them up, and how that is checked.",
     .size = sizeof(struct deploy_target),
     FIELDS(deploy_target_fields),
     .one_of = WORDS("local"),
+    .finish = finish_target,
 };
