@@ -4,6 +4,7 @@
  * resolution that the kernel bounds cannot. Secrets are checked on the descriptor they are read from. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -221,6 +222,21 @@ bool file_replace(int directory_fd, const char *name, const void *data, size_t l
         return true;
     unlinkat(directory_fd, beside, 0);
     return false;
+}
+
+void file_remove_leftovers(int directory_fd, const char *prefix)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (folder == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            unlinkat(directory_fd, entry->d_name, 0); /* a folder stays */
+    closedir(folder);
 }
 
 /* --- secrets --------------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ bool file_read(int fd, size_t limit, struct buffer *out, struct error *err);
 bool file_read_path(const char *path, size_t limit, struct buffer *out, struct error *err);
 /* Write beside under a random name, fsync, rename over `name`, fsync the directory. */
 bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode, struct error *err);
+/* Remove what writers left who were killed: plain files whose names begin with `prefix`. Under the caller's lock. */
+void file_remove_leftovers(int directory_fd, const char *prefix);
 /* write(2) until all is out. */
 bool file_write_all(int fd, const void *data, size_t length, struct error *err);
 bool file_make_directories(const char *path, mode_t mode, struct error *err); /* mkdir -p; an existing one is fine */

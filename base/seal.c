@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/secret.h"
 
+#define BESIDE ".sealing-"
 enum { KEY_BYTES = 32, NONCE_BYTES = 12, TAG_BYTES = 16, KEY_TEXT = 2 * KEY_BYTES + 1 };
 
 struct seal {
@@ -98,7 +99,16 @@ static void sync_folders_above(const char *folder)
     }
 }
 
-/* Written whole under another name, then linked: link(2) never overwrites, and a crash leaves no half key. */
+/* Never over another file, and never by two names at once; a file system without the flag gets link(2), which is as
+ * exclusive. */
+static bool put_in_place(int folder, const char *beside, const char *name)
+{
+    if (renameat2(folder, beside, folder, name, RENAME_NOREPLACE) == 0)
+        return true;
+    return errno == EINVAL && linkat(folder, beside, folder, name, 0) == 0;
+}
+
+/* Written whole under another name, then put in place: a crash leaves no half key, and what it leaves goes the next time. */
 static bool write_key_file(int folder, const char *name, const char *path, struct error *err)
 {
     unsigned char key[KEY_BYTES], mark[8];
@@ -108,8 +118,9 @@ static bool write_key_file(int folder, const char *name, const char *path, struc
     for (size_t i = 0; i < sizeof key; i++)
         snprintf(text + 2 * i, 3, "%02x", key[i]);
     text[KEY_TEXT - 1] = '\n';
+    file_remove_leftovers(folder, BESIDE);
     random_bytes(mark, sizeof mark);
-    snprintf(beside, sizeof beside, ".sealing-%02x%02x%02x%02x%02x%02x%02x%02x", mark[0], mark[1], mark[2],
+    snprintf(beside, sizeof beside, BESIDE "%02x%02x%02x%02x%02x%02x%02x%02x", mark[0], mark[1], mark[2],
              mark[3], mark[4], mark[5], mark[6], mark[7]);
 
     AUTO(fd) int fd = openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
@@ -120,7 +131,7 @@ static bool write_key_file(int folder, const char *name, const char *path, struc
         ok = file_write_all(fd, text, KEY_TEXT, err);
         if (ok && (fchmod(fd, 0400) != 0 || fsync(fd) != 0))
             ok = error_raise(err, ERROR_SYSTEM, "cannot write the sealing key %s: %m", path);
-        if (ok && linkat(folder, beside, folder, name, 0) != 0)
+        if (ok && !put_in_place(folder, beside, name))
             ok = errno == EEXIST ? error_raise(err, ERROR_CONFLICT, "the sealing key %s exists already", path)
                                  : error_raise(err, ERROR_SYSTEM, "cannot make the sealing key %s: %m", path);
         unlinkat(folder, beside, 0);

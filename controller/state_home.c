@@ -168,6 +168,13 @@ bool home_copy_exists(const char *audit_directory)
     return lstat(arena_printf(arena, "%s/" COPY_NAME, audit_directory), &st) == 0;
 }
 
+void home_copy_tidy(const char *audit_directory)
+{
+    AUTO(fd) int directory = file_open_directory(audit_directory, NULL);
+    if (directory >= 0)
+        file_remove_leftovers(directory, "." COPY_NAME ".");
+}
+
 bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
                     struct error *err)
 {

@@ -25,6 +25,8 @@ bool home_copy_exists(const char *audit_directory);
 /* Fails: STATE (cannot be opened with this sealing key, or damaged). */
 bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
                     struct error *err);
+/* Remove what a killed writer of the copy left beside it. Under the lock. */
+void home_copy_tidy(const char *audit_directory);
 /* Written atomically. Fails: SYSTEM. */
 bool home_copy_write(const char *audit_directory, const struct seal *key, const struct home_copy *copy,
                      struct error *err);

@@ -255,6 +255,7 @@ static bool open_for_writing(struct state *state, struct error *err)
     if (!home_check(state->directory, true, err) ||
         (state->lock = home_lock(state->directory, state->holder, err)) < 0)
         return false;
+    home_copy_tidy(state->audit_directory);
     there = store_exists(state->directory); /* now nobody else makes one */
     if (state->sealing_key == NULL && !load_key(state, there, copy_there, err))
         return false;

@@ -136,6 +136,18 @@ static void replaces_a_file_whole_with_its_mode(void)
     CHECK(!file_replace(here, "taken", "x", 1, 0600, &err));
 }
 
+static void what_a_killed_writer_left_goes(void)
+{
+    AUTO(fd) int here = file_open_directory(".", &err);
+    put(".kept.0123", "half", 0600);
+    put(".keptnot", "another's", 0600);
+    CHECK(mkdir(".kept.folder", 0700) == 0);
+    file_remove_leftovers(here, ".kept.");
+    CHECK(access(".kept.0123", F_OK) != 0);
+    CHECK(access(".keptnot", F_OK) == 0);
+    CHECK(access(".kept.folder", F_OK) == 0);
+}
+
 static void makes_folders_with_the_mode_stated(void)
 {
     struct stat status;
@@ -235,6 +247,7 @@ int main(void)
     RUN(a_swapped_folder_lets_nothing_escape);
     RUN(reads_to_the_end_and_not_beyond_the_limit);
     RUN(replaces_a_file_whole_with_its_mode);
+    RUN(what_a_killed_writer_left_goes);
     RUN(makes_folders_with_the_mode_stated);
     RUN(a_secret_is_for_its_owner_only);
     RUN(a_named_secret_is_found_in_both_shapes);
