@@ -617,6 +617,8 @@ void engine_standing(struct engine *engine, struct engine_standing *out)
         const struct standing_entry *entry = engine->standing[i];
         if (entry->stand == STAND_READY)
             out->ready++;
+        else if (entry->stand == STAND_BLOCKED && text_equal(entry->step.code, "Invalid"))
+            out->invalid++, out->blocked++;
         else if (entry->stand == STAND_BLOCKED)
             out->blocked++;
         else

@@ -21,10 +21,17 @@ enum {
     CLOCK_BACK_MOST_S = 300,    /* reliability.md R10 */
 };
 
-struct claimed_need {
-    const char *key;           /* need_key */
-    const char *namespace_, *name; /* who */
+struct claim {
+    char *key;                /* need_key or place_key */
+    char *namespace_, *name;  /* who */
 };
+
+static void free_claim(struct claim *claim)
+{
+    free(claim->key);
+    free(claim->namespace_);
+    free(claim->name);
+}
 
 void model_init(struct model *model, const struct operator_config *config, struct state *state)
 {
@@ -40,6 +47,9 @@ void model_finish(struct model *model)
 {
     for (size_t i = 0; i < model->account_count; i++)
         account_facts_finish(&model->accounts[i]->facts);
+    while (model->claim_count > 0)
+        free_claim(&model->claims[--model->claim_count]);
+    free(model->claims);
     arena_destroy(model->arena);
     *model = (struct model){0};
 }
@@ -86,6 +96,8 @@ static bool view_budget(struct model *model, struct certificate_view *view, stru
     struct budget budget;
     bool sandbox = view->account.endpoint != NULL && view->account.endpoint->sandbox;
     int64_t price = certificate_price(view, &currency);
+    if (price < 0 && model->assume_fresh_accounts)
+        price = PRICE_NOT_ASKED;
     if (!budget_check(&model->budget, model->config, view->refs.issuer, sandbox, price, currency, view->now, arena, &budget,
                       err))
         return false;
@@ -177,7 +189,7 @@ static bool load_rollouts(struct model *model, struct certificate_view *view, st
         struct error missing = {0};
         struct rollout_record *r = &view->rollouts[i];
         const char *target = view->refs.targets[i]->name;
-        if (model->state != NULL && view->record.first_seen > 0 &&
+        if (model->state != NULL &&
             record_load(model->state, TABLE_ROLLOUT, record_key_sub(arena, view->namespace_, view->name, target),
                         &rollout_record_table, arena, r, NULL, &missing))
             continue;
@@ -245,16 +257,66 @@ static void resolve(struct model *model, struct certificate_view *view, struct a
 
 /* ---- guards that need more than one certificate ---- */
 
+static const struct claim *claimed_by_other(const struct model *model, const struct certificate_view *view, const char *key)
+{
+    for (size_t i = 0; i < model->claim_count; i++)
+        if (text_equal(model->claims[i].key, key) && (!text_equal(model->claims[i].name, view->name) ||
+                                                      !text_equal(model->claims[i].namespace_, view->namespace_)))
+            return &model->claims[i];
+    return NULL;
+}
+
+/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". */
+static char *place_key(const struct certificate_view *view, size_t rollout, struct arena *arena)
+{
+    const char *path;
+    struct error err;
+    unsigned char digest[32];
+    if (!deploy_place(view->config, view->refs.targets[rollout], view->namespace_, view->name,
+                      certificate_main_name(view->want->certificate), arena, &path, &err))
+        return NULL;
+    hash_sha256(span_of(path, strlen(path)), digest);
+    return arena_printf(arena, "place/%s", text_hex(arena, digest, 16));
+}
+
+/* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
+static void find_places(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    view->places_taken = arena_array(arena, view->rollout_count, sizeof *view->places_taken);
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        char *key = place_key(view, i, arena);
+        if (key == NULL)
+            continue;
+        const struct claim *claim = claimed_by_other(model, view, key);
+        if (claim != NULL)
+            view->places_taken[i] = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
+        const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL;
+        struct string_list parts = owner != NULL ? text_split(arena, owner, '/') : (struct string_list){0};
+        if (parts.count != 3)
+            continue;
+        bool ours = text_equal(parts.items[0], view->namespace_) && text_equal(parts.items[1], view->name);
+        if (ours && text_equal(parts.items[2], view->refs.targets[i]->name))
+            continue;
+        struct certificate_record other;
+        bool gone = !ours && (!record_load(model->state, TABLE_CERTIFICATE,
+                                           record_key(arena, parts.items[0], parts.items[1]), &certificate_record_table,
+                                           arena, &other, NULL, NULL) || other.forgotten);
+        if (!gone)
+            view->places_taken[i] = arena_printf(arena, "%s by target %s",
+                                                 resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]),
+                                                 parts.items[2]);
+    }
+}
+
 static void find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena)
 {
     if (view->invalid || view->want == NULL)
         return;
     char *key = need_key(arena, view->namespace_, view->refs.issuer->name, view->product->code,
                          &view->want->certificate->dns_names);
-    for (size_t i = 0; i < model->claim_count; i++)
-        if (text_equal(model->claims[i].key, key) && (!text_equal(model->claims[i].name, view->name) ||
-                                                      !text_equal(model->claims[i].namespace_, view->namespace_)))
-            view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, model->claims[i].namespace_, model->claims[i].name);
+    const struct claim *claim = claimed_by_other(model, view, key);
+    if (claim != NULL)
+        view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
     const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL; /* "<ns>/<name>/<cycle>" */
     if (owner == NULL || view->duplicate_of != NULL)
         return;
@@ -351,6 +413,7 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
     view->clock_words = judge_clock(model, view->now, arena);
     if (view->want == NULL || view->invalid)
         return true;
+    find_places(model, view, arena);
     bool buys = view->order == NULL || view->order->state == ORDER_PREPARED || view->order->state == ORDER_REFUSED;
     if (!buys)
         return true;
@@ -399,22 +462,43 @@ bool model_load_material(struct model *model, struct certificate_view *view, con
 
 /* ---- writing ---- */
 
+static void claim(struct model *model, const struct certificate_view *view, const char *key)
+{
+    if (model->claim_count == model->claim_capacity) {
+        model->claim_capacity = model->claim_capacity > 0 ? model->claim_capacity * 2 : 16;
+        model->claims = realloc(model->claims, model->claim_capacity * sizeof *model->claims);
+        if (model->claims == NULL)
+            abort();
+    }
+    model->claims[model->claim_count++] = (struct claim){strdup(key), strdup(view->namespace_), strdup(view->name)};
+}
+
 void model_claim(struct model *model, const struct certificate_view *view)
 {
-    struct claimed_need *claim = arena_push(model->arena, &model->claims, model->claim_count);
-    *claim = (struct claimed_need){
-        .key = need_key(model->arena, view->namespace_, view->refs.issuer->name, view->product->code,
-                        &view->want->certificate->dns_names),
-        .namespace_ = arena_strdup(model->arena, view->namespace_), .name = arena_strdup(model->arena, view->name)};
+    AUTO(arena) struct arena *arena = arena_create();
+    claim(model, view, need_key(arena, view->namespace_, view->refs.issuer->name, view->product->code,
+                                &view->want->certificate->dns_names));
+}
+
+void model_claim_place(struct model *model, const struct certificate_view *view, size_t rollout)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    char *key = place_key(view, rollout, arena);
+    if (key != NULL)
+        claim(model, view, key);
 }
 
 void model_unclaim(struct model *model, const char *namespace_, const char *name)
 {
-    for (size_t i = 0; i < model->claim_count; i++)
-        if (text_equal(model->claims[i].namespace_, namespace_) && text_equal(model->claims[i].name, name)) {
-            model->claims[i] = model->claims[model->claim_count - 1];
-            model->claims[model->claim_count - 1] = (struct claimed_need){.key = "", .namespace_ = "", .name = ""};
+    for (size_t i = 0; i < model->claim_count;) {
+        struct claim *at = &model->claims[i];
+        if (!text_equal(at->namespace_, namespace_) || !text_equal(at->name, name)) {
+            i++;
+            continue;
         }
+        free_claim(at);
+        *at = model->claims[--model->claim_count];
+    }
 }
 
 void model_event(struct model *model, struct state_batch *batch, const char *kind, const char *namespace_,
@@ -450,6 +534,9 @@ bool model_write(struct model *model, const struct certificate_view *view, const
         record_put(batch, TABLE_REVISION,
                    record_key_number(arena, view->namespace_, view->name, changes->revision->number),
                    &revision_record_table, changes->revision, STATE_ANY);
+    if (changes->take_place)
+        meta_put(batch, place_key(view, (size_t)changes->place, arena),
+                 arena_printf(arena, "%s/%s", key, changes->rollout->target));
     if (changes->rollout != NULL)
         record_put(batch, TABLE_ROLLOUT, record_key_sub(arena, view->namespace_, view->name, changes->rollout->target),
                    &rollout_record_table, changes->rollout, STATE_ANY);

@@ -35,8 +35,8 @@ struct model {
     struct budget_book budget;
     struct account **accounts;
     size_t account_count;
-    struct claimed_need *claims; /* needs being prepared now, not yet in the store */
-    size_t claim_count;
+    struct claim *claims; /* needs and places being taken now, not yet in the store */
+    size_t claim_count, claim_capacity;
     const char *holder;       /* "host pid boot-id" */
     const char *installation; /* "" when there is no store yet */
     const char *purchase_hold; /* digest of the held purchases; NULL: none held */
@@ -66,6 +66,8 @@ void model_write_account(const struct account *account, struct state_batch *batc
 
 /* A need that is being prepared: nobody else may prepare the same names meanwhile. */
 void model_claim(struct model *model, const struct certificate_view *view);
+/* Likewise the place on a target that a rollout is about to be staged to. */
+void model_claim_place(struct model *model, const struct certificate_view *view, size_t rollout);
 void model_unclaim(struct model *model, const char *namespace_, const char *name);
 
 /* One event, folded into the last one of that object and reason. */

@@ -58,6 +58,7 @@ static void add_step(struct plan *plan, struct plan_item *item, const struct ste
         return;
     *arena_push(plan->arena, &item->steps, item->count) = *step;
     plan->by_verb[step->verb]++;
+    plan->invalid = plan->invalid || text_equal(step->code, "Invalid");
     if (step->verb == VERB_ORDER || step->verb == VERB_RENEW)
         add_cost(plan, step);
 }

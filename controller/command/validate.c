@@ -15,6 +15,8 @@
 
 struct claim { /* a place on a target that a certificate wants */
     const char *path, *certificate, *target;
+    struct position position; /* of the certificate's targets */
+    size_t order;             /* in which they were met */
 };
 struct validation {
     struct command_context *ctx;
@@ -59,19 +61,34 @@ static void claim_place(struct validation *v, const struct resource *certificate
         problem->resource = resource_id(arena, target->kind, target->namespace_, target->name);
         return;
     }
-    *arena_push(arena, &v->claims, v->claim_count) = (struct claim){
-        path, resource_id(arena, KIND_CERTIFICATE, certificate->namespace_, certificate->name), target->name};
-    const struct claim *own = &v->claims[v->claim_count - 1];
-    for (size_t i = 0; i + 1 < v->claim_count; i++) {
-        if (!text_equal(v->claims[i].path, path))
+    struct claim *claim = arena_push(arena, &v->claims, v->claim_count);
+    *claim = (struct claim){path,
+                            resource_id(arena, KIND_CERTIFICATE, certificate->namespace_, certificate->name),
+                            target->name, manifest_position(certificate, "spec.targets"), v->claim_count};
+}
+
+static int compare_claims(const void *left, const void *right)
+{
+    const struct claim *a = left, *b = right;
+    int order = strcmp(a->path, b->path);
+    return order != 0 ? order : a->order < b->order ? -1 : 1;
+}
+
+static void compare_places(struct validation *v)
+{
+    if (v->claim_count > 0)
+        qsort(v->claims, v->claim_count, sizeof *v->claims, compare_claims);
+    for (size_t i = 1, first = 0; i < v->claim_count; i++) {
+        const struct claim *own = &v->claims[i], *former = &v->claims[first];
+        if (!text_equal(own->path, former->path)) {
+            first = i;
             continue;
-        struct problem *problem = problem_add(&v->problems, SEVERITY_ERROR, "place-taken",
-                                              manifest_position(certificate, "spec.targets"), "spec.targets",
-                                              "%s is also where %s goes (targets %s and %s)", path,
-                                              v->claims[i].certificate, own->target, v->claims[i].target);
+        }
+        struct problem *problem = problem_add(&v->problems, SEVERITY_ERROR, "place-taken", own->position, "spec.targets",
+                                              "%s is also where %s goes (targets %s and %s)", own->path,
+                                              former->certificate, own->target, former->target);
         problem->resource = own->certificate;
         problem->hint = "give the target's spec.path a placeholder, as {namespace}/{name}";
-        return;
     }
 }
 
@@ -130,6 +147,7 @@ static void check_all(struct validation *v)
         if (entry->kind == KIND_CERTIFICATE && resource != NULL)
             check_certificate(v, resource);
     }
+    compare_places(v);
     sort_problems(&v->problems);
 }
 

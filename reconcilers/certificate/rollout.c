@@ -109,8 +109,14 @@ struct step decide_rollouts(const struct certificate_view *view, struct arena *a
         bool waits_for_word = state == ROLLOUT_WANTED || state == ROLLOUT_ACTIVE || state == ROLLOUT_ROLLED_BACK;
         if (target_of(view, i)->deploy == DEPLOY_MANUAL && waits_for_word)
             continue; /* `certwright deploy` gives the word */
-        if (!rollout_settled(view, i, arena))
-            return rollout_next(view, i, arena); /* the first must serve before the next is touched */
+        if (rollout_settled(view, i, arena))
+            continue;
+        if (view->places_taken != NULL && view->places_taken[i] != NULL)
+            return step_blocked("PlaceTaken",
+                                arena_printf(arena, "the place of target %s is held by %s", view->refs.targets[i]->name,
+                                             view->places_taken[i]),
+                                "give the target's spec.path a placeholder, as {namespace}/{name}", NULL);
+        return rollout_next(view, i, arena); /* the first must serve before the next is touched */
     }
     return (struct step){.action = ACTION_COUNT};
 }
@@ -170,6 +176,8 @@ static bool prepare_stage(const struct certificate_view *view, const struct step
     r->fingerprint = view->revision->fingerprint;
     r->state = ROLLOUT_STAGING;
     r->retry_at = 0;
+    out->take_place = true;
+    out->place = step->index;
     out->audit = "deploy.stage";
     out->audit_detail = arena_printf(arena, "revision %d to %s", r->revision, r->target);
     return true;

@@ -51,6 +51,7 @@ struct certificate_view {
     struct rollout_record *rollouts; /* one per target of refs, in that order; state WANTED when none is stored */
     size_t rollout_count;
 
+    const char **places_taken; /* one per rollout: who publishes at its place already, NULL: nobody else. NULL: not looked at */
     const char *duplicate_of; /* "certificate/other" holds a live order for the same names and product; NULL: none */
     const struct vendor_order *foreign; /* a live order of equal names in the account that is not ours; NULL: none */
     const char *purchase_hold;  /* digest that releases a mass purchase; NULL: not held */

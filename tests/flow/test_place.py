@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Two certificates that claim one place on a target: the first keeps it, the second is blocked, nobody's pair is touched."""
+import os
+
+from harness import ISSUER, World, main
+
+TARGET = """
+apiVersion: certwright/v1alpha1
+kind: DeployTarget
+metadata: {name: files}
+spec: {local: {root: targets}, path: one}
+"""
+
+
+def certificate(name):
+    return f"""
+apiVersion: certwright/v1alpha1
+kind: Certificate
+metadata: {{name: {name}}}
+spec:
+  dnsNames: [{name}.example.test]
+  order: {{product: positivessl}}
+  privateKey: {{algorithm: ECDSA, size: 256}}
+  dcv: {{method: DNS}}
+  targets: [{{name: files}}]
+"""
+
+
+def world(w):
+    w.start_bind(["example.test"])
+    w.start_sandbox()
+    w.manifest("issuer.yaml", ISSUER)
+    w.manifest("dns.yaml", f"""
+apiVersion: certwright/v1alpha1
+kind: DNSAccount
+metadata: {{name: bind}}
+spec:
+  zones: [example.test]
+  rfc2136: {{nameserver: "127.0.0.1:{w.bind_port}", tsigKeyName: {w.bind_key}, tsigSecretSecretRef: {{name: bind, key: tsig}}}}
+""")
+    w.manifest("target.yaml", TARGET)
+
+
+def served_at(w):
+    return os.path.realpath(w.path("targets/one/current")), w.read("targets/one/current/cert.pem")
+
+
+def the_first_certificate_keeps_a_place_that_two_want():
+    with World() as w:
+        world(w)
+        w.manifest("a.yaml", certificate("a"))
+        w.run("apply", "--yes", code=0)
+        before = served_at(w)
+        w.manifest("b.yaml", certificate("b"))
+        plan = w.run("plan", "-o", "json", code=0).json()
+        assert [s["code"] for s in plan["steps"] if s["verb"] == "blocked"] == ["PlaceTaken"], plan
+        result = w.run("apply", "--yes", code=4)
+        assert "PlaceTaken" in w.run("why", "certificate/b").out or "place" in result.err, result
+        assert served_at(w) == before
+        assert w.run("validate").code == 3
+
+
+def two_new_certificates_do_not_take_turns_at_one_place():
+    with World() as w:
+        world(w)
+        w.manifest("a.yaml", certificate("a"))
+        w.manifest("b.yaml", certificate("b"))
+        w.run("apply", "--yes", code=4)
+        phases = sorted(w.certificate(name)["status"]["phase"] for name in ("a", "b"))
+        assert phases == ["PlaceTaken", "Ready"], phases
+        assert len(os.listdir(w.path("targets/one"))) == 2, os.listdir(w.path("targets/one"))  # gen-1 and current
+
+
+main([the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
