@@ -70,7 +70,7 @@ static const char *too_much(const struct spending *row, const struct budget_reco
 {
     if (row->orders >= 0 && spent->orders + 1 > row->orders)
         return arena_printf(arena, "%d of %d orders are spent in %s", spent->orders, row->orders, spent->period);
-    if (row->amount_cents < 0)
+    if (row->amount_cents < 0 || cents == PRICE_NOT_ASKED)
         return NULL;
     if (cents < 0)
         return "the price is unknown, and `spending` has a ceiling of money";

@@ -8,6 +8,9 @@
 #include "schema/operator.h"
 #include "schema/resource.h"
 
+/* The price in a plan that asks nobody: only orders are counted then. It never leads to a purchase. */
+#define PRICE_NOT_ASKED INT64_MIN
+
 struct budget {
     bool open;          /* some `spending` row is about this issuer, or it costs no money */
     bool within;        /* one more order of `cents` fits in every row and in the issuer's own limit */

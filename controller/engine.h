@@ -31,6 +31,7 @@ struct engine_options {
     struct state *state;
     const struct string_list *files; /* -f; NULL: the operator's directory */
     bool typed;          /* by a person: narrowing edits need no second look */
+    bool problems_told;  /* what is wrong with the manifests was printed already */
     engine_filter *filter; /* NULL: all */
     void *filter_arg;
     engine_progress_call *progress;

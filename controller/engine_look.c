@@ -127,7 +127,11 @@ static void guard_removals(struct look *look)
 static void tell_problems(struct engine *engine, const struct desired *desired)
 {
     const struct problem_list *problems = desired_problems(desired);
+    bool told = engine->options.problems_told;
     engine->problem_count = problems->errors;
+    engine->options.problems_told = false; /* of the first look only */
+    if (told)
+        return;
     for (size_t i = 0; i < problems->count; i++) {
         struct buffer line = {0};
         problem_print(&problems->items[i], &line);

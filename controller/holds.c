@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "controller/index.h"
 #include "controller/records.h"
+#include "schema/problem.h"
 
 enum { RELEASE_LASTS_S = 3600 };
 
@@ -32,7 +33,14 @@ static void note_need(const char *key, const struct desired_entry *entry, const 
     if (entry == NULL || (row != NULL && (row->flags & (INDEX_HAS_ORDER | INDEX_CONFIRMED)) != 0))
         return;
     const struct resource *resource = desired_resource(needs->model->desired, entry);
-    if (resource != NULL && !resource->certificate->suspend)
+    if (resource == NULL || resource->certificate->suspend)
+        return;
+    /* What does not resolve cannot be bought. */
+    AUTO(arena) struct arena *arena = arena_create();
+    struct problem_list problems = {.arena = arena};
+    struct resource_lookup lookup = desired_lookup(needs->model->desired);
+    struct certificate_references refs;
+    if (certificate_resolve(resource, &lookup, needs->model->config, clock_now(), arena, &refs, &problems))
         string_list_push(needs->arena, &needs->ids,
                          resource_id(needs->arena, KIND_CERTIFICATE, entry->namespace_, entry->name));
 }

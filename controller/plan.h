@@ -28,6 +28,7 @@ struct plan {
     struct plan_cost *costs; /* one per currency */
     size_t cost_count;
     bool cost_unknown;     /* some price could not be learned */
+    bool invalid;          /* some manifest does not fit the others */
     struct string_list notes; /* accounts that could not be asked */
     bool offline;
 };

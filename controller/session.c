@@ -67,6 +67,7 @@ bool session_open(struct session *session, struct command_context *ctx, const st
         fprintf(stderr, "certwright: made %s and the sealing key %s: back the key up, without it the store is lost\n",
                 ctx->config.state_directory, ctx->config.sealing_key_file);
     struct engine_options engine_options = {.config = &ctx->config, .state = session->state, .typed = options->typed,
+        .problems_told = options->problems_told,
         .files = ctx->files.count > 0 ? &ctx->files : NULL, .filter = options->filter, .filter_arg = options->filter_arg,
         .progress = options->quiet ? NULL : show_progress, .progress_arg = session};
     session->engine = engine_create(&engine_options, &err);

@@ -21,7 +21,7 @@ struct session {
 };
 struct session_options {
     const char *holder; /* "apply" */
-    bool typed, quiet;
+    bool typed, quiet, problems_told;
     engine_filter *filter;
     void *filter_arg;
 };

@@ -216,6 +216,12 @@ static void unknown_field(const struct decoder *d, const struct field_table *tab
                                          path[0] != '\0' ? path : "the document");
             break;
         }
+    if (problem->hint == NULL) {
+        struct string_list names = {0};
+        for (size_t i = 0; i < table->count; i++)
+            string_list_push(arena, &names, table->fields[i].name);
+        problem->hint = arena_printf(arena, "fields here: %s", string_list_join(arena, &names, ", "));
+    }
 }
 
 /* ---- lists and maps ---- */

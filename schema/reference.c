@@ -190,7 +190,8 @@ static void resolve_issuer(struct resolving *r)
         return;
     if (!found->issuer->enabled)
         certificate_problem(&r->check, SEVERITY_ERROR, "disabled-issuer", reference_place(r, reference, path), path,
-                            "issuer \"%s\" is not enabled", found->name);
+                            "issuer \"%s\" is not enabled", found->name)->hint =
+            "name another issuer, or write spec.enabled: true in that one";
     const char *environment = found->issuer->sslstore.environment;
     const struct endpoint *endpoint = operator_endpoint(r->config, environment);
     if (endpoint != NULL && operator_endpoint_is_vendors(endpoint) && r->config->clock_file != NULL)

@@ -128,7 +128,8 @@ static void print_end(struct command_context *ctx, struct engine *engine)
 static int work(struct command_context *ctx, struct plan_selection *selection, const char *holder, bool detach)
 {
     struct session session;
-    struct session_options session_options = {.holder = holder, .typed = true, .quiet = ctx->quiet,
+    struct session_options session_options = {.holder = holder, .typed = true, .problems_told = strcmp(holder, "apply") == 0,
+                                              .quiet = ctx->quiet,
                                               .filter = plan_selection_filter(selection), .filter_arg = selection};
     if (!session_open(&session, ctx, &session_options))
         return session.code;

@@ -124,7 +124,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
         command_write(ctx, buffer_text(&text), text.length);
         buffer_release(&text);
         bool detailed = command_option(ctx, "detailed-exitcode") != NULL;
-        code = desired_problems(desired)->errors > 0 ? EXIT_INVALID
+        code = desired_problems(desired)->errors > 0 || plan.invalid ? EXIT_INVALID
                : detailed && plan_has_changes(&plan) ? EXIT_CHANGES
                                                      : EXIT_OK;
     }

@@ -74,6 +74,8 @@ bool issuer_account_open(struct context *ctx, const struct resource *issuer, str
         .sandbox = endpoint->sandbox,
         .partner_code = arena_strdup(ctx->arena, spec->sslstore.partner_code),
         .token = token,
+        .token_place = arena_printf(ctx->arena, "secret %s/%s in %s", spec->sslstore.auth_token_secret_ref.name,
+                                    spec->sslstore.auth_token_secret_ref.key, ctx->config->secrets_directory),
         .csr_encoding = spec->sslstore.csr_encoding,
         .requests_per_second = ctx->config->requests_per_second,
     };

@@ -21,6 +21,7 @@ struct issuer_account { /* an Issuer with its endpoint and credentials at hand *
     bool sandbox;                 /* costs no money */
     const char *partner_code;
     struct secret *token;
+    const char *token_place;      /* "secret sslstore/auth-token in /etc/certwright/secrets", for messages; NULL: unknown */
     enum csr_encoding csr_encoding;
     int requests_per_second; /* for the account's limiter; 0: none */
 };

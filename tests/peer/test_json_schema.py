@@ -86,7 +86,7 @@ def kinds_of(schema):
 
 def schemas_of_the_program(folder):
     """All that it writes for manifests; the file of each kind; the combined file."""
-    subprocess.run([BINARY, "schema", "-o", folder], check=True)
+    subprocess.run([BINARY, "schema", "--write", folder], check=True, stdout=subprocess.DEVNULL)
     schemas = {path.name: json.loads(path.read_text()) for path in sorted(folder.rglob("*.json"))}
     schemas = {name: schema for name, schema in schemas.items() if kinds_of(schema)}
     single = {next(iter(kinds_of(schema))): name for name, schema in schemas.items() if len(kinds_of(schema)) == 1}

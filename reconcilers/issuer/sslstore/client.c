@@ -130,7 +130,11 @@ static bool check(struct context *ctx, const struct issuer_account *account, str
             err->kind = ERROR_CREDENTIAL;
     }
     answer_release(&answer);
-    return ok || error_prefix(err, "issuer %s", account->name);
+    if (ok)
+        return true;
+    if (account->token_place == NULL || (err != NULL && err->kind != ERROR_CREDENTIAL))
+        return error_prefix(err, "issuer %s", account->name);
+    return error_prefix(err, "partner code %s with the %s", account->partner_code, account->token_place);
 }
 
 static bool prices(struct context *ctx, const struct issuer_account *account, struct price_list *out,
