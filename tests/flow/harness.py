@@ -81,6 +81,7 @@ class World:
         self.user = user  # run certwright (and what it reloads) as this uid; None: as we are
         self.children = []
         self.resolve, self.nameservers = {}, {}
+        self.endpoints = {}      # more of them: {"cloudflare": {"url": ..., "ca": ..., "sandbox": True}}
         self.extra_config = ""   # more YAML for the operator's file, top level
         self.profiles, self.roots = {}, {}
         self.root_settings = {}  # of a root, beside its path: {"www": {"groups": ["www-data"]}}
@@ -300,8 +301,9 @@ exec {self.nginx_bin} -s reload -c {self.dir}/nginx.conf
             for name, profile in self.profiles.items():
                 lines.append(f"    {name}: {flow(profile)}")
         if self.sandbox is not None:
-            lines += ["endpoints:", f"  offline: {{url: {flow(self.url)}, ca: {flow(self.path('sandbox/api-ca.pem'))}, sandbox: true}}",
-                      f"trustRoots: [{flow(self.path('sandbox/root.pem'))}]", f"clock: {{file: {flow(self.path('clock'))}}}"]
+            lines += ["endpoints:", f"  offline: {{url: {flow(self.url)}, ca: {flow(self.path('sandbox/api-ca.pem'))}, sandbox: true}}"]
+            lines += [f"  {name}: {flow(endpoint)}" for name, endpoint in self.endpoints.items()]
+            lines += [f"trustRoots: [{flow(self.path('sandbox/root.pem'))}]", f"clock: {{file: {flow(self.path('clock'))}}}"]
         if self.resolve:
             lines.append(f"resolve: {flow(self.resolve)}")
         if self.nameservers:
@@ -355,6 +357,8 @@ exec {self.nginx_bin} -s reload -c {self.dir}/nginx.conf
 
 def main(tests):
     """Run the functions given (or named on the command line); print the counts; exit as CTest expects."""
+    # A test that is stopped leaves its world, which stops its children.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     wanted = sys.argv[1:]
     passed = failed = skipped = 0
     for test in tests:
