@@ -179,6 +179,17 @@ static void forget_told(struct standing_entry *entry)
     entry->told = NULL;
 }
 
+/* A certificate that is forgotten may have held what others wanted. */
+static void wake_displaced(struct engine *engine)
+{
+    for (size_t i = 0; i < engine->standing_count; i++) {
+        struct standing_entry *entry = engine->standing[i];
+        if (entry->stand == STAND_BLOCKED &&
+            (text_equal(entry->step.code, "PlaceTaken") || text_equal(entry->step.code, "DuplicateNeed")))
+            schedule_set(engine->queue, entry->key, clock_now_ms());
+    }
+}
+
 /* What a finished job brought goes into the batch of this turn. */
 static void take_certificate_result(struct engine *engine, struct certificate_job *own)
 {
@@ -210,15 +221,19 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
     note_failure(entry, own, &changes);
     model_write(&engine->model, &now_view, &changes, engine->batch, arena, &err);
     engine->batch_paid = engine->batch_paid || changes.paid;
+    if (own->outcome.ok && own->step.action == ACTION_FORGET)
+        wake_displaced(engine);
     if (own->outcome.ok) {
         if (own->step.verb != VERB_WAIT)
             remember_performed(engine, &own->view, &own->step);
         bool quiet = own->step.verb == VERB_WAIT && changes.event_message == NULL;
         if (!quiet)
             forget_told(entry);
+        struct step done = own->step;
+        done.human = done.command = NULL; /* it is done: nobody has to do anything for it any more */
         if (!quiet)
             engine_report(engine, own->view.id, own->step.verb == VERB_WAIT ? row->name : verb_name(own->step.verb),
-                          &own->step, done_words(own, &changes, arena), false);
+                          &done, done_words(own, &changes, arena), false);
     } else if (own->step.verb == VERB_WAIT && changes.event_reason == NULL && own->step.index >= 0) {
         /* a look that saw nothing yet: said only when somebody wants every detail */
         log_event(LOG_DEBUG, "not yet", "object", own->view.id, "step", row->name, "error", own->outcome.err.message, NULL);
