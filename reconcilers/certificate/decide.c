@@ -127,12 +127,15 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
     int64_t price = certificate_price(view, &currency);
     if (price < 0 && account->prices != NULL)
         return not_sold(view, arena);
-    if (!account->spending_open)
-        return step_blocked("SpendingClosed",
-                            "paid calls stay closed until the operator's file allows them",
-                            arena_printf(arena, "add to the operator's file: spending: [{issuer: %s, period: Month, "
-                                                "orders: 10, amount: 500 %s}]", issuer,
-                                         currency != NULL ? currency : "USD"), NULL);
+    if (!account->spending_open) {
+        struct step step = step_blocked("SpendingClosed",
+                                        "paid calls stay closed until the operator's file allows them",
+                                        arena_printf(arena, "add to the operator's file: spending: [{issuer: %s, "
+                                                            "period: Month, orders: 10, amount: 500 %s}]", issuer,
+                                                     currency != NULL ? currency : "USD"), NULL);
+        step.detail = arena_printf(arena, "%s: %s", order_words(view, arena), money(arena, price, currency));
+        return step;
+    }
     if (!account->within_budget)
         return step_blocked("BudgetExceeded", account->budget_words,
                             "raise `spending` in the operator's file, or wait for the next period", NULL);
@@ -201,7 +204,9 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     case ORDER_REFUSED:
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena))) {
             struct step guard = guard_purchase(view, arena);
-            return nothing_yet(&guard) ? prepare_step(view, "the manifest changed after the vendor refused", arena) : guard;
+            const char *why = order->relevant_digest[0] == '\0' ? "a person released it"
+                                                                : "the manifest changed after the vendor refused";
+            return nothing_yet(&guard) ? prepare_step(view, why, arena) : guard;
         }
         return step_blocked("OrderRefused", arena_printf(arena, "the vendor refused the order: %s", order->refused_text),
                             "change the manifest or the account; after a change at the vendor, release it", release);
