@@ -47,12 +47,15 @@ static bool act_fetch(struct context *ctx, const struct certificate_view *view, 
     issuer_account_close(&account);
     if (!ok)
         return false;
+    out->words = "the vendor says that it is issued, but delivers nothing yet";
     if (count == 0)
         return true; /* Active with nothing to download happens: later (sslstore-api.md 12.4) */
     struct error find_err = {0};
     if (!assemble(ctx, order, texts, count, out, &find_err)) {
-        if (find_err.kind == ERROR_NOT_FOUND) /* the former certificate is still delivered */
+        if (find_err.kind == ERROR_NOT_FOUND) { /* the former certificate is still delivered */
+            out->words = arena_strdup(ctx->arena, find_err.message);
             return true;
+        }
         *err = find_err;
         return false;
     }
@@ -77,6 +80,10 @@ static void record_fetch(const struct certificate_view *view, const struct step 
             out->event_type = "Warning";
             out->event_reason = "CertificateNotAccepted";
             out->event_message = outcome->err.message;
+        } else if (outcome->ok) {
+            out->event_type = "Warning";
+            out->event_reason = "NotDelivered";
+            out->event_message = outcome->words;
         }
         return;
     }

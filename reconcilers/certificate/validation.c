@@ -15,6 +15,8 @@
 #include "reconcilers/dns/propagation.h"
 #include "reconcilers/http_check.h"
 
+extern const struct action_row action_fetch;
+
 enum { PUT_BACK_MOST = 5, POLL_WHILE_UNSEEN_S = 300 };
 
 static bool is_file(const struct challenge_record *c) { return c->method == DCV_HTTP || c->method == DCV_HTTPS; }
@@ -55,12 +57,22 @@ static const char *how(const struct certificate_view *view, const struct challen
                : record;
 }
 
-/* What a person has to place by hand. */
+/* What a person has to place by hand, on one line: progress and logs have no more. */
 static const char *by_hand(const struct challenge_record *c, struct arena *arena)
 {
-    if (is_file(c))
-        return arena_printf(arena, "place a file at %s with exactly this content: %s", file_url(c, arena), c->file_content);
-    return arena_printf(arena, "make this record: %s. %s %s", c->record_name, c->record_type, c->record_value);
+    if (is_file(c) && c->file_content[0] == '\0')
+        return arena_printf(arena, "place the file at %s that the vendor names after the order", file_url(c, arena));
+    if (is_file(c)) {
+        struct string_list lines = text_split(arena, c->file_content, '\n');
+        return arena_printf(arena, "place a file at %s with exactly this content%s: %s", file_url(c, arena),
+                            lines.count > 1 ? " (\\n is a line break)" : "", string_list_join(arena, &lines, "\\n"));
+    }
+    if (c->record_value[0] == '\0')
+        return arena_printf(arena, "make the %s record for %s that the vendor names after the order", c->record_type,
+                            name_without_wildcard(c->domain));
+    bool is_name = text_equal(c->record_type, "CNAME");
+    return arena_printf(arena, is_name ? "make this record: %s. %s %s." : "make this record: %s. %s \"%s\"", c->record_name,
+                        c->record_type, c->record_value);
 }
 
 /* Everything that waits for a person, in the order of the names, so that it reads the same at each look. */
@@ -131,7 +143,9 @@ static struct step waiting_step(const struct certificate_view *view, int64_t due
         mails = mails || (view->challenges[i].method == DCV_EMAIL && !view->challenges[i].validated);
     struct step step;
     if (order->phase == VENDOR_ACTIVE)
-        return step_wait("Issuing", "the vendor has issued it, but does not deliver it yet", due);
+        return step_wait("Issuing", text_equal(view->record.error_step, action_fetch.name)
+                                        ? view->record.error
+                                        : "the vendor has issued it, but does not deliver it yet", due);
     if (mails) {
         step = step_wait("AwaitingApproval",
                          arena_printf(arena, "the approval mail for order %s is unanswered since %s", order->vendor_order_id,
