@@ -101,6 +101,27 @@ static const struct field_table rfc2136_table = {
     .name = "rfc2136", .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG: BIND, Knot, PowerDNS.",
     FIELDS(rfc2136_fields), .finish = finish_rfc2136};
 
+static const struct field cloudflare_fields[] = {
+    {.name = "apiTokenSecretRef", .type = FIELD_SECRET, AT(dns_account, cloudflare.api_token_secret_ref),
+     NOT_WITH("email"),
+     .doc = "Where an API token lies that may read zones and edit DNS (Zone/Zone/Read and Zone/DNS/Edit): the better way."},
+    {.name = "email", .type = FIELD_STRING, AT(dns_account, cloudflare.email), .canonical = kind_email,
+     .example = "dns@example.com", .doc = "The account's e-mail address, with the global key."},
+    {.name = "apiKeySecretRef", .type = FIELD_SECRET, AT(dns_account, cloudflare.api_key_secret_ref),
+     .doc = "Where the Global API Key lies, which may do everything in the account."},
+};
+static void finish_cloudflare(void *out, const struct field_scope *scope)
+{
+    struct dns_account *account = out;
+    bool email = account->cloudflare.email != NULL, key = account->cloudflare.api_key_secret_ref.name != NULL;
+    if (email != key && !scope->failed)
+        field_problem(scope, email ? "email" : "apiKeySecretRef", SEVERITY_ERROR, "not-alone", "needs %s beside it",
+                      email ? "apiKeySecretRef" : "email");
+}
+static const struct field_table cloudflare_table = {
+    .name = "cloudflare", .doc = "Zones at Cloudflare, by an API token or by e-mail and global key.",
+    FIELDS(cloudflare_fields), .one_of = WORDS("apiKeySecretRef", "apiTokenSecretRef"), .finish = finish_cloudflare};
+
 static const struct field_table manual_table = {
     .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
 
@@ -120,14 +141,21 @@ static const struct field dns_account_fields[] = {
      .canonical = zone_canonical, .example = "example.com", .doc = "The zones it may change; found by asking unless given."},
     {.name = "rfc2136", .type = FIELD_OBJECT, .table = &rfc2136_table,
      .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG."},
+    {.name = "cloudflare", .type = FIELD_OBJECT, .table = &cloudflare_table, .doc = "Zones at Cloudflare."},
     {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
      .doc = "Waiting for a record to be seen."},
 };
 static const char *const providers[] = {
-    [DNS_PROVIDER_RFC2136] = "rfc2136", [DNS_PROVIDER_MANUAL] = "manual", [DNS_PROVIDER_COUNT] = NULL};
+    [DNS_PROVIDER_RFC2136] = "rfc2136",
+    [DNS_PROVIDER_MANUAL] = "manual",
+    [DNS_PROVIDER_CLOUDFLARE] = "cloudflare",
+    [DNS_PROVIDER_COUNT] = NULL,
+};
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");
+
+const char *dns_provider_word(enum dns_provider provider) { return providers[provider]; }
 
 const struct field_table dns_account_table = {
     .name = "DNSAccount",

@@ -4,7 +4,14 @@
 #include "base/dns.h"
 #include "schema/resource.h"
 
-enum dns_provider { DNS_PROVIDER_RFC2136, DNS_PROVIDER_MANUAL, DNS_PROVIDER_COUNT };
+enum dns_provider {
+    DNS_PROVIDER_RFC2136,
+    DNS_PROVIDER_MANUAL,
+    DNS_PROVIDER_CLOUDFLARE,
+    DNS_PROVIDER_COUNT
+};
+/* The member of the union: "rfc2136", "cloudflare", … */
+const char *dns_provider_word(enum dns_provider provider);
 
 struct rfc2136_zone {
     const char *name; /* canonical */
@@ -26,6 +33,11 @@ struct dns_account {
         struct rfc2136_zone *zones;
         size_t zone_count;
     } rfc2136;
+    struct { /* the token, or e-mail and global key */
+        struct secret_ref api_token_secret_ref;
+        const char *email;
+        struct secret_ref api_key_secret_ref;
+    } cloudflare;
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */

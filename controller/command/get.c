@@ -158,7 +158,7 @@ static void fill_account(struct look *look, const struct resource *resource, con
 {
     const struct dns_account *account = resource->dns_account;
     cells[1] = account->enabled ? "yes" : "no";
-    cells[2] = account->provider == DNS_PROVIDER_RFC2136 ? "rfc2136" : "manual";
+    cells[2] = dns_provider_word(account->provider);
     cells[3] = account->zones.count > 0 ? joined(look->ctx->arena, &account->zones) : "found by asking";
     cells[4] = account->rfc2136.nameserver;
 }

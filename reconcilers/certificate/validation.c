@@ -343,6 +343,17 @@ static bool act_check(struct context *ctx, const struct certificate_view *view, 
     struct dns_challenge challenge = dns_of(c);
     struct propagation propagation;
     struct error seen_err = {0};
+    /* Some services say themselves when all their servers have it; the DNS is asked only then. */
+    const struct name_validation *v = validation_of(view, c->domain);
+    const struct dns_provider_ops *ops =
+        v != NULL && v->dns_account != NULL ? dns_provider_ops(v->dns_account->dns_account->provider) : NULL;
+    bool applied = true;
+    if (ops != NULL && ops->applied != NULL && !c->manual &&
+        (!ops->applied(ctx, v->dns_account, &challenge, &applied, &seen_err) || !applied)) {
+        out->words = applied ? arena_strdup(ctx->arena, seen_err.message)
+                             : "the DNS service has not brought it to all its servers yet";
+        return true;
+    }
     if (!propagation_check(ctx, &challenge, &propagation, &seen_err)) {
         out->words = arena_strdup(ctx->arena, seen_err.message);
         return true;

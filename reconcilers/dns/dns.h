@@ -32,6 +32,10 @@ struct dns_provider_ops {
     /* The values now at that name and type, as the service itself says. */
     bool (*list)(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
                  struct string_list *out, struct error *err);
+    /* Whether the service says that it has brought our value to all its servers: one look, no waiting. True where it has
+     * no means to say, or no longer knows of the change. NULL: it never says. Fails: as `list`. */
+    bool (*applied)(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                    bool *out_applied, struct error *err);
     /* Credentials and zone are usable, without a write. */
     bool (*check)(struct context *ctx, const struct resource *account, const char *zone, struct error *err);
 };

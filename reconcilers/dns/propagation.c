@@ -260,6 +260,12 @@ static const struct name_pair *operators_server(const struct operator_config *co
     return best;
 }
 
+const char *propagation_named_server(const struct operator_config *config, const char *name)
+{
+    const struct name_pair *named = operators_server(config, name);
+    return named != NULL ? named->value : NULL;
+}
+
 bool propagation_check_by(struct context *ctx, const struct propagation_world *world,
                           const struct dns_challenge *challenge, struct propagation *out, struct error *err)
 {

@@ -9,6 +9,7 @@
 #include "reconcilers/dns/dns.h"
 
 struct error;
+struct operator_config;
 
 struct propagation {
     bool everywhere;
@@ -19,6 +20,9 @@ struct propagation {
  * resolver. Fails: UNREACHABLE (no authoritative server found or none answers). */
 bool propagation_check(struct context *ctx, const struct dns_challenge *challenge, struct propagation *out,
                        struct error *err);
+
+/* The address in the operator's `nameservers` that is asked for `name` instead of the delegated servers; NULL: none. */
+const char *propagation_named_server(const struct operator_config *config, const char *name);
 
 /* Where questions about the delegation go, and to which port of the servers found. */
 struct propagation_world {

@@ -141,6 +141,9 @@ static bool makes(const struct making *m, const struct field_table *table, const
     if (strncmp(field->name, "tsig", 4) == 0 && m->wanted != NULL && strstr(m->wanted, ".tsig") != NULL &&
         strncmp(m->wanted, path, length - strlen(field->name)) == 0)
         return true;
+    /* So do Cloudflare's global key and the e-mail address. */
+    if (strcmp(path, "cloudflare.email") == 0 && (m->wanted == NULL || strstr(m->wanted, "apiToken") == NULL))
+        return true;
     /* A mode by which a group reads needs the group. */
     if (strcmp(field->name, "group") == 0 && m->wanted != NULL && strcmp(m->wanted, "mode") == 0)
         return true;

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""A certificate for a wildcard and its apex through each DNS service's stand-in, end to end: the CNAMEs of Sectigo, the TXT
+records of DigiCert. The vendor looks at the stand-in's DNS for real; the zone afterwards is the zone before; no credential is
+shown anywhere, at the most talkative level."""
+import json
+import os
+import sys
+
+from harness import main
+from web import NAME, Site, assert_chain
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "provider"))
+from dns_service import SERVICES
+
+NAMES = ["*.example.test", "example.test"]
+
+
+class ServiceSite(Site):
+    def __init__(self, kind):
+        super().__init__([NAME, "example.test", "any.example.test"])
+        self.service = kind(self.dir)
+        self.nameservers["example.test"] = self.service.standin.dns.address
+        self.endpoints = {name: {"url": url, "ca": self.service.standin.ca, "sandbox": True}
+                          for name, url in self.service.endpoints().items()}
+        self.manifest("dns.yaml", json.dumps({**self.service.manifest(), "spec": {
+            **self.service.manifest()["spec"], "propagation": {"timeout": "30s", "interval": "1s"}}}))
+
+    def __exit__(self, *reason):
+        self.service.standin.stop()
+        super().__exit__(*reason)
+
+
+def prove(kind, product, record):
+    with ServiceSite(kind) as world:
+        world.service.put_txt("example.test", ["v=spf1 -all"])
+        world.service.put_txt("_acme-challenge.example.test", ["somebody else's"])
+        before = world.service.standin.snapshot()
+        world.want(names=NAMES, product=product, method="DNS")
+        said = [world.apply("-v", timeout="60s")]
+        types = {c["recordType"] for c in world.records("challenges")}
+        assert types == {record}, types
+        assert world.service.standin.asked(world.service.write) > 0
+        assert_chain(world, world.path("nginx/shop/current"), "example.test")
+        assert_chain(world, world.path("nginx/shop/current"), "any.example.test")
+        assert world.orders() == 1
+        assert world.service.standin.snapshot() == before, "the zone is not as it was"
+        assert not world.service.standin.failures, world.service.standin.failures
+        world.assert_at_rest()
+        said += [world.run("describe", "certificate/shop"), world.run("get", "dnsaccounts", "-o", "yaml"), world.run("events"),
+                 world.run("plan")]
+        shown = "".join(r.out + r.err for r in said)
+        assert "asked the DNS service" in shown
+        for folder, _, files in os.walk(world.dir):  # audit, logs, and the store, where everything is sealed
+            for name in files:
+                if "/secrets" not in folder:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        shown += file.read().decode("latin-1")
+        for canary in world.service.canaries():
+            assert canary not in shown, f"a credential was shown or stored: {canary}"
+
+
+def cases():
+    for kind in SERVICES:
+        for product, record in (("positivemdcwildcard", "CNAME"), ("digi_ssl_dv_geotrust_flex", "TXT")):
+            def case(kind=kind, product=product, record=record):
+                prove(kind, product, record)
+            case.__name__ = f"{kind.name}_{record.lower()}"
+            yield case
+
+
+main(list(cases()))

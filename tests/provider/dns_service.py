@@ -1,0 +1,219 @@
+"""What the conformance suite of the DNS services stands on: the driver program, and for each service its stand-in, manifest,
+credentials and ways of going wrong."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "standins"))
+BIN = os.path.abspath(os.environ.get("CERTWRIGHT_BIN", os.path.join(os.path.dirname(os.path.dirname(HERE)), "build/dev")))
+ZONE = "example.test"
+
+
+class Driver:
+    """One process of the program, spoken to line by line. Whatever it writes is looked through for credentials."""
+
+    def __init__(self, service):
+        self.service = service
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([os.path.join(BIN, "dns_driver"), service.write_config(), service.path("account.yaml")],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.said = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.process.stdin.close()
+        self.said += self.process.stdout.read()
+        code = self.process.wait(30)
+        self.errors.seek(0)
+        told = self.errors.read()
+        self.errors.close()
+        if kind is not None:
+            sys.stderr.write(told)
+            return
+        assert code == 0, f"the driver ended with {code}\n{told}"
+        assert "Sanitizer" not in told and "runtime error" not in told, told
+        for canary in self.service.canaries():
+            assert canary not in told and canary not in self.said, f"a credential was shown: {canary}\n{told}"
+        assert not self.service.standin.failures, self.service.standin.failures
+
+    def send(self, *words):
+        self.process.stdin.write("\t".join(words) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            raise AssertionError("the driver is gone\n" + self.errors.read())
+        self.said += line
+        return json.loads(line)
+
+    def __call__(self, *words):
+        self.send(*words)
+        return self.receive()
+
+    def good(self, *words):
+        told = self(*words)
+        assert told["ok"], told
+        return told
+
+    def bad(self, kind, *words, says=None):
+        told = self(*words)
+        assert not told["ok"] and told["kind"] == kind, f"{kind} expected: {told}"
+        for part in [says] if isinstance(says, str) else says or []:
+            assert part in told["message"], told
+        return told
+
+    # what the cases say
+
+    def present(self, name, value, kind="TXT", zone="-", **expected):
+        return self.good("present", "account", zone, name, kind, value)
+
+    def absent(self, name, value, kind="TXT", zone="-"):
+        return self.good("absent", "account", zone, name, kind, value)
+
+    def zone(self, name):
+        return self.good("zone", "account", name)["zone"]
+
+    def values(self, name, kind="TXT", zone=ZONE):
+        return sorted(self.good("list", "account", zone, name, kind)["values"])
+
+    def seen(self, name, value, kind="TXT", zone=ZONE):
+        return self.good("seen", zone, name, kind, value)["flag"]
+
+
+class Service:
+    """Of one DNS service: subclasses say what differs."""
+    has_types_beside = True  # the stand-in can hold an A record
+    private_twin = False     # the service has private zones of the same name
+    blind_writes = 0         # it may be told to add what is there, and says so
+
+    def __init__(self, folder):
+        self.folder = folder
+        os.makedirs(self.path("secrets/dns"), mode=0o700, exist_ok=True)
+        os.chmod(self.path("secrets"), 0o700)
+        self.standin = self.make()
+        self.zones = []  # of the manifest
+        self.more = {}   # further members of the service's object in the manifest
+        self.variant = None
+        self.reset()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def reset(self):
+        self.standin.reset()
+        self.zones, self.more, self.variant = [], {}, None
+        self.give_credentials()
+        self.standin.add_zone(ZONE)
+
+    def secret(self, key, text):
+        path = self.path(f"secrets/dns/{key}")
+        if os.path.exists(path):
+            os.unlink(path)
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, 0o400)
+
+    def canaries(self):
+        """Whatever must never be shown."""
+        found = set()
+        for name in os.listdir(self.path("secrets/dns")):
+            with open(self.path("secrets/dns/" + name)) as file:
+                found |= {line for line in file.read().split("\n") if len(line) > 5}
+        return found | set(self.issued())
+
+    def issued(self):
+        return []
+
+    def endpoints(self):
+        return {self.name: self.standin.url}
+
+    def write_config(self):
+        zones = {z.name: self.standin.dns.address for z in self.standin.zones}
+        # A catch-all, so that a zone nobody delegates is seen as one.
+        zones["test"] = self.standin.dns.address
+        config = {"apiVersion": "certwright/v1alpha1", "kind": "ControllerConfig",
+                  "secrets": {"directory": self.path("secrets")},
+                  "endpoints": {name: {"url": url, "ca": self.standin.ca, "sandbox": True}
+                                for name, url in self.endpoints().items()},
+                  "nameservers": zones, "allowAddresses": ["127.0.0.0/8"]}
+        with open(self.path("certwright.yaml"), "w") as file:
+            json.dump(config, file)
+        os.chmod(self.path("certwright.yaml"), 0o600)
+        with open(self.path("account.yaml"), "w") as file:
+            json.dump(self.manifest(), file)
+        return self.path("certwright.yaml")
+
+    def manifest(self, name="account"):
+        spec = {self.member: {**self.settings(), **self.more}}
+        if self.zones:
+            spec["zones"] = self.zones
+        return {"apiVersion": "certwright/v1alpha1", "kind": "DNSAccount", "metadata": {"name": name}, "spec": spec}
+
+    def driver(self):
+        return Driver(self)
+
+
+class CloudflareService(Service):
+    name = member = "cloudflare"
+    token = "v1-canaryCloudflareToken0123456789abcdefghij"
+    key = "0123456789abcdef0123456789abcdef01234"
+    write = r"POST .*/dns_records$"
+    zone_route = r"GET .*/zones$"
+    read = r"GET .*/dns_records$"
+    remove = r"DELETE .*/dns_records/"
+
+    def make(self):
+        from cloudflare import Cloudflare
+        return Cloudflare(self.folder)
+
+    def give_credentials(self):
+        self.standin.tokens = {self.token: None}
+        self.standin.keys = {"dns@example.com": self.key}
+        self.standin.read_only = set()
+        self.secret("token", self.token + "\n")
+        self.secret("key", self.key + "\n")
+
+    def endpoints(self):
+        return {"cloudflare": self.standin.url + "/client/v4"}
+
+    def settings(self):
+        if self.variant == "key":
+            return {"email": "dns@example.com", "apiKeySecretRef": {"name": "dns", "key": "key"}}
+        return {"apiTokenSecretRef": {"name": "dns", "key": "token"}}
+
+    variants = ["key"]
+
+    def wrong_credentials(self):
+        self.secret("token", "v1-canaryWrongToken0123456789abcdefghijklmno\n")
+
+    def without_right(self):
+        self.standin.read_only = {self.token}
+
+    def throttle(self, route, wait=None):
+        self.standin.fault(route, status=429, body='{"success":false,"errors":[{"code":971,"message":"rate limited"}]}',
+                           headers={"Retry-After": str(wait)} if wait is not None else {})
+        return wait or 300
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", [f'"{v}"' for v in values], **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        """A value in two strings, with what must be escaped."""
+        self.standin.put(ZONE, owner, "TXT", ['"v=spf1 \\"quoted\\"" " and \\\\ more"', "entered without quotes"])
+        return ['entered without quotes', 'v=spf1 "quoted" and \\ more']
+
+
+SERVICES = [CloudflareService]
