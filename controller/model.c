@@ -19,6 +19,7 @@
 enum {
     ACCOUNT_FRESH_S = 900,      /* the vendor's orders are compared once per batch before buying */
     CLOCK_BACK_MOST_S = 300,    /* reliability.md R10 */
+    CLOCK_OFF_MOST_S = 600,     /* from the vendor's */
 };
 
 struct claim {
@@ -84,6 +85,10 @@ static void view_account(struct model *model, struct certificate_view *view, str
     bool known = account->facts.arena != NULL && out->endpoint != NULL && text_equal(account->facts.url, out->endpoint->url);
     out->record = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
     out->prices = known ? &account->facts.prices : NULL;
+    int64_t off = known ? account->facts.vendor_ahead_s : 0;
+    if (off > CLOCK_OFF_MOST_S || off < -CLOCK_OFF_MOST_S)
+        view->clock_words = arena_printf(arena, "the clock of this host is %s %s the vendor's",
+                                         text_duration_words(arena, off > 0 ? off : -off), off > 0 ? "behind" : "ahead of");
     out->checked = model->assume_fresh_accounts || (known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
                    view->now >= account->facts.at - 60);
 }
@@ -331,7 +336,10 @@ static void find_duplicate(struct model *model, struct certificate_view *view, s
     /* One that was prepared and never sent holds its names as long as its manifest is there. */
     bool gone = model->desired == NULL ||
                 desired_find(model->desired, KIND_CERTIFICATE, parts.items[0], parts.items[1]) == NULL;
-    bool over = other.state == ORDER_DEAD || other.state == ORDER_REFUSED || (other.state == ORDER_PREPARED && gone) ||
+    /* An edit before it was sent may have changed what it is about. */
+    bool same = text_equal(need_key(arena, view->namespace_, other.issuer, other.product, &other.names), key);
+    bool over = !same || other.state == ORDER_DEAD || other.state == ORDER_REFUSED ||
+                (other.state == ORDER_PREPARED && gone) ||
                 (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
     if (!over)
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
@@ -410,7 +418,8 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
     if (!load_rollouts(model, view, arena, err))
         return false;
     view_account(model, view, arena);
-    view->clock_words = judge_clock(model, view->now, arena);
+    if (view->clock_words == NULL)
+        view->clock_words = judge_clock(model, view->now, arena);
     if (view->want == NULL || view->invalid)
         return true;
     find_places(model, view, arena);

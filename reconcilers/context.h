@@ -9,4 +9,5 @@ struct context {
     struct arena *arena; /* of this step; gone when it returns */
     const struct operator_config *config;
     struct http_client *http;
+    long long vendor_ahead_s; /* the vendor's clock against this host's, by the last answer; 0: about equal or not said */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/http.h"
 #include "base/json.h"
@@ -65,6 +66,8 @@ static bool call_send(struct context *ctx, const struct issuer_account *account,
     bool answered = http_perform(ctx->http, &request, ctx->arena, response, err);
     buffer_wipe(&body);
     hide_token(response, account->token);
+    if (answered && response->date > 0)
+        ctx->vendor_ahead_s = response->date - clock_wire();
     log_event(LOG_DEBUG, "asked the vendor", "issuer", account->name, "path", call->path, "status",
               arena_printf(ctx->arena, "%d", response->status), "correlation", call->replay_token, "error",
               answered || err == NULL ? NULL : err->message, NULL);

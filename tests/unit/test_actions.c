@@ -1,0 +1,1218 @@
+/* The prepare and record parts of each action: pure functions from a view and an outcome to what is written. */
+#include "make_view.h"
+
+#include "base/hash.h"
+
+static struct arena *arena;
+static struct made made;
+static struct changes changes;
+
+#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
+#define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
+#define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
+
+static void begin(const char *manifests)
+{
+    arena_reset(arena);
+    made_begin(&made, arena, manifests);
+}
+
+static struct step step_of(enum action action) { return (struct step){.action = action, .subject = "", .detail = "", .index = -1}; }
+static struct step step_at(enum action action, int index)
+{
+    struct step step = step_of(action);
+    step.index = index;
+    step.subject = index < (int)made.view.rollout_count && action >= ACTION_STAGE ? made.view.rollouts[index].target : "";
+    return step;
+}
+
+static bool prepare(struct step step)
+{
+    changes = (struct changes){0};
+    return certificate_action(step.action)->prepare(&made.view, &step, arena, &changes);
+}
+
+static void record(struct step step, struct outcome outcome)
+{
+    struct outcome *kept = arena_memdup(arena, &outcome, sizeof outcome); /* records point into it */
+    changes = (struct changes){0};
+    if (kept->at == 0)
+        kept->at = made.view.now;
+    certificate_record_outcome(&made.view, &step, kept, arena, &changes);
+}
+
+static struct outcome done(void) { return (struct outcome){.ok = true}; }
+static struct outcome failed(enum error_kind kind, const char *message)
+{
+    struct outcome outcome = {0};
+    error_raise(&outcome.err, kind, "%s", message);
+    return outcome;
+}
+
+/* What was written is what stands from now on. */
+static void take(void)
+{
+    if (changes.certificate != NULL)
+        made.view.record = *changes.certificate;
+    if (changes.order != NULL)
+        made.view.order = made.order = arena_memdup(arena, changes.order, sizeof *changes.order);
+    if (changes.challenge_count > 0) {
+        made.view.challenges = changes.challenges;
+        made.view.challenge_count = changes.challenge_count;
+    }
+    if (changes.revision != NULL)
+        made.view.revision = made.revision = arena_memdup(arena, changes.revision, sizeof *changes.revision);
+    if (changes.rollout != NULL)
+        for (size_t i = 0; i < made.view.rollout_count; i++)
+            if (text_equal(made.view.rollouts[i].target, changes.rollout->target))
+                made.view.rollouts[i] = *changes.rollout;
+}
+
+static bool says(const char *text, const char *part) { return text != NULL && strstr(text, part) != NULL; }
+
+static void every_action_of_the_world_has_its_three_parts(void)
+{
+    for (int action = ACTION_REST; action < ACTION_COUNT; action++) {
+        const struct action_row *row = certificate_action((enum action)action);
+        bool idle = action < ACTION_PREPARE;
+        CHECK((row == NULL) == idle);
+        if (row == NULL)
+            continue;
+        CHECK(row->name[0] != '\0' && row->act != NULL && row->record != NULL);
+        CHECK(!row->outside || row->prepare != NULL); /* nothing in the world changes without an intent */
+    }
+    CHECK(certificate_action(ACTION_COUNT) == NULL);
+}
+
+/* ---- PREPARE ---- */
+
+static struct outcome made_request(const char *key_id)
+{
+    struct outcome outcome = done();
+    outcome.key_id = key_id;
+    outcome.csr = outcome.csr_sha256 = outcome.csr_md5 = outcome.unique_value = "x";
+    outcome.request = "frozen";
+    outcome.request_sha256 = "of frozen";
+    outcome.key_algorithm = "RSA";
+    outcome.key_size = 2048;
+    return outcome;
+}
+
+static struct step priced(int64_t cents)
+{
+    struct step step = step_of(ACTION_PREPARE);
+    step.cost_cents = cents;
+    step.currency = "USD";
+    return step;
+}
+
+static void prepared_order_holds_everything_it_is_about(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    const struct order_record *order = changes.order;
+    CHECK_INT(order->state, ORDER_PREPARED);
+    CHECK_INT(order->cycle, 1);
+    CHECK_INT(order->attempt, 1);
+    CHECK_TEXT(order->custom_order_id, certificate_custom_order_id(&made.view, 1, arena));
+    CHECK_INT(strlen(order->custom_order_id), 36);
+    CHECK_TEXT(order->key_id, "k1");
+    CHECK_TEXT(order->request_sha256, "of frozen");
+    CHECK_TEXT(order->relevant_digest, certificate_relevant_digest(&made.view, arena));
+    CHECK_INT(order->price_cents, 750);
+    CHECK_INT(order->submitted_at, 0);
+    CHECK_INT(changes.certificate->cycle, 1);
+    CHECK(changes.register_need);
+    CHECK(!changes.paid);
+    CHECK_INT(changes.blob_count, 2); /* this key lies elsewhere */
+    CHECK_TEXT(changes.blobs[0].key, "csr/k1");
+    CHECK_TEXT(changes.blobs[1].text, "frozen");
+    CHECK_TEXT(changes.audit, "order.prepare");
+}
+
+static void failed_preparation_writes_no_order(void)
+{
+    begin(ONE);
+    record(priced(750), failed(ERROR_CREDENTIAL, "the secret is missing"));
+    CHECK(changes.order == NULL && changes.blob_count == 0 && !changes.reserve_budget && !changes.register_need);
+    CHECK_TEXT(changes.certificate->error, "the secret is missing");
+    CHECK_TEXT(changes.certificate->error_step, "prepare");
+    CHECK_TEXT(changes.certificate->error_kind, "Credential");
+    CHECK_INT(changes.certificate->failures, 1);
+    CHECK(changes.certificate->retry_at > made.view.now);
+}
+
+static void one_need_is_one_order_in_the_budget(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    CHECK(changes.reserve_budget);
+    CHECK_INT(changes.reserve_cents, 750);
+    CHECK_INT(certificate_reservation(&made.view, &(struct step){.cost_cents = 750}).orders, 1);
+    take();
+    record(priced(750), made_request("k2")); /* edited before it was sent */
+    CHECK(!changes.reserve_budget);
+    record(priced(1000), made_request("k2")); /* into something dearer */
+    CHECK(changes.reserve_budget);
+    CHECK_INT(changes.reserve_cents, 250);
+    CHECK_INT(certificate_reservation(&made.view, &(struct step){.cost_cents = 1000}).orders, 0);
+    record(priced(500), made_request("k2")); /* what is reserved is not given back */
+    CHECK(!changes.reserve_budget);
+    made.view.account.budget_period = "2026-12"; /* spent in another month */
+    record(priced(750), made_request("k2"));
+    CHECK_INT(changes.reserve_cents, 750);
+    CHECK_INT(certificate_reservation(&made.view, &(struct step){.cost_cents = 750}).orders, 1);
+}
+
+static void only_attempts_that_could_have_been_sent_count(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    take();
+    record(priced(750), made_request("k2"));
+    CHECK_INT(changes.order->attempt, 1);
+    CHECK_INT(changes.order->former_key_ids.count, 0);
+    take();
+    made.order->submitted_at = made.view.now;
+    made.order->state = ORDER_REFUSED;
+    record(priced(750), made_request("k3"));
+    CHECK_INT(changes.order->attempt, 2);
+    CHECK(!changes.order->looked_up);
+    CHECK_TEXT(changes.order->custom_order_id, made.order->custom_order_id); /* one need, one id, for all attempts */
+    CHECK_TEXT(string_list_join(arena, &changes.order->former_key_ids, " "), "k2");
+}
+
+static void keys_of_former_attempts_are_remembered(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_REFUSED);
+    for (int i = 2; i < 12; i++) {
+        record(priced(750), made_request(arena_printf(arena, "k%d", i)));
+        take();
+        made.order->submitted_at = made.view.now;
+    }
+    CHECK_TEXT(made.order->key_id, "k11");
+    CHECK_TEXT(string_list_join(arena, &made.order->former_key_ids, " "), "k5 k6 k7 k8 k9 k10");
+}
+
+static void id_is_derived_from_account_name_and_cycle(void)
+{
+    begin(ONE);
+    const char *id = certificate_custom_order_id(&made.view, 1, arena);
+    CHECK_TEXT(certificate_custom_order_id(&made.view, 1, arena), id);
+    CHECK(strncmp(id, "cw1-", 4) == 0);
+    CHECK(strcmp(certificate_custom_order_id(&made.view, 2, arena), id) != 0);
+    made.view.installation = "another";
+    CHECK(strcmp(certificate_custom_order_id(&made.view, 1, arena), id) != 0);
+    made.view.installation = "0123456789abcdef0123456789abcdef";
+    made.view.namespace_ = "defaul"; /* each part with its length: nothing slides from one into the other */
+    made.view.name = "t/shop";
+    CHECK(strcmp(certificate_custom_order_id(&made.view, 1, arena), id) != 0);
+}
+
+/* ---- SUBMIT ---- */
+
+static void freeze(void)
+{
+    unsigned char digest[32];
+    hash_sha256(span_of("frozen", 6), digest);
+    made.order->request_sha256 = text_hex(arena, digest, 32);
+    made.view.material.request = "frozen";
+}
+
+static void intent_is_written_before_the_first_byte(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    freeze();
+    CHECK(prepare(step_of(ACTION_SUBMIT)));
+    CHECK_INT(changes.order->state, ORDER_SUBMITTING);
+    CHECK(changes.order_claim);
+    CHECK(changes.paid);
+    CHECK(changes.register_need);
+    CHECK_TEXT(changes.order->holder, made.view.holder);
+    CHECK_INT(changes.order->send_deadline_ms, made.view.boot_ms + 5000);
+    CHECK_TEXT(changes.order->grace_boot, made.view.boot_id);
+    CHECK_INT(changes.order->grace_boot_ms, made.view.boot_ms);
+    CHECK_TEXT(changes.audit, "order.submit");
+}
+
+static void other_bytes_than_were_prepared_are_not_sent(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    freeze();
+    made.view.material.request = "Frozen";
+    CHECK(!prepare(step_of(ACTION_SUBMIT)));
+    made.view.material.request = NULL;
+    CHECK(!prepare(step_of(ACTION_SUBMIT)));
+}
+
+static void submitting(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_SUBMITTING);
+}
+
+static void order_not_sent_is_prepared_again(void)
+{
+    submitting();
+    struct outcome outcome = failed(ERROR_UNREACHABLE, "connection refused");
+    outcome.answer = ANSWER_NOT_SENT;
+    outcome.evidence = "no connection";
+    record(step_of(ACTION_SUBMIT), outcome);
+    CHECK_INT(changes.order->state, ORDER_PREPARED);
+    CHECK(changes.order_claim);
+    CHECK(changes.certificate->retry_at > made.view.now);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_WAIT); /* backoff, then the same bytes */
+    CHECK_TEXT(certificate_decide(&made.view, arena).code, "Retrying");
+}
+
+static void accepted_order_is_placed_with_what_it_wants_to_see(void)
+{
+    submitting();
+    struct vendor_challenge proof = {.domain = "shop.example.com", .record_name = "_x.shop.example.com",
+                                     .record_type = "CNAME", .record_value = "y.example.net"};
+    struct outcome outcome = done();
+    outcome.answer = ANSWER_ACCEPTED;
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "77", .phase = VENDOR_PENDING, .major_status = "Pending",
+                                           .challenges = &proof, .challenge_count = 1, .subscription_ends_at = 99};
+    record(step_of(ACTION_SUBMIT), outcome);
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    CHECK_TEXT(changes.order->vendor_order_id, "77");
+    CHECK_INT(changes.order->placed_at, made.view.now);
+    CHECK(changes.order->poll_at > made.view.now);
+    CHECK(changes.order_claim && changes.paid);
+    CHECK_INT(changes.challenge_count, 1);
+    CHECK_TEXT(changes.challenges[0].record_name, "_x.shop.example.com");
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PENDING);
+    CHECK_TEXT(changes.event_reason, "Placed");
+}
+
+static void refusal_is_unknown_until_a_look_up_confirms_it(void)
+{
+    submitting();
+    struct outcome outcome = failed(ERROR_REFUSED, "Country is not valid");
+    outcome.answer = ANSWER_REFUSED;
+    outcome.evidence = "-1234";
+    record(step_of(ACTION_SUBMIT), outcome);
+    CHECK_INT(changes.order->state, ORDER_UNKNOWN);
+    CHECK_TEXT(changes.order->refused_text, "Country is not valid");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_LOOK_UP); /* at once */
+    outcome = done();
+    outcome.absent_with_control = true;
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_REFUSED);
+    CHECK_TEXT(changes.event_message, "Country is not valid");
+}
+
+static void refused_order_that_is_there_is_placed(void)
+{
+    submitting();
+    made.order->state = ORDER_UNKNOWN;
+    made.order->refused_text = "no";
+    struct outcome outcome = done();
+    outcome.found = true;
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "77", .phase = VENDOR_PENDING};
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    CHECK_TEXT(changes.order->vendor_order_id, "77");
+}
+
+static void no_answer_is_unknown(void)
+{
+    submitting();
+    struct outcome outcome = failed(ERROR_UNREACHABLE, "timed out");
+    outcome.answer = ANSWER_UNKNOWN;
+    outcome.evidence = "no answer";
+    record(step_of(ACTION_SUBMIT), outcome);
+    CHECK_INT(changes.order->state, ORDER_UNKNOWN);
+    CHECK_TEXT(changes.order->refused_text, "");
+    CHECK(changes.order->submitted_at > 0);
+    CHECK(says(changes.order->evidence.items[changes.order->evidence.count - 1], "no answer"));
+    CHECK_TEXT(changes.event_type, "Warning");
+    CHECK_TEXT(changes.audit, "order.answer");
+}
+
+static void evidence_is_short_and_the_newest(void)
+{
+    submitting();
+    for (int i = 0; i < 20; i++) {
+        struct outcome outcome = failed(ERROR_UNREACHABLE, "timed out");
+        outcome.answer = ANSWER_UNKNOWN;
+        outcome.evidence = arena_printf(arena, "answer %d\x1b[31m %0200d", i, 0);
+        record(step_of(ACTION_SUBMIT), outcome);
+        take();
+    }
+    CHECK_INT(made.order->evidence.count, 6);
+    CHECK(says(made.order->evidence.items[5], "answer 19"));
+    for (size_t i = 0; i < 6; i++) {
+        CHECK(strlen(made.order->evidence.items[i]) <= 120);
+        CHECK(strchr(made.order->evidence.items[i], 0x1b) == NULL);
+    }
+}
+
+/* ---- LOOK_UP ---- */
+
+static void unknown(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_UNKNOWN);
+    made.order->grace_from = made.view.now;
+    made.order->grace_boot_ms = made.view.boot_ms;
+}
+
+static void pass(int64_t seconds)
+{
+    made.view.now += seconds;
+    made.view.boot_ms += seconds * 1000;
+}
+
+static void look_absent(void)
+{
+    struct outcome outcome = done();
+    outcome.absent_with_control = true;
+    outcome.sent_boot_ms = made.view.boot_ms;
+    outcome.sent_at = made.view.now;
+    record(step_of(ACTION_LOOK_UP), outcome);
+    take();
+}
+
+static void order_found_in_flight_is_unknown(void)
+{
+    submitting();
+    CHECK(prepare(step_of(ACTION_LOOK_UP)));
+    CHECK_INT(changes.order->state, ORDER_UNKNOWN);
+    CHECK(changes.order_claim);
+    CHECK_TEXT(changes.audit, "order.unknown");
+    take();
+    CHECK(prepare(step_of(ACTION_LOOK_UP)));
+    CHECK(changes.order == NULL);
+}
+
+static void absent_is_held_after_three_look_ups_and_the_grace(void)
+{
+    unknown();
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_UNKNOWN);
+    pass(60);
+    look_absent();
+    pass(60);
+    look_absent();
+    CHECK_INT(made.order->lookups, 3);
+    CHECK_INT(made.order->state, ORDER_UNKNOWN); /* the grace is not over */
+    pass(780);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_UNKNOWN); /* sent at its very end */
+    pass(60);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_HELD);
+    CHECK(made.order->held_reason[0] != '\0');
+    CHECK_TEXT(changes.audit, "order.held");
+    CHECK_TEXT(changes.event_reason, "OrderHeld");
+}
+
+static void look_up_sent_before_the_end_of_the_grace_proves_nothing(void)
+{
+    unknown();
+    for (int i = 0; i < 3; i++) {
+        pass(60);
+        look_absent();
+    }
+    pass(1000);
+    struct outcome outcome = done();
+    outcome.absent_with_control = true;
+    outcome.sent_boot_ms = made.order->grace_boot_ms + 899 * 1000; /* its answer took its time */
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_UNKNOWN);
+}
+
+static void fewer_than_three_look_ups_are_not_enough(void)
+{
+    unknown();
+    pass(5000);
+    look_absent();
+    pass(60);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_UNKNOWN);
+    pass(60);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_HELD);
+}
+
+static void look_up_that_failed_is_no_evidence(void)
+{
+    unknown();
+    pass(5000);
+    for (int i = 0; i < 10; i++) {
+        record(step_of(ACTION_LOOK_UP), failed(ERROR_UNREACHABLE, "timed out"));
+        take();
+        CHECK_INT(made.order->state, ORDER_UNKNOWN);
+        CHECK_INT(made.order->lookups, 0);
+        CHECK_INT(made.order->lookup_at, made.view.now);
+        pass(60);
+    }
+}
+
+static void reboot_begins_the_grace_anew(void)
+{
+    unknown();
+    for (int i = 0; i < 3; i++) {
+        pass(400);
+        look_absent();
+    }
+    CHECK_INT(made.order->state, ORDER_HELD);
+    unknown();
+    pass(400);
+    look_absent();
+    pass(400);
+    look_absent();
+    made.view.boot_id = "boot-2";
+    made.view.boot_ms = 10000;
+    pass(400);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_UNKNOWN);
+    CHECK_INT(made.order->lookups, 1);
+    CHECK_TEXT(made.order->grace_boot, "boot-2");
+    CHECK_INT(made.order->grace_boot_ms, made.view.boot_ms);
+    pass(400);
+    look_absent();
+    pass(501);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_HELD);
+}
+
+static void clock_step_begins_the_grace_anew(void)
+{
+    static const int64_t steps[] = {3600, -3600, 400 * 86400, -400 * 86400, 90, -90};
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        unknown();
+        pass(400);
+        look_absent();
+        pass(400);
+        look_absent();
+        made.view.now += steps[i];
+        pass(400);
+        look_absent();
+        CHECK_INT(made.order->state, ORDER_UNKNOWN);
+        CHECK_INT(made.order->lookups, 1);
+    }
+    unknown();
+    made.view.now += 30; /* a clock that is being slewed is no step */
+    pass(400);
+    look_absent();
+    CHECK_INT(made.order->grace_boot_ms, 5000000);
+}
+
+static void order_that_looks_like_ours_is_held_and_never_adopted(void)
+{
+    unknown();
+    struct outcome outcome = done();
+    outcome.found = outcome.different = true;
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "88"};
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_HELD);
+    CHECK(says(changes.order->held_reason, "88"));
+    outcome = done();
+    outcome.other_number = "99";
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_HELD);
+    CHECK(says(changes.order->held_reason, "99"));
+    CHECK_TEXT(changes.order->vendor_order_id, "");
+}
+
+static void look_up_before_a_further_attempt_only_notes_that_it_was_made(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->attempt = 2;
+    made.order->submitted_at = made.view.now - 5000;
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_PREPARED);
+    CHECK(made.order->looked_up);
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_SUBMIT);
+}
+
+static void order_of_a_former_attempt_is_not_sent_again(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->attempt = 2;
+    struct outcome outcome = done();
+    outcome.found = true;
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "77", .phase = VENDOR_PENDING};
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    take();
+    CHECK(certificate_decide(&made.view, arena).verb != VERB_ORDER);
+}
+
+/* As `certwright release` does: prepared anew, looked up once more, then sent with the same id. */
+static void released_order_is_looked_up_before_it_is_sent_again(void)
+{
+    unknown();
+    made.order->state = ORDER_REFUSED;
+    made.order->relevant_digest = "";
+    const char *id = made.order->custom_order_id;
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PREPARE);
+    record(priced(750), made_request("k2"));
+    take();
+    CHECK_INT(made.order->attempt, 2);
+    CHECK_TEXT(made.order->custom_order_id, id);
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_LOOK_UP);
+    look_absent();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_SUBMIT);
+}
+
+/* ---- POLL ---- */
+
+static void poll(struct vendor_order vendor)
+{
+    struct outcome outcome = done();
+    vendor.vendor_order_id = "1000001";
+    outcome.vendor = vendor;
+    record(step_of(ACTION_POLL), outcome);
+}
+
+static void poll_follows_the_vendor(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    poll((struct vendor_order){.phase = VENDOR_PENDING, .major_status = "Pending", .minor_status = "AWAITING_DCV"});
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    CHECK_TEXT(changes.order->minor_status, "AWAITING_DCV");
+    CHECK_INT(changes.order->polls, 1);
+    CHECK(changes.order->poll_at > made.view.now);
+    CHECK_INT(changes.order->subscription_ends_at, made.order->subscription_ends_at); /* not said: kept */
+    CHECK(changes.event_reason == NULL);
+    poll((struct vendor_order){.phase = VENDOR_ACTIVE, .major_status = "Active", .subscription_ends_at = 12345});
+    CHECK_INT(changes.order->poll_at, made.view.now); /* fetched at once */
+    CHECK_INT(changes.order->subscription_ends_at, 12345);
+    CHECK_TEXT(changes.event_reason, "VendorStatus");
+}
+
+static void word_nobody_knows_is_waited_through(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    poll((struct vendor_order){.phase = VENDOR_UNKNOWN, .major_status = "Sleeping"});
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    take();
+    CHECK(certificate_decide(&made.view, arena).verb != VERB_ORDER);
+}
+
+static void order_that_ended_at_the_vendor_is_dead(void)
+{
+    static const enum vendor_phase phases[] = {VENDOR_CANCELLED, VENDOR_EXPIRED};
+    for (size_t i = 0; i < COUNT_OF(phases); i++) {
+        begin(ONE);
+        made_placed(&made);
+        poll((struct vendor_order){.phase = phases[i], .major_status = "Cancelled"});
+        CHECK_INT(changes.order->state, ORDER_DEAD);
+        CHECK_TEXT(changes.event_reason, "OrderDead");
+    }
+}
+
+static void failed_poll_keeps_what_is_known(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    record(step_of(ACTION_POLL), failed(ERROR_UNREACHABLE, "timed out"));
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    CHECK(changes.order->poll_at > made.view.now);
+    struct outcome throttled = failed(ERROR_THROTTLED, "too many");
+    throttled.err.retry_at = made.view.now + 1234;
+    record(step_of(ACTION_POLL), throttled);
+    CHECK_INT(changes.order->poll_at, made.view.now + 1234);
+    CHECK_INT(changes.certificate->retry_at, made.view.now + 1234);
+}
+
+static void vendor_is_asked_less_and_less_often(void)
+{
+    static const struct endpoint live = {.name = "Live", .url = "https://127.0.0.1:1/rest/"};
+    begin(ONE);
+    made_placed(&made);
+    made.view.account.endpoint = &live;
+    int64_t last = 0;
+    for (int i = 0; i < 30; i++) {
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .major_status = "Pending"});
+        int64_t wait = changes.order->poll_at - made.view.now;
+        CHECK(wait >= last && wait >= 15 && wait <= 300);
+        last = wait;
+        take();
+    }
+    CHECK_INT(last, 300);
+}
+
+static void proof_is_taken_over_until_it_was_made(void)
+{
+    struct vendor_challenge proof = {.domain = "shop.example.com", .record_name = "_new.shop.example.com",
+                                     .record_type = "CNAME", .record_value = "new.example.net"};
+    static const struct {
+        enum challenge_state state;
+        bool taken;
+    } rows[] = {{CHALLENGE_PENDING, true},  {CHALLENGE_PRESENTING, true}, {CHALLENGE_PRESENTED, false},
+                {CHALLENGE_SEEN, false},    {CHALLENGE_REMOVING, false},  {CHALLENGE_GONE, true}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin(ONE);
+        made_placed(&made);
+        made_challenges(&made, rows[i].state);
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
+        CHECK_TEXT(changes.challenges[0].record_name, rows[i].taken ? "_new.shop.example.com" : "_0.shop.example.com");
+        CHECK_INT(changes.challenges[0].state, rows[i].state);
+    }
+}
+
+static void wildcard_is_proven_by_its_base(void)
+{
+    struct vendor_challenge proof = {.domain = "example.com", .record_name = "_p.example.com", .record_type = "CNAME",
+                                     .record_value = "x", .validated = true};
+    begin(MADE_CERTIFICATE("  dnsNames: [\"*.example.com\"]\n  order: {product: positivesslwildcard}\n"));
+    made_placed(&made);
+    poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
+    CHECK_TEXT(changes.challenges[0].domain, "*.example.com");
+    CHECK(changes.challenges[0].validated);
+    CHECK_TEXT(changes.challenges[0].record_name, "_p.example.com");
+}
+
+/* ---- challenges ---- */
+
+static void intent_of_a_challenge_says_by_whom(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    struct step step = step_at(ACTION_PRESENT, 0);
+    CHECK(prepare(step));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
+    CHECK_TEXT(changes.challenges[0].account, "bind");
+    CHECK_TEXT(changes.audit, "challenge.present");
+    begin(HTTP);
+    made_placed(&made);
+    CHECK(prepare(step));
+    CHECK_TEXT(changes.challenges[0].target, "web");
+}
+
+static void made_challenge_is_looked_at_at_once(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    made.view.challenges[0].checked_at = 5;
+    struct outcome outcome = done();
+    outcome.zone = "example.com";
+    record(step_at(ACTION_PRESENT, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
+    CHECK_TEXT(changes.challenges[0].zone, "example.com");
+    CHECK_INT(changes.challenges[0].checked_at, 0);
+    CHECK(changes.certificate == NULL);
+}
+
+static void failed_challenge_keeps_its_own_failures(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    for (int i = 1; i < 4; i++) {
+        record(step_at(ACTION_PRESENT, 0), failed(ERROR_REFUSED, "the server refuses"));
+        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
+        CHECK_INT(changes.challenges[0].failures, i);
+        CHECK(changes.challenges[0].retry_at > made.view.now);
+        CHECK(changes.certificate == NULL);
+        CHECK_TEXT(changes.event_reason, "PresentFailed");
+        take();
+    }
+    record(step_at(ACTION_PRESENT, 0), done());
+    CHECK_INT(changes.challenges[0].failures, 0);
+    CHECK_TEXT(changes.challenges[0].error, "");
+}
+
+static void seen_challenge_is_seen(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    struct outcome outcome = done();
+    outcome.seen = true;
+    outcome.words = "seen by 2 of 2 servers";
+    record(step_at(ACTION_CHECK, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_SEEN);
+    CHECK_INT(changes.challenges[0].seen_at, made.view.now);
+    CHECK_TEXT(changes.challenges[0].last_check, "seen by 2 of 2 servers");
+}
+
+static void unseen_challenge_is_put_back_five_times_and_then_told(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    int64_t patience = 600;
+    int warned = 0;
+    struct outcome outcome = done();
+    outcome.words = "0 of 2 servers";
+    for (int i = 0; i < 10; i++) {
+        made.view.challenges[0].state = CHALLENGE_PRESENTED;
+        made.view.challenges[0].presented_at = made.view.now;
+        outcome.at = made.view.now + patience;
+        record(step_at(ACTION_CHECK, 0), outcome);
+        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED); /* not yet past its patience */
+        outcome.at = made.view.now + patience + 1;
+        record(step_at(ACTION_CHECK, 0), outcome);
+        CHECK_INT(changes.challenges[0].state, i < 5 ? CHALLENGE_PENDING : CHALLENGE_PRESENTED);
+        warned += text_equal(changes.event_reason, "NotSeen");
+        take();
+    }
+    CHECK_INT(warned, 6);
+}
+
+static void manual_challenge_is_never_put_back(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  dcv: {dns: {manual: true}}\n"));
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.now += 30 * 86400;
+    struct outcome outcome = done();
+    outcome.words = "not there";
+    record(step_at(ACTION_CHECK, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
+    CHECK_INT(changes.challenges[0].put_back, 0);
+}
+
+static void removal_is_an_intent_too(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    CHECK(prepare(step_at(ACTION_REMOVE, 0)));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
+    CHECK_TEXT(changes.audit, "challenge.remove");
+    take();
+    record(step_at(ACTION_REMOVE, 0), failed(ERROR_UNREACHABLE, "away"));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
+    take();
+    record(step_at(ACTION_REMOVE, 0), done());
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_GONE);
+}
+
+/* ---- FETCH ---- */
+
+static void delivered_certificate_becomes_a_revision(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    struct outcome outcome = done();
+    outcome.delivered = true;
+    outcome.key_id = "k1";
+    outcome.bundle = (struct x509_bundle){.leaf = "LEAF", .chain = "CHAIN",
+        .info = {.fingerprint = "f9", .serial = "0a", .issuer_cn = "CA", .subject_cn = "shop.example.com",
+                 .not_before = made.view.now - 60, .not_after = made.view.now + 86400 * 100}};
+    record(step_of(ACTION_FETCH), outcome);
+    CHECK(changes.order->fetched);
+    CHECK_INT(changes.revision->number, 1);
+    CHECK_TEXT(changes.revision->fingerprint, "f9");
+    CHECK_TEXT(changes.revision->key_id, "k1");
+    CHECK_INT(changes.certificate->revision, 1);
+    CHECK_INT(changes.blob_count, 2);
+    CHECK_TEXT(changes.blobs[0].key, "cert/f9");
+    CHECK_TEXT(changes.audit, "certificate.issued");
+}
+
+static void certificate_of_a_former_attempt_keeps_that_attempts_key(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->key_id = "k2";
+    struct outcome outcome = done();
+    outcome.delivered = true;
+    outcome.key_id = "k1";
+    outcome.bundle = (struct x509_bundle){.leaf = "LEAF", .chain = "CHAIN", .info = {.fingerprint = "f9", .serial = "0a",
+                                          .issuer_cn = "CA", .subject_cn = "shop.example.com", .not_after = 1}};
+    record(step_of(ACTION_FETCH), outcome);
+    CHECK_TEXT(changes.order->key_id, "k1");
+    CHECK_TEXT(changes.revision->key_id, "k1");
+}
+
+static void nothing_delivered_is_asked_for_again(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->phase = VENDOR_ACTIVE;
+    for (int i = 0; i < 20; i++) {
+        record(step_of(ACTION_FETCH), done());
+        CHECK(!changes.order->fetched && changes.revision == NULL);
+        int64_t wait = changes.order->poll_at - made.view.now;
+        CHECK(wait >= 5 && wait <= 60);
+        take();
+    }
+}
+
+static void certificate_that_is_not_accepted_is_told_and_not_kept(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    record(step_of(ACTION_FETCH), failed(ERROR_REFUSED, "it names evil.example.com"));
+    CHECK(!changes.order->fetched && changes.revision == NULL && changes.blob_count == 0);
+    CHECK_TEXT(changes.event_reason, "CertificateNotAccepted");
+    CHECK_TEXT(changes.certificate->error, "it names evil.example.com");
+}
+
+/* ---- rollout ---- */
+
+static struct rollout_record *rollout(void) { return &made.view.rollouts[0]; }
+
+static void issued(void)
+{
+    begin(ONE);
+    made_issued(&made);
+}
+
+static void stage_notes_what_it_is_about(void)
+{
+    issued();
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
+    CHECK_INT(changes.rollout->revision, 1);
+    CHECK_TEXT(changes.rollout->fingerprint, "f1");
+    CHECK_TEXT(changes.audit, "deploy.stage");
+    take();
+    struct outcome outcome = done();
+    outcome.generation = 4;
+    outcome.previous = 3;
+    outcome.previous_fingerprint = "f0";
+    outcome.path = "default/shop";
+    record(step_at(ACTION_STAGE, 0), outcome);
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGED);
+    CHECK_INT(changes.rollout->generation, 4);
+    CHECK_INT(changes.rollout->previous, 3);
+    CHECK_TEXT(changes.rollout->previous_fingerprint, "f0");
+    CHECK_TEXT(changes.rollout->root, "nginx");
+}
+
+static void stage_again_keeps_its_generation(void)
+{
+    issued();
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    take();
+    struct outcome outcome = failed(ERROR_SYSTEM, "the disk is full");
+    outcome.generation = 4;
+    record(step_at(ACTION_STAGE, 0), outcome);
+    take();
+    CHECK_INT(rollout()->attempts, 1);
+    CHECK(rollout()->retry_at > made.view.now);
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->generation, 4);
+}
+
+static void new_revision_remembers_what_serves(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.revision->number = 2;
+    made.revision->fingerprint = "f2";
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->previous, 1);
+    CHECK_TEXT(changes.rollout->previous_fingerprint, "f1");
+    CHECK_INT(changes.rollout->generation, 0);
+    CHECK_INT(changes.rollout->attempts, 0);
+}
+
+static void rollout_becomes_active(void)
+{
+    issued();
+    *rollout() = (struct rollout_record){.target = "web", .state = ROLLOUT_STAGED, .revision = 1, .generation = 2,
+                                         .previous = 1, .error = "", .settings_digest = ""};
+    record(step_at(ACTION_PUBLISH, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+    CHECK_INT(changes.rollout->published_at, made.view.now);
+    take();
+    record(step_at(ACTION_RELOAD, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_RELOADED);
+    take();
+    record(step_at(ACTION_PROBE, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_ACTIVE);
+    CHECK_TEXT(changes.rollout->settings_digest, rollout_settings_digest(&made.view, 0, arena));
+    CHECK_TEXT(changes.event_reason, "Served");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_REST);
+}
+
+static void published(int previous)
+{
+    issued();
+    *rollout() = (struct rollout_record){.target = "web", .state = ROLLOUT_PUBLISHED, .revision = 1, .generation = 2,
+        .previous = previous, .published_at = made.view.now, .error = "", .settings_digest = ""};
+}
+
+static void failed_publishing_looks_at_the_folder_again(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_STAGED;
+    record(step_at(ACTION_PUBLISH, 0), failed(ERROR_SYSTEM, "read-only"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
+    CHECK(changes.rollout->retry_at > made.view.now);
+}
+
+static void failed_reload_goes_back_to_what_served(void)
+{
+    published(1);
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLING_BACK);
+    CHECK_TEXT(changes.rollout->error, "nginx: test failed");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_ROLL_BACK); /* at once */
+    record(step_at(ACTION_ROLL_BACK, 0), done());
+    CHECK_INT(changes.rollout->published_at, 0);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_RELOAD_BACK);
+    record(step_at(ACTION_RELOAD_BACK, 0), done());
+    CHECK(changes.rollout->reloaded);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PROBE_BACK);
+    record(step_at(ACTION_PROBE_BACK, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLED_BACK);
+    CHECK_TEXT(changes.rollout->error, "nginx: test failed"); /* the cause, not the last thing that happened */
+    CHECK_INT(changes.rollout->retry_at, made.view.now + 900);
+    CHECK_TEXT(changes.event_reason, "RolledBack");
+}
+
+static void rollback_waits_longer_each_time(void)
+{
+    static const int64_t waits[] = {900, 3600, 6 * 3600, 86400, 86400};
+    for (int attempts = 1; attempts <= 5; attempts++) {
+        published(1);
+        rollout()->state = ROLLOUT_ROLLING_BACK;
+        rollout()->attempts = attempts;
+        rollout()->error = "not served";
+        record(step_at(ACTION_PROBE_BACK, 0), done());
+        CHECK_INT(changes.rollout->retry_at, made.view.now + waits[attempts - 1]);
+    }
+}
+
+static void without_a_former_generation_the_new_one_stays(void)
+{
+    published(0);
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+    CHECK(changes.rollout->retry_at > made.view.now);
+    published(0);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now - 60;
+    record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED); /* reload and look again after the backoff */
+    CHECK(changes.rollout->retry_at > made.view.now);
+}
+
+static void rollback_never_stays_as_well(void)
+{
+    published(1);
+    struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
+    struct resource resource = *made.view.refs.targets[0];
+    target.rollback = ROLLBACK_NEVER;
+    resource.deploy_target = &target;
+    made.view.refs.targets[0] = &resource;
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+}
+
+static void probe_is_patient_for_its_time(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now;
+    int looks = 0;
+    for (; rollout()->state == ROLLOUT_RELOADED && looks < 100; looks++) {
+        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+        take();
+        if (rollout()->state == ROLLOUT_RELOADED) {
+            int64_t wait = rollout()->retry_at - made.view.now;
+            CHECK(wait >= 1 && wait <= 8);
+            made.view.now = rollout()->retry_at;
+        }
+    }
+    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
+    CHECK(looks >= 6 && looks < 20);
+}
+
+static void clock_that_goes_back_does_not_prolong_a_probe_for_ever(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now + 400 * 86400;
+    for (int looks = 0; looks < 100 && rollout()->state == ROLLOUT_RELOADED; looks++) {
+        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+        take();
+        made.view.now += 8;
+    }
+    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
+}
+
+/* ---- forgetting, failing, waiting ---- */
+
+static void forgetting_touches_nothing_but_the_record(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    record(step_of(ACTION_FORGET), done());
+    CHECK(changes.certificate->forgotten);
+    CHECK_INT(changes.certificate->forgotten_at, made.view.now);
+    CHECK_INT(changes.certificate->cycle, 1); /* only grows, also across deletion */
+    CHECK(changes.order == NULL && changes.challenge_count == 0 && changes.rollout == NULL && changes.blob_count == 0);
+    CHECK(!certificate_action(ACTION_FORGET)->outside);
+}
+
+static void failures_of_one_step_are_counted_and_end_with_its_success(void)
+{
+    begin(ONE);
+    for (int i = 1; i <= 5; i++) {
+        record(priced(750), failed(ERROR_UNREACHABLE, "away"));
+        CHECK_INT(changes.certificate->failures, i);
+        take();
+    }
+    int64_t since = made.view.record.error_since;
+    made.view.now += 10;
+    record(priced(750), failed(ERROR_UNREACHABLE, "away"));
+    CHECK_INT(changes.certificate->error_since, since);
+    take();
+    made_placed(&made);
+    record(step_of(ACTION_POLL), failed(ERROR_UNREACHABLE, "away"));
+    CHECK_INT(changes.certificate->failures, 1); /* another step */
+    take();
+    record(step_of(ACTION_POLL), (struct outcome){.ok = true, .vendor = {.vendor_order_id = "1", .phase = VENDOR_PENDING}});
+    CHECK_INT(changes.certificate->failures, 0);
+    CHECK_INT(changes.certificate->retry_at, 0);
+    CHECK_TEXT(changes.certificate->error, "");
+    CHECK_TEXT(changes.certificate->error_step, "");
+}
+
+static void backoff_grows_to_its_bound_with_jitter(void)
+{
+    for (int kind = ERROR_MANIFEST; kind < ERROR_KIND_COUNT; kind++)
+        for (int failures = 1; failures < 40; failures++)
+            for (uint64_t seed = 0; seed < 50; seed++) {
+                int64_t wait = backoff_s((enum error_kind)kind, failures, seed);
+                CHECK(wait >= 1 && wait <= 1080);
+                if (failures > 12)
+                    CHECK(wait >= 720);
+            }
+    CHECK(backoff_s(ERROR_UNREACHABLE, 1, 1) == 1);
+    CHECK(backoff_s(ERROR_CREDENTIAL, 1, 1) >= 12);
+    bool differs = false;
+    for (uint64_t seed = 0; seed < 20; seed++)
+        differs = differs || backoff_s(ERROR_UNREACHABLE, 10, seed) != backoff_s(ERROR_UNREACHABLE, 10, seed + 1);
+    CHECK(differs);
+}
+
+static void far_sides_own_time_is_kept(void)
+{
+    begin(ONE);
+    struct outcome outcome = failed(ERROR_THROTTLED, "too many");
+    outcome.err.retry_at = made.view.now + 777;
+    record(priced(750), outcome);
+    CHECK_INT(changes.certificate->retry_at, made.view.now + 777);
+    outcome.err.retry_at = made.view.now - 777; /* past: our own backoff */
+    record(priced(750), outcome);
+    CHECK(changes.certificate->retry_at > made.view.now);
+}
+
+/* ---- RESEND ---- */
+
+static void mail_is_sent_again_once_an_hour_and_five_times(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    int sent = 0;
+    for (int hour = 0; hour < 10; hour++) {
+        if (certificate_resend_refusal(&made.view, arena) == NULL) {
+            CHECK(prepare(step_of(ACTION_RESEND)));
+            CHECK_TEXT(changes.audit, "order.resend");
+            take();
+            sent++;
+            CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+            CHECK(!prepare(step_of(ACTION_RESEND)));
+        }
+        made.view.now += 3600;
+    }
+    CHECK_INT(sent, 5);
+}
+
+static void nothing_outstanding_nothing_is_sent_again(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+    begin(MAIL);
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+}
+
+int main(void)
+{
+    arena = arena_create();
+    RUN(every_action_of_the_world_has_its_three_parts);
+    RUN(prepared_order_holds_everything_it_is_about);
+    RUN(failed_preparation_writes_no_order);
+    RUN(one_need_is_one_order_in_the_budget);
+    RUN(only_attempts_that_could_have_been_sent_count);
+    RUN(keys_of_former_attempts_are_remembered);
+    RUN(id_is_derived_from_account_name_and_cycle);
+    RUN(intent_is_written_before_the_first_byte);
+    RUN(other_bytes_than_were_prepared_are_not_sent);
+    RUN(order_not_sent_is_prepared_again);
+    RUN(accepted_order_is_placed_with_what_it_wants_to_see);
+    RUN(refusal_is_unknown_until_a_look_up_confirms_it);
+    RUN(refused_order_that_is_there_is_placed);
+    RUN(no_answer_is_unknown);
+    RUN(evidence_is_short_and_the_newest);
+    RUN(order_found_in_flight_is_unknown);
+    RUN(absent_is_held_after_three_look_ups_and_the_grace);
+    RUN(look_up_sent_before_the_end_of_the_grace_proves_nothing);
+    RUN(fewer_than_three_look_ups_are_not_enough);
+    RUN(look_up_that_failed_is_no_evidence);
+    RUN(reboot_begins_the_grace_anew);
+    RUN(clock_step_begins_the_grace_anew);
+    RUN(order_that_looks_like_ours_is_held_and_never_adopted);
+    RUN(look_up_before_a_further_attempt_only_notes_that_it_was_made);
+    RUN(order_of_a_former_attempt_is_not_sent_again);
+    RUN(released_order_is_looked_up_before_it_is_sent_again);
+    RUN(poll_follows_the_vendor);
+    RUN(word_nobody_knows_is_waited_through);
+    RUN(order_that_ended_at_the_vendor_is_dead);
+    RUN(failed_poll_keeps_what_is_known);
+    RUN(vendor_is_asked_less_and_less_often);
+    RUN(proof_is_taken_over_until_it_was_made);
+    RUN(wildcard_is_proven_by_its_base);
+    RUN(intent_of_a_challenge_says_by_whom);
+    RUN(made_challenge_is_looked_at_at_once);
+    RUN(failed_challenge_keeps_its_own_failures);
+    RUN(seen_challenge_is_seen);
+    RUN(unseen_challenge_is_put_back_five_times_and_then_told);
+    RUN(manual_challenge_is_never_put_back);
+    RUN(removal_is_an_intent_too);
+    RUN(delivered_certificate_becomes_a_revision);
+    RUN(certificate_of_a_former_attempt_keeps_that_attempts_key);
+    RUN(nothing_delivered_is_asked_for_again);
+    RUN(certificate_that_is_not_accepted_is_told_and_not_kept);
+    RUN(stage_notes_what_it_is_about);
+    RUN(stage_again_keeps_its_generation);
+    RUN(new_revision_remembers_what_serves);
+    RUN(rollout_becomes_active);
+    RUN(failed_publishing_looks_at_the_folder_again);
+    RUN(failed_reload_goes_back_to_what_served);
+    RUN(rollback_waits_longer_each_time);
+    RUN(without_a_former_generation_the_new_one_stays);
+    RUN(rollback_never_stays_as_well);
+    RUN(probe_is_patient_for_its_time);
+    RUN(clock_that_goes_back_does_not_prolong_a_probe_for_ever);
+    RUN(forgetting_touches_nothing_but_the_record);
+    RUN(failures_of_one_step_are_counted_and_end_with_its_success);
+    RUN(backoff_grows_to_its_bound_with_jitter);
+    RUN(far_sides_own_time_is_kept);
+    RUN(mail_is_sent_again_once_an_hour_and_five_times);
+    RUN(nothing_outstanding_nothing_is_sent_again);
+    arena_destroy(arena);
+    return CHECK_REPORT();
+}
