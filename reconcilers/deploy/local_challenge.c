@@ -217,5 +217,8 @@ bool local_challenge_absent(struct context *ctx, const struct resource *target, 
     }
     if (webroot.well_known >= 0)
         remove_if_empty(webroot.root, webroot.well_known, well_known[0]);
+    /* Gone for good, folders too, whoever removed them: nobody looks here again once this is recorded. */
+    if ((webroot.well_known >= 0 && fsync(webroot.well_known) != 0) || fsync(webroot.root) != 0)
+        return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", webroot.shown);
     return true;
 }
