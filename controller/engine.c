@@ -397,6 +397,20 @@ static struct step requested_step(enum action action, const struct certificate_v
                          .subject = view->order != NULL ? view->order->vendor_order_id : "", .reason = "a person asked for it"};
 }
 
+/* Whoever types `apply` may have cured what another process failed at. What was rolled back is left alone: trying that again
+ * touches a service, which `sync` asks for. */
+static void take_cured(struct certificate_view *view)
+{
+    struct error former = {.kind = error_kind_parse(view->record.error_kind)};
+    if (!error_retryable(&former))
+        view->record.retry_at = 0;
+    for (size_t i = 0; i < view->challenge_count; i++)
+        view->challenges[i].retry_at = 0;
+    for (size_t i = 0; i < view->rollout_count; i++)
+        if (view->rollouts[i].state != ROLLOUT_ROLLED_BACK)
+            view->rollouts[i].retry_at = 0;
+}
+
 static void decide_certificate(struct engine *engine, const char *key)
 {
     struct arena *arena = arena_create();
@@ -415,10 +429,8 @@ static void decide_certificate(struct engine *engine, const char *key)
         arena_destroy(arena);
         return;
     }
-    /* Whoever types `apply` may have cured what another process failed at. */
-    struct error former = {.kind = error_kind_parse(own->view.record.error_kind)};
-    if (engine->options.typed && (entry == NULL || !entry->failing) && !error_retryable(&former))
-        own->view.record.retry_at = 0;
+    if (engine->options.typed && (entry == NULL || !entry->failing))
+        take_cured(&own->view);
     enum action requested = entry != NULL ? entry->requested : ACTION_REST;
     if (requested == ACTION_RESEND && certificate_resend_refusal(&own->view, arena) != NULL)
         requested = entry->requested = ACTION_REST; /* answered or withdrawn since it was asked for */
@@ -642,7 +654,7 @@ void engine_standing(struct engine *engine, struct engine_standing *out)
             out->patient++;
         if (entry->failing && entry->stand != STAND_READY)
             out->failing++;
-        if (entry->needs_person && entry->stand == STAND_WAITING)
+        if (entry->stand == STAND_WAITING && (entry->needs_person || (entry->step.human != NULL && !entry->step.patient)))
             out->needs_person++;
         if (entry->has_turn && !entry->busy) /* only the limiter spaces it */
             out->running++;

@@ -99,6 +99,11 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
                                                              : "this revision is not there yet";
     if (r->state == ROLLOUT_ROLLED_BACK && !current)
         step.due = 0; /* another revision: not the one that failed */
+    if (r->state == ROLLOUT_ROLLED_BACK && step.due > view->now) {
+        step.code = "RolledBack";
+        step.human = "cure what made it fail; it is tried again when it is due, or at once by sync and apply";
+        step.command = arena_printf(arena, "certwright sync %s", view->id);
+    }
     return step;
 }
 

@@ -54,7 +54,7 @@ def assert_rolled_back(world, *words):
     record = rollout(world, "second")
     assert record["state"] == "RolledBack", record
     why = world.run("why", "certificate/second").out
-    for word in (*words, "web"):
+    for word in (*words, "web", "RolledBack", "certwright sync certificate/second"):
         assert word in why, f"{word} is missing:\n{why}"
     assert world.orders() == 2
 
@@ -71,7 +71,8 @@ def a_reload_that_does_not_serve_is_taken_back():
             world.apply(code=4)
             assert_rolled_back(world, *words)
             before = world.orders()
-            world.apply("--detach", code=None)  # it waits for its time, or for a person
+            again = world.apply(code=4)  # it waits for its time, or for a person
+            assert all(word in again.err for word in words), again
             assert_rolled_back(world, *words)
             assert world.orders() == before
         world.profiles["nginx"] = world.good

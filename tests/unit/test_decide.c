@@ -610,7 +610,7 @@ static void first_target_serves_before_the_next_is_touched(void)
     made.view.rollouts[0].state = ROLLOUT_ROLLED_BACK;
     made.view.rollouts[0].retry_at = made.view.now + 900;
     made.view.rollouts[0].error = "nginx: test failed";
-    expect(ACTION_WAIT, "Deploying");
+    expect(ACTION_WAIT, "RolledBack");
     CHECK(says(decide().reason, "nginx: test failed"));
     made_settled(&made);
     made.view.rollouts[1].state = ROLLOUT_WANTED;
@@ -641,7 +641,7 @@ static void failed_rollout_goes_back_step_by_step(void)
     expect(ACTION_PROBE_BACK, "RollingBack");
     r->state = ROLLOUT_ROLLED_BACK;
     r->retry_at = made.view.now + 900;
-    expect(ACTION_WAIT, "Deploying");
+    expect(ACTION_WAIT, "RolledBack");
     CHECK_INT(decide().due, made.view.now + 900);
     made.view.now += 900;
     expect(ACTION_STAGE, "Deploying");
