@@ -85,12 +85,12 @@ static void view_account(struct model *model, struct certificate_view *view, str
     bool known = account->facts.arena != NULL && out->endpoint != NULL && text_equal(account->facts.url, out->endpoint->url);
     out->record = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
     out->prices = known ? &account->facts.prices : NULL;
-    int64_t off = known ? account->facts.vendor_ahead_s : 0;
+    out->checked = model->assume_fresh_accounts || (known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
+                   view->now >= account->facts.at - 60);
+    int64_t off = known && out->checked ? account->facts.vendor_ahead_s : 0; /* an older answer says nothing: it is asked anew */
     if (off > CLOCK_OFF_MOST_S || off < -CLOCK_OFF_MOST_S)
         view->clock_words = arena_printf(arena, "the clock of this host is %s %s the vendor's",
                                          text_duration_words(arena, off > 0 ? off : -off), off > 0 ? "behind" : "ahead of");
-    out->checked = model->assume_fresh_accounts || (known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&
-                   view->now >= account->facts.at - 60);
 }
 
 static bool view_budget(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)

@@ -200,22 +200,30 @@ void plan_print_json(const struct plan *plan, const struct desired *desired, str
     buffer_putc(out, '\n');
 }
 
-/* Table cells must not break the table or become markup. */
-static void cell(struct buffer *out, const char *text)
+/* Foreign texts must not break the table or become markup. */
+static void plain(struct buffer *out, const char *text)
 {
     for (; text != NULL && *text != '\0'; text++) {
-        if (strchr("|`<>*_[]\\", *text) != NULL)
+        if (strchr("|`<>*_[]\\#", *text) != NULL)
             buffer_putc(out, '\\');
-        buffer_putc(out, *text == '\n' ? ' ' : *text);
+        buffer_putc(out, (unsigned char)*text < ' ' ? ' ' : *text);
     }
+}
+
+static void cell(struct buffer *out, const char *text)
+{
+    plain(out, text);
     buffer_puts(out, " | ");
 }
 
 void plan_print_markdown(const struct plan *plan, struct buffer *out)
 {
     buffer_puts(out, "### certwright plan\n\n");
-    for (size_t i = 0; i < plan->notes.count; i++)
-        buffer_printf(out, "> %s\n\n", plan->notes.items[i]);
+    for (size_t i = 0; i < plan->notes.count; i++) {
+        buffer_puts(out, "> ");
+        plain(out, plan->notes.items[i]);
+        buffer_puts(out, "\n\n");
+    }
     if (plan->count == 0) {
         buffer_printf(out, "Nothing to do: %zu certificate%s as the manifests say.\n", plan->settled,
                       plan->settled == 1 ? " is" : "s are");
@@ -231,8 +239,10 @@ void plan_print_markdown(const struct plan *plan, struct buffer *out)
             cell(out, step->verb == VERB_ORDER || step->verb == VERB_RENEW
                           ? plan_money(plan->arena, step->cost_cents, step->currency) : "");
             cell(out, step->reason);
-            cell(out, step->human);
-            buffer_putc(out, '\n');
+            plain(out, step->human);
+            if (step->command != NULL)
+                buffer_printf(out, "%s`%s`", step->human != NULL ? "; then " : "", step->command);
+            buffer_puts(out, " |\n");
         }
     buffer_puts(out, "\n**");
     summary(plan, out);

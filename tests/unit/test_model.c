@@ -1,0 +1,234 @@
+/* Guards that need more than one certificate: who has the names, what the vendor lists, whose clock is right. */
+#include "controller_world.h"
+
+#include "reconcilers/certificate/decide_parts.h"
+
+static struct world world;
+
+#define CERTIFICATE(name, names) \
+    WORLD_DOCUMENT("Certificate", name) "  dnsNames: " names "\n  order: {product: positivemdcssl}\n  dcv: {method: Email}\n"
+
+static struct account *account(void) { return model_account(&world.model, "default", "main"); }
+
+/* An account that was just looked at: everything costs 7.50. */
+static void begin(void)
+{
+    world_end(&world);
+    world_begin(&world);
+    world_write(&world, "manifests/issuer.yaml", WORLD_ISSUER);
+    world_write(&world, "manifests/one.yaml", CERTIFICATE("one", "[a.example.com, b.example.com]"));
+    world_write(&world, "manifests/two.yaml", CERTIFICATE("two", "[b.example.com, a.example.com]"));
+    world_look(&world);
+    struct account_facts *facts = &account()->facts;
+    *facts = (struct account_facts){.arena = arena_create(), .url = world.endpoint.url, .listed = true, .at = clock_now()};
+    *arena_push(facts->arena, &facts->prices.items, facts->prices.count) = (struct price){
+        .product = "positivemdcssl", .months = 12, .servers = 1, .price_cents = 750, .currency = "USD", .max_names = 250};
+}
+
+static struct certificate_view view_of(const char *name)
+{
+    struct certificate_view view;
+    struct error err = {0};
+    CHECK_OK(model_view(&world.model, "default", name, world.arena, &view, &err), err);
+    return view;
+}
+
+static const char *code_of(const char *name)
+{
+    struct certificate_view view = view_of(name);
+    return certificate_decide(&view, world.arena).code;
+}
+
+static void put_changes(const struct certificate_view *view, const struct changes *changes)
+{
+    struct error err = {0};
+    struct state_batch *batch = state_batch_create();
+    CHECK_OK(model_write(&world.model, view, changes, batch, world.arena, &err), err);
+    world_commit(&world, batch);
+}
+
+/* An order of `name` with its present names, in `state`. */
+static void put_order(const char *name, enum order_state state)
+{
+    struct certificate_view view = view_of(name);
+    struct order_record order = {
+        .namespace_ = "default", .name = name, .cycle = 1, .attempt = 1, .issuer = "main", .product = "positivemdcssl",
+        .custom_order_id = certificate_custom_order_id(&view, 1, world.arena), .state = state, .price_cents = 750,
+        .names = string_list_sorted(world.arena, &view.want->certificate->dns_names), .environment = "offline",
+        .endpoint = world.endpoint.url, .relevant_digest = certificate_relevant_digest(&view, world.arena)};
+    view.record.cycle = 1;
+    put_changes(&view, &(struct changes){.certificate = &view.record, .order = &order, .register_need = true});
+}
+
+static void same_names_in_another_order_are_one_need(void)
+{
+    begin();
+    CHECK_TEXT(code_of("one"), "Ordering");
+    CHECK_TEXT(code_of("two"), "Ordering");
+    put_order("one", ORDER_PLACED);
+    CHECK_TEXT(code_of("two"), "DuplicateNeed");
+}
+
+static void order_holds_its_names_until_it_is_over(void)
+{
+    static const struct {
+        enum order_state state;
+        const char *code;
+    } rows[] = {{ORDER_PREPARED, "DuplicateNeed"}, {ORDER_SUBMITTING, "DuplicateNeed"}, {ORDER_UNKNOWN, "DuplicateNeed"},
+                {ORDER_HELD, "DuplicateNeed"},     {ORDER_PLACED, "DuplicateNeed"},     {ORDER_REFUSED, "Ordering"},
+                {ORDER_DEAD, "Ordering"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin();
+        put_order("one", rows[i].state);
+        CHECK_TEXT(code_of("two"), rows[i].code);
+    }
+}
+
+static void order_that_was_never_sent_lets_go_when_its_manifest_went(void)
+{
+    static const struct {
+        enum order_state state;
+        const char *code;
+    } rows[] = {{ORDER_PREPARED, "Ordering"}, {ORDER_UNKNOWN, "DuplicateNeed"}, {ORDER_HELD, "DuplicateNeed"},
+                {ORDER_PLACED, "DuplicateNeed"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin();
+        put_order("one", rows[i].state);
+        remove(world_at(&world, "manifests/one.yaml"));
+        world_look(&world);
+        CHECK_TEXT(code_of("two"), rows[i].code);
+    }
+}
+
+static void whoever_sends_has_the_need(void)
+{
+    begin();
+    put_order("one", ORDER_PREPARED);
+    remove(world_at(&world, "manifests/one.yaml"));
+    world_look(&world);
+    put_order("two", ORDER_PREPARED); /* it was free */
+    CHECK_TEXT(code_of("two"), "Ordering");
+    world_write(&world, "manifests/one.yaml", CERTIFICATE("one", "[a.example.com, b.example.com]"));
+    world_look(&world);
+    CHECK_TEXT(code_of("one"), "DuplicateNeed"); /* and comes back too late */
+}
+
+static void names_edited_away_are_free_again(void)
+{
+    begin();
+    put_order("one", ORDER_PREPARED);
+    world_write(&world, "manifests/one.yaml", CERTIFICATE("one", "[c.example.com, d.example.com]"));
+    world_look(&world);
+    CHECK_TEXT(code_of("two"), "DuplicateNeed");
+    put_order("one", ORDER_PREPARED); /* prepared anew */
+    CHECK_TEXT(code_of("two"), "Ordering");
+    CHECK_TEXT(code_of("one"), "Ordering");
+}
+
+static void need_being_prepared_is_claimed(void)
+{
+    begin();
+    struct certificate_view view = view_of("one");
+    model_claim(&world.model, &view);
+    CHECK_TEXT(code_of("one"), "Ordering");
+    CHECK_TEXT(code_of("two"), "DuplicateNeed");
+    model_unclaim(&world.model, "default", "one");
+    CHECK_TEXT(code_of("two"), "Ordering");
+}
+
+static struct vendor_order listed(const char *custom_order_id, enum vendor_phase phase)
+{
+    static const char *names[] = {"a.example.com", "b.example.com"};
+    return (struct vendor_order){.vendor_order_id = "777", .custom_order_id = custom_order_id, .product = "positivemdcssl",
+                                 .phase = phase, .major_status = "Active", .common_name = names[0], .names = {names, 2}};
+}
+
+static void live_order_of_somebody_else_is_foreign(void)
+{
+    begin();
+    struct vendor_order order = listed("", VENDOR_ACTIVE);
+    account()->facts.orders = &order;
+    account()->facts.order_count = 1;
+    CHECK_TEXT(code_of("one"), "ForeignOrder");
+    order.phase = VENDOR_CANCELLED;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    order.phase = VENDOR_ACTIVE;
+    order.subscription_ends_at = clock_now() - 1;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    order.subscription_ends_at = clock_now() + 86400;
+    CHECK_TEXT(code_of("one"), "ForeignOrder");
+    order.names.count = 1;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    account()->facts.order_count = 0;
+}
+
+static void our_own_order_is_not_foreign(void)
+{
+    begin();
+    put_order("two", ORDER_REFUSED);
+    struct certificate_view view = view_of("two");
+    struct vendor_order order = listed(view.order->custom_order_id, VENDOR_ACTIVE);
+    account()->facts.orders = &order;
+    account()->facts.order_count = 1;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    account()->facts.order_count = 0;
+}
+
+/* reliability.md R10 */
+static void clock_that_differs_from_the_vendors_buys_nothing(void)
+{
+    begin();
+    account()->facts.vendor_ahead_s = 599;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    account()->facts.vendor_ahead_s = 601;
+    CHECK_TEXT(code_of("one"), "ClockNotSane");
+    account()->facts.vendor_ahead_s = -400 * 86400;
+    CHECK_TEXT(code_of("one"), "ClockNotSane");
+    CHECK(strstr(view_of("one").clock_words, "ahead of the vendor's") != NULL);
+    account()->facts.at -= 3600; /* asked long ago: it is asked anew */
+    CHECK_TEXT(code_of("one"), "WaitingForAccount");
+}
+
+static void clock_before_what_the_store_has_seen_buys_nothing(void)
+{
+    begin();
+    struct certificate_view view = view_of("two");
+    put_changes(&view, &(struct changes){.paid = true});
+    clock_turn(-200);
+    account()->facts.at = clock_now();
+    CHECK_TEXT(code_of("one"), "Ordering");
+    clock_turn(-400);
+    account()->facts.at = clock_now();
+    CHECK_TEXT(code_of("one"), "ClockNotSane");
+    clock_turn(0);
+}
+
+static void account_is_asked_before_buying_and_again_after_a_while(void)
+{
+    begin();
+    account()->facts.at -= 901;
+    CHECK_TEXT(code_of("one"), "WaitingForAccount");
+    account()->facts.at = clock_now();
+    account()->facts.listed = false;
+    CHECK_TEXT(code_of("one"), "WaitingForAccount");
+    account()->facts.listed = true;
+    account()->facts.url = "https://elsewhere.example/rest/"; /* the endpoint was changed meanwhile */
+    CHECK_TEXT(code_of("one"), "WaitingForAccount");
+}
+
+int main(void)
+{
+    RUN(same_names_in_another_order_are_one_need);
+    RUN(order_holds_its_names_until_it_is_over);
+    RUN(order_that_was_never_sent_lets_go_when_its_manifest_went);
+    RUN(whoever_sends_has_the_need);
+    RUN(names_edited_away_are_free_again);
+    RUN(need_being_prepared_is_claimed);
+    RUN(live_order_of_somebody_else_is_foreign);
+    RUN(our_own_order_is_not_foreign);
+    RUN(clock_that_differs_from_the_vendors_buys_nothing);
+    RUN(clock_before_what_the_store_has_seen_buys_nothing);
+    RUN(account_is_asked_before_buying_and_again_after_a_while);
+    world_end(&world);
+    return CHECK_REPORT();
+}
