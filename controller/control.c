@@ -30,7 +30,9 @@ struct client {
     int fd;
     struct loop_source *source, *timer;
     struct buffer in;
-    char verb[32], argument[300];
+    char verb[32], argument[2048];
+    struct arena *arena;
+    struct string_list only; /* apply: the certificates it is about; empty: all */
     bool waiting, follows;
     struct follow follow;
     struct client *next;
@@ -100,6 +102,7 @@ static void client_close(struct client *client)
     loop_source_destroy(client->source);
     loop_source_destroy(client->timer);
     buffer_release(&client->in);
+    arena_destroy(client->arena);
     close(client->fd);
     free(client);
 }
@@ -121,6 +124,9 @@ static void answer(struct client *client, int code, const char *out)
 static void tell(const struct engine_progress *progress, void *arg)
 {
     struct client *client = arg;
+    bool certificate = text_has_prefix(progress->id, "certificate/");
+    if (client->only.count > 0 && certificate && !string_list_contains(&client->only, progress->id))
+        return;
     struct buffer text = {0}, line = {0};
     struct json_writer w = {.out = &line};
     progress_line(progress, &text);
@@ -161,6 +167,9 @@ static void begin_follow(struct client *client, int64_t timeout_s, bool detach)
     engine_also_report(engine, tell, client);
     client->follows = client->waiting = true;
     follow_begin(&client->follow, engine, detach, timeout_s);
+    if (client->argument[0] != '\0')
+        client->only = text_split(client->arena, client->argument, ',');
+    client->follow.only = &client->only;
     if (!engine_look(engine, true, &err)) {
         answer(client, EXIT_ERROR, err.message);
         return;
@@ -232,7 +241,8 @@ static void accept_client(void *arg)
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL)
         abort();
-    *client = (struct client){.control = control, .fd = fd, .in = {.limit = LINE_MOST}, .next = control->clients};
+    *client = (struct client){.control = control, .fd = fd, .in = {.limit = LINE_MOST}, .next = control->clients,
+                              .arena = arena_create()};
     control->clients = client;
     control->count++;
     client->source = loop_readable(engine_loop(control->engine), fd, client_readable, client);

@@ -634,14 +634,28 @@ void engine_after_turn(struct engine *engine, void (*call)(void *arg), void *arg
 
 void engine_drain(struct engine *engine) { engine->draining = true; }
 
-void engine_standing(struct engine *engine, struct engine_standing *out)
+void engine_standing(struct engine *engine, struct engine_standing *out) { engine_standing_of(engine, NULL, out); }
+
+static bool is_one_of(const struct standing_entry *entry, const struct string_list *only)
 {
+    AUTO(arena) struct arena *arena = arena_create();
+    const char *namespace_, *name;
+    engine_split_key(entry->key, arena, &namespace_, &name);
+    return string_list_contains(only, resource_id(arena, KIND_CERTIFICATE, namespace_, name));
+}
+
+void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out)
+{
+    bool some = only != NULL && only->count > 0;
     *out = (struct engine_standing){.next_due_ms = schedule_next(engine->queue), .broken = engine->broken,
                                     .error = engine->broken_error, .running = (size_t)engine->running,
-                                    .invalid = engine->problem_count, .held = engine->held};
-    out->ready = engine->settled;
+                                    .invalid = some ? 0 : engine->problem_count,
+                                    .held = some ? 0 : engine->held};
+    out->ready = some ? 0 : engine->settled;
     for (size_t i = 0; i < engine->standing_count; i++) {
         const struct standing_entry *entry = engine->standing[i];
+        if (some && !is_one_of(entry, only))
+            continue;
         if (entry->stand == STAND_READY)
             out->ready++;
         else if (entry->stand == STAND_BLOCKED && text_equal(entry->step.code, "Invalid"))

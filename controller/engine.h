@@ -70,6 +70,8 @@ struct engine_standing {
     struct error error;  /* then */
 };
 void engine_standing(struct engine *engine, struct engine_standing *out);
+/* Of these certificates only ("certificate/shop"); `only` NULL or empty: all. */
+void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out);
 /* Calls for each certificate this engine decided about, with its last step. */
 typedef void engine_visit(const char *namespace_, const char *name, const struct step *step, void *arg);
 void engine_each(struct engine *engine, engine_visit *visit, void *arg);

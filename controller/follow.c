@@ -35,7 +35,7 @@ static int settled_code(const struct engine_standing *standing)
 int follow_over(const struct follow *follow)
 {
     struct engine_standing standing;
-    engine_standing(follow->engine, &standing);
+    engine_standing_of(follow->engine, follow->only, &standing);
     if (standing.broken)
         return EXIT_STATE;
     bool due = standing.next_due_ms <= clock_now_ms();

@@ -129,6 +129,7 @@ static int work(struct command_context *ctx, struct plan_selection *selection, c
 {
     struct session session;
     struct session_options session_options = {.holder = holder, .typed = true, .problems_told = strcmp(holder, "apply") == 0,
+                                              .all = strcmp(holder, "apply") == 0,
                                               .quiet = ctx->quiet,
                                               .filter = plan_selection_filter(selection), .filter_arg = selection};
     if (!session_open(&session, ctx, &session_options))
@@ -156,7 +157,8 @@ static int run_apply(struct command_context *ctx, int argc, char **argv)
         log_setup(ctx->config.log_format, LOG_ERROR);
     if (!show_plan(ctx, &selection, &spends, &price, &code) || (spends && !may_spend(ctx, price, &code)))
         return code;
-    struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach};
+    struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach,
+                                      .argument = string_list_join(ctx->arena, &selection.names, ",")};
     if (session_remote(ctx, &request, &code))
         return code;
     return work(ctx, &selection, "apply", detach);

@@ -175,12 +175,15 @@ def a_checkout_of_2000_files_is_one_look():
         with daemon(w) as d:
             d.settle(1.5)
             before = d.looks()
+            begin = time.monotonic()
             run_git("checkout", "-q", "many")
+            # A burst is gathered for 2 s at most: a checkout that takes longer, on a busy machine, is looked at meanwhile.
+            bursts = 1 + int((time.monotonic() - begin) / 1.5)
             d.wait_log("msg=looked files=2002 resources=2002", 60)
-            assert d.looks() == before + 1, d.looks() - before
+            assert before < d.looks() <= before + bursts, (d.looks() - before, bursts)
             wait_for(lambda: d.text().count("msg=blocked") == 2000, "2,000 decisions", 60)
             d.settle(1.5)
-            assert d.looks() == before + 1, d.looks() - before
+            assert d.looks() <= before + bursts, (d.looks() - before, bursts)
             commit = w.run("plan", "-o", "json").json()["commit"]
             assert len(commit) == 40, commit
             run_git("checkout", "-q", "few")  # all away again: held
