@@ -177,7 +177,7 @@ def files_of_others_are_left_alone():
 
 def killed(world, moment):
     """One `apply` that is killed when `moment` (called again and again) says so, or ends before. Gives its exit code."""
-    child = world.start(*world.argv("apply", "--yes", "-o", "json", "--timeout", "30s"),
+    child = world.start(*world.argv("apply", "--yes", "-o", "json", "--timeout", "10s"),
                         log="apply.log", env=world.environment())
     while child.poll() is None and not moment():
         time.sleep(0.002)
@@ -186,6 +186,15 @@ def killed(world, moment):
     child.wait()
     world.children.remove(child)
     return child.returncode
+
+
+def release(world):
+    """As a person would, after the grace and a look into the vendor's panel."""
+    assert world.orders() == 0, "what the vendor has was not found by look-up"
+    for _ in range(4):
+        world.turn_clock(290)
+        world.apply("--detach", code=None)
+    world.run("release", "certificate/shop", code=0)
 
 
 def steps_told(world):
@@ -208,6 +217,9 @@ def killed_after_every_step_it_converges():
                 return False
             code = killed(world, soon_after_a_step)
             kills += code == -signal.SIGKILL
+            if code == 6 and world.records("orders")[0]["state"] == "Unknown":
+                release(world)  # it died after its intent and before the order left: nobody can know that
+                code = -signal.SIGKILL
         assert code == 0 and kills >= 5, (code, kills, world.read("logs/apply.log"))
         world.assert_serves(leaf_digest(world.path(CURRENT, "cert.pem")))
         assert_pair(world.path(CURRENT))
