@@ -122,6 +122,27 @@ static const struct field_table cloudflare_table = {
     .name = "cloudflare", .doc = "Zones at Cloudflare, by an API token or by e-mail and global key.",
     FIELDS(cloudflare_fields), .one_of = WORDS("apiKeySecretRef", "apiTokenSecretRef"), .finish = finish_cloudflare};
 
+static const char *const partition_words[] = {[ROUTE53_COMMERCIAL] = "Commercial", [ROUTE53_CHINA] = "China",
+                                             [ROUTE53_US_GOVERNMENT] = "USGovernment", NULL};
+static const struct field route53_fields[] = {
+    {.name = "partition", .type = FIELD_ENUM, AT(dns_account, route53.partition), .words = partition_words,
+     .fallback = "Commercial", .doc = "Which of Amazon's separate clouds the account is in."},
+    {.name = "accessKeyID", .type = FIELD_STRING, AT(dns_account, route53.access_key_id), .pattern = "^[A-Z0-9]{16,128}$",
+     .example = "AKIAIOSFODNN7EXAMPLE", .doc = "The access key's id."},
+    {.name = "accessKeyIDSecretRef", .type = FIELD_SECRET, AT(dns_account, route53.access_key_id_secret_ref),
+     .doc = "Where the access key's id lies, if not in the manifest."},
+    {.name = "secretAccessKeySecretRef", .type = FIELD_SECRET, AT(dns_account, route53.secret_access_key_secret_ref),
+     .required = true, .doc = "Where the secret access key lies."},
+    {.name = "sessionTokenSecretRef", .type = FIELD_SECRET, AT(dns_account, route53.session_token_secret_ref),
+     .doc = "Where the session token of temporary credentials lies."},
+    {.name = "hostedZoneID", .type = FIELD_STRING, AT(dns_account, route53.hosted_zone_id), .pattern = "^[A-Z0-9]{1,32}$",
+     .example = "Z3AADJGX6KTTL2",
+     .doc = "The one hosted zone to use, without asking for the others; needed where one name has several public zones."},
+};
+static const struct field_table route53_table = {
+    .name = "route53", .doc = "Public hosted zones of Amazon Route 53, by an access key.", FIELDS(route53_fields),
+    .one_of = WORDS("accessKeyID", "accessKeyIDSecretRef")};
+
 static const struct field_table manual_table = {
     .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
 
@@ -142,6 +163,7 @@ static const struct field dns_account_fields[] = {
     {.name = "rfc2136", .type = FIELD_OBJECT, .table = &rfc2136_table,
      .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG."},
     {.name = "cloudflare", .type = FIELD_OBJECT, .table = &cloudflare_table, .doc = "Zones at Cloudflare."},
+    {.name = "route53", .type = FIELD_OBJECT, .table = &route53_table, .doc = "Public hosted zones of Amazon Route 53."},
     {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
@@ -151,6 +173,7 @@ static const char *const providers[] = {
     [DNS_PROVIDER_RFC2136] = "rfc2136",
     [DNS_PROVIDER_MANUAL] = "manual",
     [DNS_PROVIDER_CLOUDFLARE] = "cloudflare",
+    [DNS_PROVIDER_ROUTE53] = "route53",
     [DNS_PROVIDER_COUNT] = NULL,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");

@@ -8,8 +8,10 @@ enum dns_provider {
     DNS_PROVIDER_RFC2136,
     DNS_PROVIDER_MANUAL,
     DNS_PROVIDER_CLOUDFLARE,
+    DNS_PROVIDER_ROUTE53,
     DNS_PROVIDER_COUNT
 };
+enum route53_partition { ROUTE53_COMMERCIAL, ROUTE53_CHINA, ROUTE53_US_GOVERNMENT };
 /* The member of the union: "rfc2136", "cloudflare", … */
 const char *dns_provider_word(enum dns_provider provider);
 
@@ -38,6 +40,13 @@ struct dns_account {
         const char *email;
         struct secret_ref api_key_secret_ref;
     } cloudflare;
+    struct {
+        enum route53_partition partition;
+        const char *access_key_id; /* or in a secret */
+        struct secret_ref access_key_id_secret_ref, secret_access_key_secret_ref;
+        struct secret_ref session_token_secret_ref; /* of temporary credentials; name NULL: none */
+        const char *hosted_zone_id; /* NULL: found by asking */
+    } route53;
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */

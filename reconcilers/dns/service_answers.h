@@ -5,6 +5,7 @@
 #include "reconcilers/dns/service.h"
 
 struct json;
+struct xml_node;
 
 /* ---- Cloudflare ---- */
 
@@ -24,3 +25,37 @@ enum service_finding cloudflare_read_zones(const struct json *json, const char *
 /* Those at `name` are appended. */
 bool cloudflare_read_records(const struct json *json, const char *name, int page, struct arena *arena,
                              struct cloudflare_records *out, struct error *err);
+
+/* ---- Route 53 ---- */
+
+struct route53_zone {
+    const char *id, *name; /* no prefix, no trailing dot, lower case */
+    bool is_private;
+};
+struct route53_zones {
+    struct route53_zone *items;
+    size_t count;
+    const char *next_name, *next_id; /* where the next page begins; NULL: this was the last */
+};
+struct route53_set {
+    const char *name, *type; /* escapes undone */
+    const char *ttl;         /* as it was told */
+    struct string_list values; /* as they were told: to be sent back as they are */
+    bool is_plain;           /* no alias, no policy, no set of several under one name */
+};
+struct route53_sets {
+    struct route53_set *items;
+    size_t count;
+    const char *next_name, *next_type, *next_identifier; /* NULL: the last page */
+};
+extern const struct service route53_service;
+/* Appended. Fails: MALFORMED. */
+bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct route53_zones *out, struct error *err);
+bool route53_read_zone(const struct xml_node *root, struct arena *arena, struct route53_zone *out_zone,
+                       struct string_list *out_servers, struct error *err);
+bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct route53_sets *out, struct error *err);
+/* Of ChangeResourceRecordSets and GetChange. */
+bool route53_read_change(const struct xml_node *root, struct arena *arena, const char **out_id, bool *out_in_sync,
+                         struct error *err);
+/* "\\052.example.com." as it is meant: "*.example.com" */
+const char *route53_name(struct arena *arena, const char *text);

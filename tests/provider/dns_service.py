@@ -216,4 +216,65 @@ class CloudflareService(Service):
         return ['entered without quotes', 'v=spf1 "quoted" and \\ more']
 
 
-SERVICES = [CloudflareService]
+class Route53Service(Service):
+    name = member = "route53"
+    key_id, secret_key = "AKIACANARYROUTE53KEY", "wJalrXUtnFEMI/K7MDENG+canaryRoute53SecretKEY"
+    token = "AQoDYXdzEJr//canaryRoute53Session+token=="
+    write = r"POST .*/rrset"
+    zone_route = r"GET .*/hostedzonesbyname"
+    read = r"GET .*/rrset"
+    remove = r"POST .*/rrset"
+
+    def make(self):
+        from route53 import Route53
+        return Route53(self.folder)
+
+    def give_credentials(self):
+        self.standin.keys = {self.key_id: (self.secret_key, None), "ASIACANARYROUTE53TMP": (self.secret_key, self.token)}
+        self.secret("id", self.key_id + "\n")
+        self.secret("secret", self.secret_key + "\n")
+        self.secret("token", self.token + "\n")
+
+    def canaries(self):
+        return super().canaries() - {self.key_id, self.wrong_id}
+
+    wrong_id = "AKIAWRONGROUTE53KEYS"
+
+    def settings(self):
+        if self.variant == "session":
+            return {"accessKeyID": "ASIACANARYROUTE53TMP", "secretAccessKeySecretRef": {"name": "dns", "key": "secret"},
+                    "sessionTokenSecretRef": {"name": "dns", "key": "token"}}
+        if self.variant == "plain id":
+            return {"accessKeyID": self.key_id, "secretAccessKeySecretRef": {"name": "dns", "key": "secret"}}
+        return {"accessKeyIDSecretRef": {"name": "dns", "key": "id"},
+                "secretAccessKeySecretRef": {"name": "dns", "key": "secret"}}
+
+    variants = ["session", "plain id"]
+
+    def wrong_credentials(self):
+        self.secret("secret", "wJalrXUtnFEMI/K7MDENG+canaryWrongSecretKEY00\n")
+
+    def without_right(self):
+        self.standin.denied = {"POST"}
+
+    def throttle(self, route, wait=None):
+        self.standin.fault(route, status=400, headers={"Retry-After": str(wait)} if wait is not None else {},
+                           body='<?xml version="1.0"?>\n<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>'
+                                "<Message>Rate exceeded</Message></Error></ErrorResponse>")
+        return wait or 0
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", [f'"{v}"' for v in values], **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target + "."])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        self.standin.put(ZONE, owner, "TXT", ['"v=spf1 \\"quoted\\"" " and \\\\ more"', '"\\101\\100<&>"'], ttl=1234)
+        return ['A@<&>', 'v=spf1 "quoted" and \\ more']
+
+
+SERVICES = [CloudflareService, Route53Service]

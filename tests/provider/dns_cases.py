@@ -1,0 +1,294 @@
+"""Cases of the conformance suite that only one service has: its own traps (dns-providers.md, sections 2 to 7)."""
+from dns_service import ZONE
+
+NAME = f"_acme-challenge.{ZONE}"
+VALUE, SECOND = "ours-ours-ours", "second-second"
+TARGET = "0a1b2c.3d4e5f.sectigo.com"
+
+# ---- Cloudflare ----
+
+
+def a_cname_is_never_proxied(s):
+    with s.driver() as d:
+        d.present(NAME, TARGET, "CNAME")
+    record, = s.standin.zone(ZONE).records
+    assert record["proxied"] is False
+
+
+def a_proxied_cname_is_told(s):
+    s.standin.put(ZONE, NAME, "CNAME", [TARGET], proxied=True)
+    s.standin.zone(ZONE).records[0]["proxied"] = True
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "CNAME", TARGET, says="DNS only")
+
+
+def a_token_in_the_place_of_a_key_is_told(s):
+    s.variant = "key"
+    s.secret("key", s.token + "\n")
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="apiTokenSecretRef")
+
+
+def a_zone_that_is_not_active_is_refused(s):
+    for status in ("pending", "moved", "deactivated"):
+        s.reset()
+        s.standin.zone(ZONE).status = status
+        with s.driver() as d:
+            d.bad("Refused", "zone", "account", NAME, says=status)
+
+
+def a_zone_kept_elsewhere_is_refused(s):
+    for kind in ("partial", "secondary"):
+        s.reset()
+        s.standin.zone(ZONE).type = kind
+        with s.driver() as d:
+            d.bad("Refused", "zone", "account", NAME, says=kind)
+
+
+def an_active_zone_is_preferred_to_its_pending_twin(s):
+    s.standin.zones.insert(0, s.standin.add_zone(ZONE, status="pending"))
+    s.standin.zones[0].in_dns = False
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [VALUE]
+
+
+def two_active_zones_of_a_name_are_refused(s):
+    s.standin.add_zone(ZONE)
+    with s.driver() as d:
+        d.bad("Refused", "zone", "account", NAME, says="twice")
+
+
+def a_token_for_another_zone_finds_none(s):
+    s.standin.tokens = {s.token: {"second.test"}}
+    with s.driver() as d:
+        d.bad("NotFound", "zone", "account", NAME)
+
+
+def vanity_name_servers_count(s):
+    s.standin.zone(ZONE).servers = ["NS1.StandIn.Test."]
+    with s.driver() as d:
+        assert d.zone(NAME) == ZONE
+
+
+def failure_inside_a_success_is_seen(s):
+    s.standin.fault(s.read, status=200, body='{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}')
+    with s.driver() as d:
+        d.bad("Credential", "present", "account", "-", NAME, "TXT", VALUE, says="Authentication error")
+
+
+def records_beyond_the_first_page_are_seen(s):
+    s.standin.put(ZONE, NAME, "TXT", [f'"other {i}"' for i in range(130)])
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert len(d.values(NAME)) == 131
+        state = s.standin.snapshot()
+        d.present(NAME, VALUE)
+        assert s.standin.snapshot() == state
+        d.absent(NAME, VALUE)
+        assert len(d.values(NAME)) == 130
+
+
+def a_zone_made_anew_is_found_again(s):
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        s.standin.zones.clear()
+        s.standin.add_zone(ZONE)
+        told = d("present", "account", ZONE, NAME, "TXT", VALUE)
+        assert not told["ok"], told
+
+
+# ---- Route 53 ----
+
+def the_private_twin_is_never_touched(s):
+    twin = s.standin.add_zone(ZONE, private=True)
+    s.standin.add_zone(f"deep.{ZONE}", private=True)
+    with s.driver() as d:
+        assert d.zone(f"_x.deep.{ZONE}") == ZONE
+        d.present(NAME, VALUE)
+    assert twin.records == [] and s.standin.values(ZONE, NAME, "TXT") == [VALUE]
+
+
+def only_private_is_not_found(s):
+    s.standin.zone(ZONE).private = True
+    with s.driver() as d:
+        d.bad("NotFound", "zone", "account", NAME, says="public")
+
+
+def a_zone_of_a_linked_service_is_public(s):
+    s.standin.zone(ZONE).config = False
+    with s.driver() as d:
+        assert d.zone(NAME) == ZONE
+
+
+def two_public_zones_need_an_id(s):
+    other = s.standin.add_zone(ZONE)
+    other.in_dns = False
+    with s.driver() as d:
+        d.bad("Refused", "zone", "account", NAME, says="hostedZoneID")
+    s.more = {"hostedZoneID": s.standin.zones[0].id}
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        d.absent(NAME, VALUE)
+    assert s.standin.asked("hostedzonesbyname") == 1 and other.records == []
+
+
+def a_private_zone_by_its_id_is_refused(s):
+    twin = s.standin.add_zone(ZONE, private=True)
+    s.more = {"hostedZoneID": twin.id}
+    with s.driver() as d:
+        d.bad("Refused", "zone", "account", NAME, says="private")
+
+
+def an_unknown_id_is_told(s):
+    s.more = {"hostedZoneID": "ZNOSUCHZONE"}
+    with s.driver() as d:
+        d.bad("NotFound", "zone", "account", NAME, says="ZNOSUCHZONE")
+
+
+def a_list_is_no_filter(s):
+    for name in ("aexample.test", "example-x.test", "zexample.test", f"aa.{ZONE}"):
+        s.standin.add_zone(name)
+    for owner in (f"*.{ZONE}", f"_acme-challenga.{ZONE}", f"_acme-challengf.{ZONE}", f"a.{NAME}"):
+        s.standin.put(ZONE, owner, "TXT", ['"neighbour"'])
+    before = s.standin.snapshot()
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert d.values(NAME) == [VALUE]
+        d.absent(NAME, "neighbour")
+        d.absent(NAME, VALUE)
+    assert s.standin.snapshot() == before
+
+
+def a_change_is_looked_at_until_it_is_everywhere(s):
+    s.standin.pending_looks = 3
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        looks = [d.good("applied", "account", ZONE, NAME, "TXT", VALUE)["flag"] for _ in range(4)]
+        assert looks == [False, False, True, True], looks
+        assert s.standin.asked("/change/") == 3
+    with s.driver() as d:  # another process knows nothing of it: the DNS decides
+        assert d.good("applied", "account", ZONE, NAME, "TXT", VALUE)["flag"]
+
+
+def a_change_that_may_not_be_looked_at_is_left_to_the_dns(s):
+    s.standin.denied = {"/change/"}
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert d.good("applied", "account", ZONE, NAME, "TXT", VALUE)["flag"]
+
+
+def a_policy_without_sight_of_the_zone_is_enough(s):
+    zone = s.standin.zone(ZONE)
+    real = s.standin.serve
+
+    def serve(request):
+        if request.path.endswith(zone.id):
+            from route53 import Refusal
+            raise Refusal(403, "AccessDenied", "not authorized to perform: route53:GetHostedZone")
+        return real(request)
+    s.standin.serve = serve
+    try:
+        with s.driver() as d:
+            d.present(NAME, VALUE)
+    finally:
+        s.standin.serve = real
+
+
+def sets_with_identifiers_are_a_conflict(s):
+    s.standin.put(ZONE, NAME, "TXT", ['"a"'], identifier="one")
+    s.standin.put(ZONE, NAME, "TXT", [f'"{SECOND}"'], identifier="two")
+    before = s.standin.snapshot()
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "TXT", VALUE, says="identifiers")
+        d.present(NAME, SECOND)
+        d.absent(NAME, SECOND)
+    assert s.standin.snapshot() == before
+
+
+def an_alias_is_a_conflict(s):
+    s.standin.put(ZONE, NAME, "A", [], alias=True)
+    before = s.standin.snapshot()
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "CNAME", TARGET)
+    assert s.standin.snapshot() == before
+
+
+def an_earlier_change_under_way_is_waited_for(s):
+    s.standin.fault(s.write, status=400, body="<ErrorResponse><Error><Code>PriorRequestNotComplete</Code><Message>The request was "
+                    "rejected because Route 53 was still processing a prior request.</Message></Error></ErrorResponse>")
+    with s.driver() as d:
+        d.bad("Throttled", "present", "account", "-", NAME, "TXT", VALUE)
+        d.present(NAME, VALUE)
+
+
+def somebody_elses_change_in_between_is_kept(s):
+    def meanwhile():
+        s.standin.put(ZONE, NAME, "TXT", [f'"{SECOND}"'])
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.fault(s.read, after=True, then=meanwhile)
+        d.present(NAME, VALUE)
+        assert s.standin.values(ZONE, NAME, "TXT") == sorted([VALUE, SECOND])
+
+        def again():
+            s.standin.zone(ZONE).records[0]["ttl"] = "77"
+        s.standin.fault(s.read, after=True, then=again)
+        d.absent(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [SECOND] and s.standin.zone(ZONE).records[0]["ttl"] == "77"
+
+
+def the_older_form_of_that_error_is_understood(s):
+    s.standin.fault(s.write, status=400, body='<?xml version="1.0"?><InvalidChangeBatch xmlns="x"><Messages><Message>[Tried to create '
+                    "resource record set but it already exists]</Message></Messages></InvalidChangeBatch>")
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+
+
+def a_name_that_always_changes_is_given_up(s):
+    s.standin.fault(s.write, times=99, status=400, body="<ErrorResponse><Error><Code>InvalidChangeBatch</Code><Message>[it already "
+                    "exists]</Message></Error></ErrorResponse>")
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "TXT", VALUE, says="somebody else")
+    assert s.standin.asked(s.write) == 5
+
+
+def a_wrong_clock_is_told_as_such(s):
+    s.standin.skew = 3600
+    with s.driver() as d:
+        d.bad("System", "zone", "account", NAME, says=["clock", "behind"])
+
+
+def a_session_token_is_not_shown_by_the_service_repeating_it(s):
+    s.variant = "session"
+    s.wrong_credentials()
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="secret access key")
+
+
+def expired_and_forgotten_tokens_are_told(s):
+    s.standin.fault(".", status=403, body="<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token included in the "
+                    "request is expired</Message></Error></ErrorResponse>")
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="expired")
+    s.more = {}
+    s.standin.keys[s.key_id] = (s.secret_key, "needs-a-token")
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="session token")
+
+
+SPECIAL = {
+    "cloudflare": [a_cname_is_never_proxied, a_proxied_cname_is_told, a_token_in_the_place_of_a_key_is_told,
+                   a_zone_that_is_not_active_is_refused, a_zone_kept_elsewhere_is_refused,
+                   an_active_zone_is_preferred_to_its_pending_twin, two_active_zones_of_a_name_are_refused,
+                   a_token_for_another_zone_finds_none, vanity_name_servers_count, failure_inside_a_success_is_seen,
+                   records_beyond_the_first_page_are_seen, a_zone_made_anew_is_found_again],
+    "route53": [the_private_twin_is_never_touched, only_private_is_not_found, a_zone_of_a_linked_service_is_public,
+                two_public_zones_need_an_id, a_private_zone_by_its_id_is_refused, an_unknown_id_is_told, a_list_is_no_filter,
+                a_change_is_looked_at_until_it_is_everywhere, a_change_that_may_not_be_looked_at_is_left_to_the_dns,
+                a_policy_without_sight_of_the_zone_is_enough, sets_with_identifiers_are_a_conflict, an_alias_is_a_conflict,
+                an_earlier_change_under_way_is_waited_for, somebody_elses_change_in_between_is_kept,
+                the_older_form_of_that_error_is_understood, a_name_that_always_changes_is_given_up,
+                a_wrong_clock_is_told_as_such, a_session_token_is_not_shown_by_the_service_repeating_it,
+                expired_and_forgotten_tokens_are_told],
+}
