@@ -56,6 +56,9 @@ static void add_step(struct plan *plan, struct plan_item *item, const struct ste
 {
     if (step->verb == VERB_NONE || (step->verb == VERB_WAIT && step->human == NULL) || said_before(item, step))
         return;
+    struct step *before = item->count > 0 ? &item->steps[item->count - 1] : NULL;
+    if (before != NULL && step->verb == VERB_WAIT && text_equal(before->human, step->human))
+        before->human = NULL; /* the waiting says it */
     *arena_push(plan->arena, &item->steps, item->count) = *step;
     plan->by_verb[step->verb]++;
     plan->invalid = plan->invalid || text_equal(step->code, "Invalid");

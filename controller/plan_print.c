@@ -31,6 +31,13 @@ static char *total(const struct plan *plan)
     return words;
 }
 
+static const char *all_settled(const struct plan *plan)
+{
+    return plan->settled == 0 ? "there is no certificate in the manifests"
+                              : arena_printf(plan->arena, "%zu certificate%s as the manifests say", plan->settled,
+                                             plan->settled == 1 ? " is" : "s are");
+}
+
 static void summary(const struct plan *plan, struct buffer *out)
 {
     bool any = false;
@@ -98,11 +105,15 @@ static void print_step(const struct plan *plan, const struct step *step, const s
     if (step->human != NULL)
         wrapped(out, "to do:", step->human, width);
     if (step->command != NULL)
-        wrapped(out, "then:", step->command, width);
+        wrapped(out, step->verb == VERB_WAIT ? "if it was lost:" : "then:", step->command, width);
 }
+
+static const char offline_note[] = "nobody was asked (--offline): prices, and what the account holds already, are not known";
 
 void plan_print_text(const struct plan *plan, const struct plan_colours *colours, int width, struct buffer *out)
 {
+    if (plan->offline && plan->count > 0)
+        buffer_printf(out, "%snote: %s%s\n", colours->yellow, offline_note, colours->none);
     for (size_t i = 0; i < plan->notes.count; i++)
         buffer_printf(out, "%snote: %s%s\n", colours->yellow, plan->notes.items[i], colours->none);
     for (size_t i = 0; i < plan->count; i++) {
@@ -115,8 +126,7 @@ void plan_print_text(const struct plan *plan, const struct plan_colours *colours
             print_step(plan, &item->steps[j], colours, width, out);
     }
     if (plan->count == 0) {
-        buffer_printf(out, "%sNothing to do:%s %zu certificate%s as the manifests say.\n", colours->green, colours->none,
-                      plan->settled, plan->settled == 1 ? " is" : "s are");
+        buffer_printf(out, "%sNothing to do:%s %s.\n", colours->green, colours->none, all_settled(plan));
         return;
     }
     buffer_printf(out, "\n%sPlan:%s ", colours->bold, colours->none);
@@ -219,14 +229,15 @@ static void cell(struct buffer *out, const char *text)
 void plan_print_markdown(const struct plan *plan, struct buffer *out)
 {
     buffer_puts(out, "### certwright plan\n\n");
+    if (plan->offline && plan->count > 0)
+        buffer_printf(out, "> %s\n\n", offline_note);
     for (size_t i = 0; i < plan->notes.count; i++) {
         buffer_puts(out, "> ");
         plain(out, plan->notes.items[i]);
         buffer_puts(out, "\n\n");
     }
     if (plan->count == 0) {
-        buffer_printf(out, "Nothing to do: %zu certificate%s as the manifests say.\n", plan->settled,
-                      plan->settled == 1 ? " is" : "s are");
+        buffer_printf(out, "Nothing to do: %s.\n", all_settled(plan));
         return;
     }
     buffer_puts(out, "| | step | resource | subject | cost | why | to do |\n|---|---|---|---|---|---|---|\n");

@@ -47,7 +47,7 @@ static void assume_placed(struct certificate_view *next, struct arena *arena)
     order->phase = VENDOR_PENDING;
     order->major_status = "Pending";
     order->placed_at = next->now;
-    order->vendor_order_id = order->vendor_order_id[0] != '\0' ? order->vendor_order_id : "(new)";
+    order->vendor_order_id = order->vendor_order_id[0] != '\0' ? order->vendor_order_id : ORDER_TO_COME;
     next->challenge_count = next->refs.validation_count;
     next->challenges = arena_array(arena, next->challenge_count, sizeof *next->challenges);
     for (size_t i = 0; i < next->challenge_count; i++) {
@@ -56,7 +56,7 @@ static void assume_placed(struct certificate_view *next, struct arena *arena)
         next->challenges[i] = (struct challenge_record){
             .namespace_ = next->namespace_, .name = next->name, .domain = v->name, .method = (int)v->method,
             .manual = v->manual, .approver = v->approver != NULL ? v->approver : "",
-            .record_name = file || v->method == DCV_EMAIL ? "" : "(said by the vendor after the order)",
+            .record_name = file || v->method == DCV_EMAIL ? "" : RECORD_TO_COME,
             .record_type = next->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT", .record_value = "",
             .file_name = file ? "<file>" : "", .file_content = "", .account = "", .zone = "", .target = "",
             .vendor_status = "", .last_check = "", .error = ""};

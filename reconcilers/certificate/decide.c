@@ -103,9 +103,10 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
         return step_blocked("ClockNotSane", view->clock_words, "set this host's clock right", NULL);
     if (view->duplicate_of != NULL)
         return step_blocked("DuplicateNeed",
-                            arena_printf(arena, "%s already has an order for the same names and product",
+                            arena_printf(arena, "%s has or gets an order for the same names and product",
                                          view->duplicate_of),
-                            "keep one of the two and give it the name that has the order; or change the names", NULL);
+                            arena_printf(arena, "keep only %s, or change the names of this one; if this is that one renamed, "
+                                                "give it its former name back", view->duplicate_of), NULL);
     if (!account->checked) {
         bool refused = account->record != NULL && account->record->error[0] != '\0';
         struct step step = step_wait("WaitingForAccount",

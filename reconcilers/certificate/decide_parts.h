@@ -11,6 +11,10 @@ struct step decide_rollouts(const struct certificate_view *view, struct arena *a
 static inline int64_t due_within(int64_t at, int64_t now, int64_t most_s) { return at > now + most_s ? now : at; }
 enum { RETRY_MOST_S = 3600 }; /* the longest pause after a failure, a far side's own wish included */
 
+/* What a plan cannot know beforehand (assume.c). */
+#define ORDER_TO_COME "(new)"
+#define RECORD_TO_COME "(said by the vendor after the order)"
+
 struct step step_blocked(const char *code, const char *reason, const char *human, const char *command);
 struct step step_wait(const char *code, const char *reason, int64_t due);
 struct step step_do(enum action action, enum verb verb, const char *code, const char *subject, const char *detail,

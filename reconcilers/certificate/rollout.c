@@ -78,7 +78,7 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
             return rollout_step(view, index, ACTION_PROBE, VERB_WAIT, "Deploying", "published", arena);
         if (current)
             return rollout_step(view, index, ACTION_RELOAD, VERB_RELOAD, "Reloading",
-                                r->error[0] != '\0' ? r->error : "published", arena);
+                                r->error[0] != '\0' ? r->error : "the new files are in place", arena);
         break;
     case ROLLOUT_RELOADED:
         if (current)

@@ -48,7 +48,8 @@ static const char *how(const struct certificate_view *view, const struct challen
                                   : "";
         return arena_printf(arena, "file %s %s", file_url(c, arena), through);
     }
-    const char *record = c->record_name[0] != '\0' ? arena_printf(arena, "%s %s", c->record_type, c->record_name)
+    bool to_come = c->record_name[0] == '\0' || text_equal(c->record_name, RECORD_TO_COME);
+    const char *record = !to_come ? arena_printf(arena, "%s %s", c->record_type, c->record_name)
                                                    : arena_printf(arena, "%s record for %s", view->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT",
                                                                   name_without_wildcard(c->domain));
     return c->manual ? arena_printf(arena, "%s, made by hand", record)
@@ -147,11 +148,13 @@ static struct step waiting_step(const struct certificate_view *view, int64_t due
                                         ? view->record.error
                                         : "the vendor has issued it, but does not deliver it yet", due);
     if (mails) {
+        bool to_come = text_equal(order->vendor_order_id, ORDER_TO_COME);
         step = step_wait("AwaitingApproval",
-                         arena_printf(arena, "the approval mail for order %s is unanswered since %s", order->vendor_order_id,
-                                      clock_rfc3339(arena, order->placed_at)), due);
+                         to_come ? "the vendor asks for approval by mail"
+                                 : arena_printf(arena, "the approval mail for order %s is unanswered since %s",
+                                                order->vendor_order_id, clock_rfc3339(arena, order->placed_at)), due);
         step.human = to_do(view, arena);
-        step.command = arena_printf(arena, "certwright resend %s", view->id);
+        step.command = to_come ? NULL : arena_printf(arena, "certwright resend %s", view->id);
         step.patient = true;
         return step;
     }
@@ -192,7 +195,10 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
     int64_t poll = due_within(order->poll_at, view->now, RETRY_MOST_S);
     if (order->phase == VENDOR_ACTIVE && poll <= view->now)
         return step_do(ACTION_FETCH, VERB_ISSUE, "Issuing", order->common_name,
-                       arena_printf(arena, "order %s", order->vendor_order_id), "the vendor has issued it");
+                       text_equal(order->vendor_order_id, ORDER_TO_COME)
+                           ? "the certificate is fetched from the vendor and checked"
+                           : arena_printf(arena, "the certificate of order %s is fetched and checked", order->vendor_order_id),
+                       "every name is proven, and the vendor issues it");
     /* Once the proof is in place the vendor is asked on its own schedule; before, only now and then, in case it sees what
      * we do not. An order whose challenges are not known yet is asked soon. */
     bool unknown_challenges = false;
@@ -204,7 +210,9 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
     struct step waiting = waiting_step(view, poll, arena);
     if (later.action != ACTION_COUNT && later.due < poll)
         return later;
-    struct step step = step_do(ACTION_POLL, VERB_WAIT, waiting.code, order->vendor_order_id, "", waiting.reason);
+    bool to_come = text_equal(order->vendor_order_id, ORDER_TO_COME);
+    struct step step = step_do(ACTION_POLL, VERB_WAIT, waiting.code, to_come ? order->common_name : order->vendor_order_id, "",
+                               waiting.reason);
     step.due = poll;
     step.human = later.action != ACTION_COUNT && later.human != NULL ? later.human : waiting.human;
     step.command = waiting.command;
