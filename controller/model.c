@@ -284,6 +284,14 @@ static char *place_key(const struct certificate_view *view, size_t rollout, stru
     return arena_printf(arena, "place/%s", text_hex(arena, digest, 16));
 }
 
+static bool has_target(const struct certificate_view *view, const char *target)
+{
+    for (size_t i = 0; i < view->refs.target_count; i++)
+        if (text_equal(view->refs.targets[i]->name, target))
+            return true;
+    return false;
+}
+
 /* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
 static void find_places(struct model *model, struct certificate_view *view, struct arena *arena)
 {
@@ -303,13 +311,14 @@ static void find_places(struct model *model, struct certificate_view *view, stru
         if (ours && text_equal(parts.items[2], view->refs.targets[i]->name))
             continue;
         struct certificate_record other;
-        bool gone = !ours && (!record_load(model->state, TABLE_CERTIFICATE,
+        const char *id = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
+        bool gone = ours ? !has_target(view, parts.items[2]) : string_list_contains(&model->assumed_gone, id) || (!record_load(model->state, TABLE_CERTIFICATE,
                                            record_key(arena, parts.items[0], parts.items[1]), &certificate_record_table,
                                            arena, &other, NULL, NULL) || other.forgotten);
         if (!gone)
-            view->places_taken[i] = arena_printf(arena, "%s by target %s",
-                                                 resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]),
-                                                 parts.items[2]);
+            view->places_taken[i] = arena_printf(arena, "%s by target %s", id, parts.items[2]);
+        if (view->rollouts[i].state == ROLLOUT_ACTIVE) /* another was there meanwhile: deployed anew, once the place is free */
+            view->rollouts[i].state = ROLLOUT_WANTED;
     }
 }
 

@@ -37,6 +37,7 @@ struct model {
     size_t account_count;
     struct claim *claims; /* needs and places being taken now, not yet in the store */
     size_t claim_count, claim_capacity;
+    struct string_list assumed_gone; /* plan: ids of certificates that are forgotten before the others are looked at */
     const char *holder;       /* "host pid boot-id" */
     const char *installation; /* "" when there is no store yet */
     const char *purchase_hold; /* digest of the held purchases; NULL: none held */

@@ -20,6 +20,7 @@ struct build {
     void *observe_arg;
     struct string_list asked; /* issuers already asked, "<ns>/<name>" */
     struct string_list gone;  /* keys of the index whose manifest went */
+    struct string_list todo;  /* keys of what is wanted and not settled */
     size_t known;             /* rows of the index that are not forgotten */
     unsigned char shared[32];
     int64_t now;
@@ -143,7 +144,7 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
     if (row != NULL && index_settled(row, entry, build->shared, build->now))
         build->plan->settled++;
     else
-        plan_key(build, key, true);
+        string_list_push(build->plan->arena, &build->todo, arena_strdup(build->plan->arena, key));
 }
 
 /* What went is forgotten, unless it is too much at once. */
@@ -161,6 +162,7 @@ static void plan_removals(struct build *build)
                 !hold_released(build->model->state, digest, arena);
     for (size_t i = 0; i < ids.count && !build->failed; i++) {
         if (!held) {
+            string_list_push(build->model->arena, &build->model->assumed_gone, arena_strdup(build->model->arena, ids.items[i]));
             plan_key(build, build->gone.items[i], false);
             continue;
         }
@@ -182,7 +184,15 @@ bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan
     desired_shared_digest(model->desired, build.shared);
     if (!index_walk(model->state, model->desired, walk, &build, err))
         return false;
+    /* What went gives up its places first; it is told last. */
     plan_removals(&build);
+    size_t removals = out->count;
+    for (size_t i = 0; i < build.todo.count && !build.failed; i++)
+        plan_key(&build, build.todo.items[i], true);
+    struct plan_item *items = arena_array(arena, out->count, sizeof *items);
+    for (size_t i = 0; i < out->count; i++)
+        items[i] = out->items[(i + removals) % out->count];
+    out->items = items;
     return !build.failed;
 }
 

@@ -71,4 +71,33 @@ def two_new_certificates_do_not_take_turns_at_one_place():
         assert len(os.listdir(w.path("targets/one"))) == 2, os.listdir(w.path("targets/one"))  # gen-1 and current
 
 
-main([the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
+def a_place_goes_from_one_to_the_other_and_back():
+    with World() as w:
+        world(w)
+        w.manifest("a.yaml", certificate("a"))
+        w.run("apply", "--yes", code=0)
+        first = served_at(w)[1]
+        os.unlink(w.path("manifests/a.yaml"))
+        w.manifest("b.yaml", certificate("b"))
+        plan = w.run("plan", "-o", "json", code=0).json()
+        assert not [s for s in plan["steps"] if s["verb"] == "blocked"], plan
+        w.run("apply", "--yes", code=0)
+        assert served_at(w)[1] != first
+        os.unlink(w.path("manifests/b.yaml"))
+        w.manifest("a.yaml", certificate("a"))
+        w.run("apply", "--yes", code=0)
+        assert served_at(w)[1] == first, w.run("describe", "certificate/a")
+        assert len(w.ledger()) == 2, w.ledger()
+
+
+def a_target_under_another_name_is_no_stranger():
+    with World() as w:
+        world(w)
+        w.manifest("a.yaml", certificate("a"))
+        w.run("apply", "--yes", code=0)
+        w.manifest("target.yaml", TARGET.replace("files", "store"))
+        w.manifest("a.yaml", certificate("a").replace("files", "store"))
+        w.run("apply", "--yes", code=0)
+
+
+main([a_place_goes_from_one_to_the_other_and_back, a_target_under_another_name_is_no_stranger, the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
