@@ -1,4 +1,5 @@
-/* A store and a tree of manifests in a folder of their own, and the model over them: what the guards stand on. */
+/* A store and a tree of manifests in a folder of their own, and the model over them: what the guards stand
+ * on. */
 #pragma once
 
 #include "check.h"
@@ -15,7 +16,8 @@
 #include "schema/issuer.h"
 #include "schema/problem.h"
 
-#define WORLD_DOCUMENT(kind, name) "---\napiVersion: certwright/v1alpha1\nkind: " kind "\nmetadata: {name: " name "}\nspec:\n"
+#define WORLD_DOCUMENT(kind, name) \
+    "---\napiVersion: certwright/v1alpha1\nkind: " kind "\nmetadata: {name: " name "}\nspec:\n"
 #define WORLD_ISSUER WORLD_DOCUMENT("Issuer", "main") \
     "  sslstore: {environment: offline, partnerCode: \"1\", authTokenSecretRef: {name: s, key: k}}\n"
 
@@ -49,11 +51,21 @@ static inline void world_begin(struct world *world)
     *world = (struct world){.arena = arena_create()};
     scratch_folder(world->folder, sizeof world->folder);
     mkdir(world_at(world, "manifests"), 0700);
-    world->endpoint = (struct endpoint){.name = "offline", .url = "https://127.0.0.1:1/rest/", .sandbox = true};
-    world->config = (struct operator_config){.path = "certwright.yaml", .manifests_directory = world_at(world, "manifests"),
-        .endpoints = &world->endpoint, .endpoint_count = 1, .orders_per_pass = 10, .removal_count = 5, .removal_percent = 10};
-    const struct state_options options = {world_at(world, "state"), world_at(world, "sealing.key"), world_at(world, "audit"),
-                                          STATE_WRITE, "test", 0};
+    world->endpoint =
+        (struct endpoint){.name = "offline", .url = "https://127.0.0.1:1/rest/", .sandbox = true};
+    world->config = (struct operator_config){.path = "certwright.yaml",
+                                             .manifests_directory = world_at(world, "manifests"),
+                                             .endpoints = &world->endpoint,
+                                             .endpoint_count = 1,
+                                             .orders_per_pass = 10,
+                                             .removal_count = 5,
+                                             .removal_percent = 10};
+    const struct state_options options = {world_at(world, "state"),
+                                          world_at(world, "sealing.key"),
+                                          world_at(world, "audit"),
+                                          STATE_WRITE,
+                                          "test",
+                                          0};
     world->state = state_open(&options, &err);
     CHECK_OK(world->state != NULL, err);
     model_init(&world->model, &world->config, world->state);

@@ -1,6 +1,7 @@
-/* A small world in memory, without network and store: a vendor with a ledger that shares no code with the program, names
- * that are proven or not, targets that work or fail, clocks that jump, processes that die. Certificates live in it by the
- * real decide, prepare and record parts; only `act` is played. Every rule broken is noted in `violation`. */
+/* A small world in memory, without network and store: a vendor with a ledger that shares no code with the
+ * program, names that are proven or not, targets that work or fail, clocks that jump, processes that die.
+ * Certificates live in it by the real decide, prepare and record parts; only `act` is played. Every rule
+ * broken is noted in `violation`. */
 #pragma once
 
 #include "make_view.h"
@@ -128,15 +129,27 @@ static inline void sim_view(struct sim *sim, int index, struct certificate_view 
 {
     struct sim_certificate *c = &sim->certificates[index];
     *view = (struct certificate_view){
-        .config = &made_config, .now = sim_now(sim), .boot_ms = (sim->true_s - sim->boot_at) * 1000,
+        .config = &made_config,
+        .now = sim_now(sim),
+        .boot_ms = (sim->true_s - sim->boot_at) * 1000,
         .boot_id = arena_printf(sim->arena, "boot-%d", sim->boots),
-        .holder = arena_printf(sim->arena, "host %d boot-%d", sim->processes, sim->boots), .installation = "0123456789abcdef",
-        .namespace_ = "default", .name = c->name, .id = arena_printf(sim->arena, "certificate/%s", c->name),
-        .record = c->record, .order = c->order, .revision = c->revision,
-        .challenges = arena_memdup(sim->arena, c->challenges, sizeof c->challenges), .challenge_count = c->challenge_count};
+        .holder = arena_printf(sim->arena, "host %d boot-%d", sim->processes, sim->boots),
+        .installation = "0123456789abcdef",
+        .namespace_ = "default",
+        .name = c->name,
+        .id = arena_printf(sim->arena, "certificate/%s", c->name),
+        .record = c->record,
+        .order = c->order,
+        .revision = c->revision,
+        .challenges = arena_memdup(sim->arena, c->challenges, sizeof c->challenges),
+        .challenge_count = c->challenge_count};
     const struct price_list *prices = sim->dear ? &sim->double_prices : &sim->prices;
-    view->account = (struct account_view){.endpoint = &made_endpoints[0], .checked = sim->checked,
-        .prices = sim->checked ? prices : NULL, .spending_open = true, .within_budget = true, .budget_period = "2026-11"};
+    view->account = (struct account_view){.endpoint = &made_endpoints[0],
+                                          .checked = sim->checked,
+                                          .prices = sim->checked ? prices : NULL,
+                                          .spending_open = true,
+                                          .within_budget = true,
+                                          .budget_period = "2026-11"};
     if (sim_now(sim) < sim->newest_time - 300)
         view->clock_words = "the clock went back";
     else if (sim->checked && (sim->offset > 600 || sim->offset < -600))
@@ -154,10 +167,17 @@ static inline void sim_view(struct sim *sim, int index, struct certificate_view 
     for (size_t i = 0; i < view->rollout_count; i++) {
         const struct rollout_record *stored = sim_rollout(c, view->refs.targets[i]->name);
         view->rollouts[i] = stored != NULL ? *stored
-                                           : (struct rollout_record){.namespace_ = "default", .name = c->name,
-                                                 .target = view->refs.targets[i]->name, .state = ROLLOUT_WANTED,
-                                                 .fingerprint = "", .previous_fingerprint = "", .root = "", .path = "",
-                                                 .layout = "", .error = "", .settings_digest = ""};
+                                           : (struct rollout_record){.namespace_ = "default",
+                                                                     .name = c->name,
+                                                                     .target = view->refs.targets[i]->name,
+                                                                     .state = ROLLOUT_WANTED,
+                                                                     .fingerprint = "",
+                                                                     .previous_fingerprint = "",
+                                                                     .root = "",
+                                                                     .path = "",
+                                                                     .layout = "",
+                                                                     .error = "",
+                                                                     .settings_digest = ""};
     }
 }
 
@@ -173,7 +193,8 @@ static inline void sim_write(struct sim *sim, int index, const struct changes *c
         c->revision = changes->revision;
     for (size_t i = 0; i < changes->challenge_count; i++) {
         size_t at = 0;
-        while (at < c->challenge_count && !text_equal(c->challenges[at].domain, changes->challenges[i].domain))
+        while (at < c->challenge_count &&
+               !text_equal(c->challenges[at].domain, changes->challenges[i].domain))
             at++;
         if (at == SIM_DOMAINS)
             abort();
@@ -220,14 +241,16 @@ static inline struct sim_order *sim_find(struct sim *sim, const char *custom_ord
     return NULL;
 }
 
-static inline void sim_place(struct sim *sim, int index, const struct certificate_view *view, int64_t delay, int64_t hidden)
+static inline void sim_place(struct sim *sim, int index, const struct certificate_view *view, int64_t delay,
+                             int64_t hidden)
 {
     const struct order_record *order = view->order;
     if (sim_find(sim, order->custom_order_id, false) != NULL)
         sim_broken(sim, "a need was paid twice");
     for (size_t i = 0; i < sim->order_count; i++)
         if (sim->ledger[i].certificate != index && sim->ledger[i].phase != VENDOR_CANCELLED &&
-            text_equal(sim->ledger[i].product, order->product) && string_list_same_set(&sim->ledger[i].names, &order->names))
+            text_equal(sim->ledger[i].product, order->product) &&
+            string_list_same_set(&sim->ledger[i].names, &order->names))
             sim_broken(sim, "the same names were bought under two certificates");
     if (sim->order_count == SIM_ORDERS)
         return;
@@ -235,11 +258,18 @@ static inline void sim_place(struct sim *sim, int index, const struct certificat
     sim->spent_cents += price;
     if (sim->spent_cents > sim->reserved_cents)
         sim_broken(sim, "more was spent than reserved");
-    sim->ledger[sim->order_count] = (struct sim_order){
-        .custom_order_id = order->custom_order_id, .product = order->product, .common_name = order->common_name,
-        .key_id = order->key_id, .names = order->names, .certificate = index, .phase = VENDOR_PENDING,
-        .price_cents = price, .effect_at = sim->true_s + delay, .visible_at = sim->true_s + delay + hidden,
-        .number = arena_printf(sim->arena, "%d", 1000001 + (int)sim->order_count)};
+    sim->ledger[sim->order_count] =
+        (struct sim_order){.custom_order_id = order->custom_order_id,
+                           .product = order->product,
+                           .common_name = order->common_name,
+                           .key_id = order->key_id,
+                           .names = order->names,
+                           .certificate = index,
+                           .phase = VENDOR_PENDING,
+                           .price_cents = price,
+                           .effect_at = sim->true_s + delay,
+                           .visible_at = sim->true_s + delay + hidden,
+                           .number = arena_printf(sim->arena, "%d", 1000001 + (int)sim->order_count)};
     sim->order_count++;
 }
 
@@ -249,7 +279,8 @@ static inline bool sim_proven(const struct sim *sim, int index, const struct cha
     return !sim->faults || sim->certificates[index].proof[at];
 }
 
-static inline void sim_vendor_says(struct sim *sim, int index, struct sim_order *order, struct vendor_order *out)
+static inline void sim_vendor_says(struct sim *sim, int index, struct sim_order *order,
+                                   struct vendor_order *out)
 {
     const struct sim_certificate *c = &sim->certificates[index];
     bool all = c->challenge_count > 0;
@@ -265,11 +296,16 @@ static inline void sim_vendor_says(struct sim *sim, int index, struct sim_order 
         while (at < c->challenge_count && !text_equal(c->challenges[at].domain, name))
             at++;
         bool email = at < c->challenge_count && c->challenges[at].method == DCV_EMAIL;
-        bool proven = at < c->challenge_count &&
-                      (email ? !sim->faults || sim_chance(sim, 30) : sim_proven(sim, index, &c->challenges[at], at));
-        *v = (struct vendor_challenge){.domain = name, .validated = proven || order->phase == VENDOR_ACTIVE,
-            .record_name = said ? arena_printf(sim->arena, "_proof.%s", name) : NULL, .record_value = "proof.example.net",
-            .record_type = "CNAME", .file_name = said ? "PROOF.txt" : NULL, .file_content = "proof"};
+        bool proven = at < c->challenge_count && (email ? !sim->faults || sim_chance(sim, 30)
+                                                        : sim_proven(sim, index, &c->challenges[at], at));
+        *v = (struct vendor_challenge){.domain = name,
+                                       .validated = proven || order->phase == VENDOR_ACTIVE,
+                                       .record_name =
+                                           said ? arena_printf(sim->arena, "_proof.%s", name) : NULL,
+                                       .record_value = "proof.example.net",
+                                       .record_type = "CNAME",
+                                       .file_name = said ? "PROOF.txt" : NULL,
+                                       .file_content = "proof"};
         all = all && v->validated;
     }
     if (order->phase == VENDOR_PENDING && all)
@@ -277,13 +313,15 @@ static inline void sim_vendor_says(struct sim *sim, int index, struct sim_order 
     if (order->phase == VENDOR_PENDING && sim_fault(sim, 2))
         order->phase = VENDOR_CANCELLED;
     out->phase = order->phase;
-    out->major_status = order->phase == VENDOR_ACTIVE ? "Active" : order->phase == VENDOR_CANCELLED ? "Cancelled" : "Pending";
+    out->major_status = order->phase == VENDOR_ACTIVE      ? "Active"
+                        : order->phase == VENDOR_CANCELLED ? "Cancelled"
+                                                           : "Pending";
 }
 
 static inline void sim_fail(struct sim *sim, struct outcome *out)
 {
-    static const enum error_kind kinds[] = {ERROR_UNREACHABLE, ERROR_THROTTLED, ERROR_CREDENTIAL, ERROR_MALFORMED,
-                                            ERROR_REFUSED, ERROR_SYSTEM};
+    static const enum error_kind kinds[] = {ERROR_UNREACHABLE, ERROR_THROTTLED, ERROR_CREDENTIAL,
+                                            ERROR_MALFORMED,   ERROR_REFUSED,   ERROR_SYSTEM};
     out->ok = false;
     error_raise(&out->err, kinds[sim_below(sim, (int)COUNT_OF(kinds))], "it failed");
     if (out->err.kind == ERROR_THROTTLED)
@@ -292,7 +330,8 @@ static inline void sim_fail(struct sim *sim, struct outcome *out)
 
 /* ---- acting ---- */
 
-static inline void sim_submit(struct sim *sim, int index, const struct certificate_view *view, struct outcome *out)
+static inline void sim_submit(struct sim *sim, int index, const struct certificate_view *view,
+                              struct outcome *out)
 {
     if (view->order->state != ORDER_SUBMITTING && sim->defect != DEFECT_NO_INTENT)
         sim_broken(sim, "an order was sent without its intent");
@@ -322,7 +361,8 @@ static inline void sim_submit(struct sim *sim, int index, const struct certifica
     }
 }
 
-static inline void sim_look_up(struct sim *sim, int index, const struct certificate_view *view, struct outcome *out)
+static inline void sim_look_up(struct sim *sim, int index, const struct certificate_view *view,
+                               struct outcome *out)
 {
     out->sent_at = sim_now(sim);
     out->sent_boot_ms = (sim->true_s - sim->boot_at) * 1000;
@@ -385,8 +425,8 @@ static inline void sim_prepare(struct sim *sim, struct outcome *out)
     out->request_sha256 = text_hex(sim->arena, digest, sizeof digest);
 }
 
-static inline void sim_act(struct sim *sim, int index, const struct certificate_view *view, const struct step *step,
-                    struct outcome *out)
+static inline void sim_act(struct sim *sim, int index, const struct certificate_view *view,
+                           const struct step *step, struct outcome *out)
 {
     struct sim_certificate *c = &sim->certificates[index];
     *out = (struct outcome){.at = sim_now(sim), .ok = true};
@@ -431,8 +471,9 @@ static inline void sim_act(struct sim *sim, int index, const struct certificate_
             sim_fetch(sim, view, out);
         break;
     case ACTION_STAGE:
-        out->generation = view->rollouts[step->index].generation > 0 ? view->rollouts[step->index].generation
-                                                                     : view->rollouts[step->index].previous + 1;
+        out->generation = view->rollouts[step->index].generation > 0
+                              ? view->rollouts[step->index].generation
+                              : view->rollouts[step->index].previous + 1;
         out->previous = view->rollouts[step->index].previous;
         out->previous_fingerprint = view->rollouts[step->index].previous_fingerprint;
         out->path = "/srv/nginx/path";
@@ -453,13 +494,14 @@ static inline void sim_crash(struct sim *sim)
     }
 }
 
-static inline void sim_judge(struct sim *sim, int index, const struct certificate_view *view, const struct step *step)
+static inline void sim_judge(struct sim *sim, int index, const struct certificate_view *view,
+                             const struct step *step)
 {
     const struct order_record *order = view->order;
     if (step->action != ACTION_PREPARE && step->action != ACTION_SUBMIT)
         return;
-    if (!view->account.checked || view->clock_words != NULL || view->duplicate_of != NULL || view->want == NULL ||
-        view->want->certificate->suspend || step->cost_cents <= 0)
+    if (!view->account.checked || view->clock_words != NULL || view->duplicate_of != NULL ||
+        view->want == NULL || view->want->certificate->suspend || step->cost_cents <= 0)
         sim_broken(sim, "a guard was passed by");
     if (order != NULL && order->state != ORDER_PREPARED && order->state != ORDER_REFUSED)
         sim_broken(sim, "a purchase was begun while another order lives");
@@ -471,7 +513,8 @@ static inline void sim_judge(struct sim *sim, int index, const struct certificat
     (void)index;
 }
 
-/* Decide and do one step of one certificate. False: there was nothing to do (then `out_step` says until when). */
+/* Decide and do one step of one certificate. False: there was nothing to do (then `out_step` says until
+ * when). */
 static inline bool sim_step(struct sim *sim, int index, struct step *out_step)
 {
     struct certificate_view view;
@@ -481,8 +524,8 @@ static inline bool sim_step(struct sim *sim, int index, struct step *out_step)
     struct step step = *out_step = certificate_decide(&view, sim->arena);
     const struct action_row *row = certificate_action(step.action);
     if (sim->trace)
-        fprintf(stderr, "  %lld%+lld %s: %s %s %s: %s\n", (long long)sim->true_s, (long long)sim->offset, c->name,
-                row != NULL ? row->name : "-", step.code, step.subject, step.reason);
+        fprintf(stderr, "  %lld%+lld %s: %s %s %s: %s\n", (long long)sim->true_s, (long long)sim->offset,
+                c->name, row != NULL ? row->name : "-", step.code, step.subject, step.reason);
     sim_judge(sim, index, &view, &step);
     if (row == NULL) {
         if (view.want != NULL) { /* as the controller notes a decision */
@@ -527,7 +570,8 @@ static inline bool sim_step(struct sim *sim, int index, struct step *out_step)
     sim_write(sim, index, &changes);
     if (sim->trace)
         fprintf(stderr, "     %s%s\n", outcome->ok ? "done" : outcome->err.message,
-                changes.event_message != NULL ? arena_printf(sim->arena, " (%s)", changes.event_message) : "");
+                changes.event_message != NULL ? arena_printf(sim->arena, " (%s)", changes.event_message)
+                                              : "");
     return true;
 }
 
@@ -555,18 +599,21 @@ static inline size_t sim_wants(struct sim_want *wants, struct arena *arena)
                                         "dnsNames: [shop.example.org, shop.example.com]",
                                         "dnsNames: [a.example.com, b.example.com, shop.example.org]"};
     static const char *const products[] = {"positivemdcssl", "sectigodvucc"};
-    static const char *const proofs[] = {"dns: {}", "method: HTTP", "method: Email", "dns: {manual: true}",
-                                         "method: Email, overrides: [{dnsNames: [shop.example.com], method: DNS}]"};
-    static const char *const targets[] = {"", "targets: [{name: web}]", "targets: [{name: canary}, {name: plain}]"};
+    static const char *const proofs[] = {
+        "dns: {}", "method: HTTP", "method: Email", "dns: {manual: true}",
+        "method: Email, overrides: [{dnsNames: [shop.example.com], method: DNS}]"};
+    static const char *const targets[] = {"", "targets: [{name: web}]",
+                                          "targets: [{name: canary}, {name: plain}]"};
     size_t count = 0;
     for (unsigned i = 0; count < SIM_WANTS && i < 400; i++) {
         struct made made = {.arena = arena};
         made.view = (struct certificate_view){.config = &made_config, .now = MADE_NOW};
         /* A stride that is prime to the sizes of the lists: every pair of choices comes up. */
         unsigned n = i * 7;
-        const char *text = arena_printf(arena, MADE_CERTIFICATE("  %s\n  order: {product: %s}\n  dcv: {%s}\n  %s\n%s"),
-                                        names[n % 5], products[n / 5 % 2], proofs[n / 10 % 5], targets[n / 50 % 3],
-                                        i % 13 == 12 ? "  suspend: true\n" : "");
+        const char *text =
+            arena_printf(arena, MADE_CERTIFICATE("  %s\n  order: {product: %s}\n  dcv: {%s}\n  %s\n%s"),
+                         names[n % 5], products[n / 5 % 2], proofs[n / 10 % 5], targets[n / 50 % 3],
+                         i % 13 == 12 ? "  suspend: true\n" : "");
         if (made_resolve(&made, text))
             wants[count++] = (struct sim_want){made.view.want, made.view.refs, made.view.product};
     }
@@ -576,11 +623,19 @@ static inline size_t sim_wants(struct sim_want *wants, struct arena *arena)
 static inline void sim_begin(struct sim *sim, struct arena *arena, uint64_t seed)
 {
     static const char *const names[SIM_CERTIFICATES] = {"one", "two", "three"};
-    *sim = (struct sim){.arena = arena, .random = seed, .true_s = MADE_NOW, .boot_at = MADE_NOW - 5000, .checked = true};
+    *sim = (struct sim){
+        .arena = arena, .random = seed, .true_s = MADE_NOW, .boot_at = MADE_NOW - 5000, .checked = true};
     for (int i = 0; i < SIM_CERTIFICATES; i++) {
         sim->certificates[i].name = names[i];
-        sim->certificates[i].record = (struct certificate_record){.namespace_ = "default", .name = names[i],
-            .common_name = "", .spec_digest = "", .phase = "", .reason = "", .message = "", .error_kind = "", .error = "",
-            .error_step = ""};
+        sim->certificates[i].record = (struct certificate_record){.namespace_ = "default",
+                                                                  .name = names[i],
+                                                                  .common_name = "",
+                                                                  .spec_digest = "",
+                                                                  .phase = "",
+                                                                  .reason = "",
+                                                                  .message = "",
+                                                                  .error_kind = "",
+                                                                  .error = "",
+                                                                  .error_step = ""};
     }
 }

@@ -1,4 +1,4 @@
-/* The prepare and record parts of each action: pure functions from a view and an outcome to what is written. */
+/* Buying, looking up, asking, waiting: the prepare and record parts of each action, pure. */
 #include "make_view.h"
 
 #include "base/hash.h"
@@ -9,8 +9,6 @@ static struct changes changes;
 
 #define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
 #define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
-#define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
-#define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
 
 static void begin(const char *manifests)
 {
@@ -18,15 +16,10 @@ static void begin(const char *manifests)
     made_begin(&made, arena, manifests);
 }
 
-static struct step step_of(enum action action) { return (struct step){.action = action, .subject = "", .detail = "", .index = -1}; }
-static struct step step_at(enum action action, int index)
+static struct step step_of(enum action action)
 {
-    struct step step = step_of(action);
-    step.index = index;
-    step.subject = index < (int)made.view.rollout_count && action >= ACTION_STAGE ? made.view.rollouts[index].target : "";
-    return step;
+    return (struct step){.action = action, .subject = "", .detail = "", .index = -1};
 }
-
 static bool prepare(struct step step)
 {
     changes = (struct changes){0};
@@ -135,7 +128,8 @@ static void failed_preparation_writes_no_order(void)
 {
     begin(ONE);
     record(priced(750), failed(ERROR_CREDENTIAL, "the secret is missing"));
-    CHECK(changes.order == NULL && changes.blob_count == 0 && !changes.reserve_budget && !changes.register_need);
+    CHECK(changes.order == NULL && changes.blob_count == 0 && !changes.reserve_budget &&
+          !changes.register_need);
     CHECK_TEXT(changes.certificate->error, "the secret is missing");
     CHECK_TEXT(changes.certificate->error_step, "prepare");
     CHECK_TEXT(changes.certificate->error_kind, "Credential");
@@ -179,7 +173,8 @@ static void only_attempts_that_could_have_been_sent_count(void)
     record(priced(750), made_request("k3"));
     CHECK_INT(changes.order->attempt, 2);
     CHECK(!changes.order->looked_up);
-    CHECK_TEXT(changes.order->custom_order_id, made.order->custom_order_id); /* one need, one id, for all attempts */
+    CHECK_TEXT(changes.order->custom_order_id,
+               made.order->custom_order_id); /* one need, one id, for all attempts */
     CHECK_TEXT(string_list_join(arena, &changes.order->former_key_ids, " "), "k2");
 }
 
@@ -277,8 +272,12 @@ static void accepted_order_is_placed_with_what_it_wants_to_see(void)
                                      .record_type = "CNAME", .record_value = "y.example.net"};
     struct outcome outcome = done();
     outcome.answer = ANSWER_ACCEPTED;
-    outcome.vendor = (struct vendor_order){.vendor_order_id = "77", .phase = VENDOR_PENDING, .major_status = "Pending",
-                                           .challenges = &proof, .challenge_count = 1, .subscription_ends_at = 99};
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "77",
+                                           .phase = VENDOR_PENDING,
+                                           .major_status = "Pending",
+                                           .challenges = &proof,
+                                           .challenge_count = 1,
+                                           .subscription_ends_at = 99};
     record(step_of(ACTION_SUBMIT), outcome);
     CHECK_INT(changes.order->state, ORDER_PLACED);
     CHECK_TEXT(changes.order->vendor_order_id, "77");
@@ -581,14 +580,16 @@ static void poll_follows_the_vendor(void)
 {
     begin(ONE);
     made_placed(&made);
-    poll((struct vendor_order){.phase = VENDOR_PENDING, .major_status = "Pending", .minor_status = "AWAITING_DCV"});
+    poll((struct vendor_order){
+        .phase = VENDOR_PENDING, .major_status = "Pending", .minor_status = "AWAITING_DCV"});
     CHECK_INT(changes.order->state, ORDER_PLACED);
     CHECK_TEXT(changes.order->minor_status, "AWAITING_DCV");
     CHECK_INT(changes.order->polls, 1);
     CHECK(changes.order->poll_at > made.view.now);
     CHECK_INT(changes.order->subscription_ends_at, made.order->subscription_ends_at); /* not said: kept */
     CHECK(changes.event_reason == NULL);
-    poll((struct vendor_order){.phase = VENDOR_ACTIVE, .major_status = "Active", .subscription_ends_at = 12345});
+    poll((struct vendor_order){
+        .phase = VENDOR_ACTIVE, .major_status = "Active", .subscription_ends_at = 12345});
     CHECK_INT(changes.order->poll_at, made.view.now); /* fetched at once */
     CHECK_INT(changes.order->subscription_ends_at, 12345);
     CHECK_TEXT(changes.event_reason, "VendorStatus");
@@ -661,391 +662,25 @@ static void proof_is_taken_over_until_it_was_made(void)
         made_placed(&made);
         made_challenges(&made, rows[i].state);
         poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
-        CHECK_TEXT(changes.challenges[0].record_name, rows[i].taken ? "_new.shop.example.com" : "_0.shop.example.com");
+        CHECK_TEXT(changes.challenges[0].record_name,
+                   rows[i].taken ? "_new.shop.example.com" : "_0.shop.example.com");
         CHECK_INT(changes.challenges[0].state, rows[i].state);
     }
 }
 
 static void wildcard_is_proven_by_its_base(void)
 {
-    struct vendor_challenge proof = {.domain = "example.com", .record_name = "_p.example.com", .record_type = "CNAME",
-                                     .record_value = "x", .validated = true};
+    struct vendor_challenge proof = {.domain = "example.com",
+                                     .record_name = "_p.example.com",
+                                     .record_type = "CNAME",
+                                     .record_value = "x",
+                                     .validated = true};
     begin(MADE_CERTIFICATE("  dnsNames: [\"*.example.com\"]\n  order: {product: positivesslwildcard}\n"));
     made_placed(&made);
     poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
     CHECK_TEXT(changes.challenges[0].domain, "*.example.com");
     CHECK(changes.challenges[0].validated);
     CHECK_TEXT(changes.challenges[0].record_name, "_p.example.com");
-}
-
-/* ---- challenges ---- */
-
-static void intent_of_a_challenge_says_by_whom(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    struct step step = step_at(ACTION_PRESENT, 0);
-    CHECK(prepare(step));
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
-    CHECK_TEXT(changes.challenges[0].account, "bind");
-    CHECK_TEXT(changes.audit, "challenge.present");
-    begin(HTTP);
-    made_placed(&made);
-    CHECK(prepare(step));
-    CHECK_TEXT(changes.challenges[0].target, "web");
-}
-
-static void made_challenge_is_looked_at_at_once(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made_challenges(&made, CHALLENGE_PRESENTING);
-    made.view.challenges[0].checked_at = 5;
-    struct outcome outcome = done();
-    outcome.zone = "example.com";
-    record(step_at(ACTION_PRESENT, 0), outcome);
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
-    CHECK_TEXT(changes.challenges[0].zone, "example.com");
-    CHECK_INT(changes.challenges[0].checked_at, 0);
-    CHECK(changes.certificate == NULL);
-}
-
-static void failed_challenge_keeps_its_own_failures(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made_challenges(&made, CHALLENGE_PRESENTING);
-    for (int i = 1; i < 4; i++) {
-        record(step_at(ACTION_PRESENT, 0), failed(ERROR_REFUSED, "the server refuses"));
-        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
-        CHECK_INT(changes.challenges[0].failures, i);
-        CHECK(changes.challenges[0].retry_at > made.view.now);
-        CHECK(changes.certificate == NULL);
-        CHECK_TEXT(changes.event_reason, "PresentFailed");
-        take();
-    }
-    record(step_at(ACTION_PRESENT, 0), done());
-    CHECK_INT(changes.challenges[0].failures, 0);
-    CHECK_TEXT(changes.challenges[0].error, "");
-}
-
-static void seen_challenge_is_seen(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made_challenges(&made, CHALLENGE_PRESENTED);
-    struct outcome outcome = done();
-    outcome.seen = true;
-    outcome.words = "seen by 2 of 2 servers";
-    record(step_at(ACTION_CHECK, 0), outcome);
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_SEEN);
-    CHECK_INT(changes.challenges[0].seen_at, made.view.now);
-    CHECK_TEXT(changes.challenges[0].last_check, "seen by 2 of 2 servers");
-}
-
-static void unseen_challenge_is_put_back_five_times_and_then_told(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made_challenges(&made, CHALLENGE_PRESENTED);
-    int64_t patience = 600;
-    int warned = 0;
-    struct outcome outcome = done();
-    outcome.words = "0 of 2 servers";
-    for (int i = 0; i < 10; i++) {
-        made.view.challenges[0].state = CHALLENGE_PRESENTED;
-        made.view.challenges[0].presented_at = made.view.now;
-        outcome.at = made.view.now + patience;
-        record(step_at(ACTION_CHECK, 0), outcome);
-        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED); /* not yet past its patience */
-        outcome.at = made.view.now + patience + 1;
-        record(step_at(ACTION_CHECK, 0), outcome);
-        CHECK_INT(changes.challenges[0].state, i < 5 ? CHALLENGE_PENDING : CHALLENGE_PRESENTED);
-        warned += text_equal(changes.event_reason, "NotSeen");
-        take();
-    }
-    CHECK_INT(warned, 6);
-}
-
-static void manual_challenge_is_never_put_back(void)
-{
-    begin(MADE_CERTIFICATE(SHOP "  dcv: {dns: {manual: true}}\n"));
-    made_placed(&made);
-    made_challenges(&made, CHALLENGE_PRESENTED);
-    made.view.now += 30 * 86400;
-    struct outcome outcome = done();
-    outcome.words = "not there";
-    record(step_at(ACTION_CHECK, 0), outcome);
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
-    CHECK_INT(changes.challenges[0].put_back, 0);
-}
-
-static void removal_is_an_intent_too(void)
-{
-    begin(ONE);
-    made_issued(&made);
-    made_challenges(&made, CHALLENGE_SEEN);
-    CHECK(prepare(step_at(ACTION_REMOVE, 0)));
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
-    CHECK_TEXT(changes.audit, "challenge.remove");
-    take();
-    record(step_at(ACTION_REMOVE, 0), failed(ERROR_UNREACHABLE, "away"));
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
-    take();
-    record(step_at(ACTION_REMOVE, 0), done());
-    CHECK_INT(changes.challenges[0].state, CHALLENGE_GONE);
-}
-
-/* ---- FETCH ---- */
-
-static void delivered_certificate_becomes_a_revision(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    struct outcome outcome = done();
-    outcome.delivered = true;
-    outcome.key_id = "k1";
-    outcome.bundle = (struct x509_bundle){.leaf = "LEAF", .chain = "CHAIN",
-        .info = {.fingerprint = "f9", .serial = "0a", .issuer_cn = "CA", .subject_cn = "shop.example.com",
-                 .not_before = made.view.now - 60, .not_after = made.view.now + 86400 * 100}};
-    record(step_of(ACTION_FETCH), outcome);
-    CHECK(changes.order->fetched);
-    CHECK_INT(changes.revision->number, 1);
-    CHECK_TEXT(changes.revision->fingerprint, "f9");
-    CHECK_TEXT(changes.revision->key_id, "k1");
-    CHECK_INT(changes.certificate->revision, 1);
-    CHECK_INT(changes.blob_count, 2);
-    CHECK_TEXT(changes.blobs[0].key, "cert/f9");
-    CHECK_TEXT(changes.audit, "certificate.issued");
-}
-
-static void certificate_of_a_former_attempt_keeps_that_attempts_key(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made.order->key_id = "k2";
-    struct outcome outcome = done();
-    outcome.delivered = true;
-    outcome.key_id = "k1";
-    outcome.bundle = (struct x509_bundle){.leaf = "LEAF", .chain = "CHAIN", .info = {.fingerprint = "f9", .serial = "0a",
-                                          .issuer_cn = "CA", .subject_cn = "shop.example.com", .not_after = 1}};
-    record(step_of(ACTION_FETCH), outcome);
-    CHECK_TEXT(changes.order->key_id, "k1");
-    CHECK_TEXT(changes.revision->key_id, "k1");
-}
-
-static void nothing_delivered_is_asked_for_again(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    made.order->phase = VENDOR_ACTIVE;
-    for (int i = 0; i < 20; i++) {
-        record(step_of(ACTION_FETCH), done());
-        CHECK(!changes.order->fetched && changes.revision == NULL);
-        int64_t wait = changes.order->poll_at - made.view.now;
-        CHECK(wait >= 5 && wait <= 60);
-        take();
-    }
-}
-
-static void certificate_that_is_not_accepted_is_told_and_not_kept(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    record(step_of(ACTION_FETCH), failed(ERROR_REFUSED, "it names evil.example.com"));
-    CHECK(!changes.order->fetched && changes.revision == NULL && changes.blob_count == 0);
-    CHECK_TEXT(changes.event_reason, "CertificateNotAccepted");
-    CHECK_TEXT(changes.certificate->error, "it names evil.example.com");
-}
-
-/* ---- rollout ---- */
-
-static struct rollout_record *rollout(void) { return &made.view.rollouts[0]; }
-
-static void issued(void)
-{
-    begin(ONE);
-    made_issued(&made);
-}
-
-static void stage_notes_what_it_is_about(void)
-{
-    issued();
-    CHECK(prepare(step_at(ACTION_STAGE, 0)));
-    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
-    CHECK_INT(changes.rollout->revision, 1);
-    CHECK_TEXT(changes.rollout->fingerprint, "f1");
-    CHECK_TEXT(changes.audit, "deploy.stage");
-    take();
-    struct outcome outcome = done();
-    outcome.generation = 4;
-    outcome.previous = 3;
-    outcome.previous_fingerprint = "f0";
-    outcome.path = "default/shop";
-    record(step_at(ACTION_STAGE, 0), outcome);
-    CHECK_INT(changes.rollout->state, ROLLOUT_STAGED);
-    CHECK_INT(changes.rollout->generation, 4);
-    CHECK_INT(changes.rollout->previous, 3);
-    CHECK_TEXT(changes.rollout->previous_fingerprint, "f0");
-    CHECK_TEXT(changes.rollout->root, "nginx");
-}
-
-static void stage_again_keeps_its_generation(void)
-{
-    issued();
-    CHECK(prepare(step_at(ACTION_STAGE, 0)));
-    take();
-    struct outcome outcome = failed(ERROR_SYSTEM, "the disk is full");
-    outcome.generation = 4;
-    record(step_at(ACTION_STAGE, 0), outcome);
-    take();
-    CHECK_INT(rollout()->attempts, 1);
-    CHECK(rollout()->retry_at > made.view.now);
-    CHECK(prepare(step_at(ACTION_STAGE, 0)));
-    CHECK_INT(changes.rollout->generation, 4);
-}
-
-static void new_revision_remembers_what_serves(void)
-{
-    begin(ONE);
-    made_settled(&made);
-    made.revision->number = 2;
-    made.revision->fingerprint = "f2";
-    CHECK(prepare(step_at(ACTION_STAGE, 0)));
-    CHECK_INT(changes.rollout->previous, 1);
-    CHECK_TEXT(changes.rollout->previous_fingerprint, "f1");
-    CHECK_INT(changes.rollout->generation, 0);
-    CHECK_INT(changes.rollout->attempts, 0);
-}
-
-static void rollout_becomes_active(void)
-{
-    issued();
-    *rollout() = (struct rollout_record){.target = "web", .state = ROLLOUT_STAGED, .revision = 1, .generation = 2,
-                                         .previous = 1, .error = "", .settings_digest = ""};
-    record(step_at(ACTION_PUBLISH, 0), done());
-    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
-    CHECK_INT(changes.rollout->published_at, made.view.now);
-    take();
-    record(step_at(ACTION_RELOAD, 0), done());
-    CHECK_INT(changes.rollout->state, ROLLOUT_RELOADED);
-    take();
-    record(step_at(ACTION_PROBE, 0), done());
-    CHECK_INT(changes.rollout->state, ROLLOUT_ACTIVE);
-    CHECK_TEXT(changes.rollout->settings_digest, rollout_settings_digest(&made.view, 0, arena));
-    CHECK_TEXT(changes.event_reason, "Served");
-    take();
-    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_REST);
-}
-
-static void published(int previous)
-{
-    issued();
-    *rollout() = (struct rollout_record){.target = "web", .state = ROLLOUT_PUBLISHED, .revision = 1, .generation = 2,
-        .previous = previous, .published_at = made.view.now, .error = "", .settings_digest = ""};
-}
-
-static void failed_publishing_looks_at_the_folder_again(void)
-{
-    published(1);
-    rollout()->state = ROLLOUT_STAGED;
-    record(step_at(ACTION_PUBLISH, 0), failed(ERROR_SYSTEM, "read-only"));
-    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
-    CHECK(changes.rollout->retry_at > made.view.now);
-}
-
-static void failed_reload_goes_back_to_what_served(void)
-{
-    published(1);
-    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
-    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLING_BACK);
-    CHECK_TEXT(changes.rollout->error, "nginx: test failed");
-    take();
-    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_ROLL_BACK); /* at once */
-    record(step_at(ACTION_ROLL_BACK, 0), done());
-    CHECK_INT(changes.rollout->published_at, 0);
-    take();
-    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_RELOAD_BACK);
-    record(step_at(ACTION_RELOAD_BACK, 0), done());
-    CHECK(changes.rollout->reloaded);
-    take();
-    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PROBE_BACK);
-    record(step_at(ACTION_PROBE_BACK, 0), done());
-    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLED_BACK);
-    CHECK_TEXT(changes.rollout->error, "nginx: test failed"); /* the cause, not the last thing that happened */
-    CHECK_INT(changes.rollout->retry_at, made.view.now + 900);
-    CHECK_TEXT(changes.event_reason, "RolledBack");
-}
-
-static void rollback_waits_longer_each_time(void)
-{
-    static const int64_t waits[] = {900, 3600, 6 * 3600, 86400, 86400};
-    for (int attempts = 1; attempts <= 5; attempts++) {
-        published(1);
-        rollout()->state = ROLLOUT_ROLLING_BACK;
-        rollout()->attempts = attempts;
-        rollout()->error = "not served";
-        record(step_at(ACTION_PROBE_BACK, 0), done());
-        CHECK_INT(changes.rollout->retry_at, made.view.now + waits[attempts - 1]);
-    }
-}
-
-static void without_a_former_generation_the_new_one_stays(void)
-{
-    published(0);
-    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
-    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
-    CHECK(changes.rollout->retry_at > made.view.now);
-    published(0);
-    rollout()->state = ROLLOUT_RELOADED;
-    rollout()->checked_at = made.view.now - 60;
-    record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
-    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED); /* reload and look again after the backoff */
-    CHECK(changes.rollout->retry_at > made.view.now);
-}
-
-static void rollback_never_stays_as_well(void)
-{
-    published(1);
-    struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
-    struct resource resource = *made.view.refs.targets[0];
-    target.rollback = ROLLBACK_NEVER;
-    resource.deploy_target = &target;
-    made.view.refs.targets[0] = &resource;
-    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
-    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
-}
-
-static void probe_is_patient_for_its_time(void)
-{
-    published(1);
-    rollout()->state = ROLLOUT_RELOADED;
-    rollout()->checked_at = made.view.now;
-    int looks = 0;
-    for (; rollout()->state == ROLLOUT_RELOADED && looks < 100; looks++) {
-        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
-        take();
-        if (rollout()->state == ROLLOUT_RELOADED) {
-            int64_t wait = rollout()->retry_at - made.view.now;
-            CHECK(wait >= 1 && wait <= 8);
-            made.view.now = rollout()->retry_at;
-        }
-    }
-    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
-    CHECK(looks >= 6 && looks < 20);
-}
-
-static void clock_that_goes_back_does_not_prolong_a_probe_for_ever(void)
-{
-    published(1);
-    rollout()->state = ROLLOUT_RELOADED;
-    rollout()->checked_at = made.view.now + 400 * 86400;
-    for (int looks = 0; looks < 100 && rollout()->state == ROLLOUT_RELOADED; looks++) {
-        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
-        take();
-        made.view.now += 8;
-    }
-    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
 }
 
 /* ---- forgetting, failing, waiting ---- */
@@ -1058,7 +693,8 @@ static void forgetting_touches_nothing_but_the_record(void)
     CHECK(changes.certificate->forgotten);
     CHECK_INT(changes.certificate->forgotten_at, made.view.now);
     CHECK_INT(changes.certificate->cycle, 1); /* only grows, also across deletion */
-    CHECK(changes.order == NULL && changes.challenge_count == 0 && changes.rollout == NULL && changes.blob_count == 0);
+    CHECK(changes.order == NULL && changes.challenge_count == 0 && changes.rollout == NULL &&
+          changes.blob_count == 0);
     CHECK(!certificate_action(ACTION_FORGET)->outside);
 }
 
@@ -1079,7 +715,8 @@ static void failures_of_one_step_are_counted_and_end_with_its_success(void)
     record(step_of(ACTION_POLL), failed(ERROR_UNREACHABLE, "away"));
     CHECK_INT(changes.certificate->failures, 1); /* another step */
     take();
-    record(step_of(ACTION_POLL), (struct outcome){.ok = true, .vendor = {.vendor_order_id = "1", .phase = VENDOR_PENDING}});
+    record(step_of(ACTION_POLL),
+           (struct outcome){.ok = true, .vendor = {.vendor_order_id = "1", .phase = VENDOR_PENDING}});
     CHECK_INT(changes.certificate->failures, 0);
     CHECK_INT(changes.certificate->retry_at, 0);
     CHECK_TEXT(changes.certificate->error, "");
@@ -1100,7 +737,8 @@ static void backoff_grows_to_its_bound_with_jitter(void)
     CHECK(backoff_s(ERROR_CREDENTIAL, 1, 1) >= 12);
     bool differs = false;
     for (uint64_t seed = 0; seed < 20; seed++)
-        differs = differs || backoff_s(ERROR_UNREACHABLE, 10, seed) != backoff_s(ERROR_UNREACHABLE, 10, seed + 1);
+        differs =
+            differs || backoff_s(ERROR_UNREACHABLE, 10, seed) != backoff_s(ERROR_UNREACHABLE, 10, seed + 1);
     CHECK(differs);
 }
 
@@ -1114,39 +752,6 @@ static void far_sides_own_time_is_kept(void)
     outcome.err.retry_at = made.view.now - 777; /* past: our own backoff */
     record(priced(750), outcome);
     CHECK(changes.certificate->retry_at > made.view.now);
-}
-
-/* ---- RESEND ---- */
-
-static void mail_is_sent_again_once_an_hour_and_five_times(void)
-{
-    begin(MAIL);
-    made_placed(&made);
-    int sent = 0;
-    for (int hour = 0; hour < 10; hour++) {
-        if (certificate_resend_refusal(&made.view, arena) == NULL) {
-            CHECK(prepare(step_of(ACTION_RESEND)));
-            CHECK_TEXT(changes.audit, "order.resend");
-            take();
-            sent++;
-            CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
-            CHECK(!prepare(step_of(ACTION_RESEND)));
-        }
-        made.view.now += 3600;
-    }
-    CHECK_INT(sent, 5);
-}
-
-static void nothing_outstanding_nothing_is_sent_again(void)
-{
-    begin(ONE);
-    made_placed(&made);
-    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
-    begin(MAIL);
-    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
-    made_placed(&made);
-    made.view.challenges[0].validated = true;
-    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
 }
 
 int main(void)
@@ -1185,34 +790,10 @@ int main(void)
     RUN(vendor_is_asked_less_and_less_often);
     RUN(proof_is_taken_over_until_it_was_made);
     RUN(wildcard_is_proven_by_its_base);
-    RUN(intent_of_a_challenge_says_by_whom);
-    RUN(made_challenge_is_looked_at_at_once);
-    RUN(failed_challenge_keeps_its_own_failures);
-    RUN(seen_challenge_is_seen);
-    RUN(unseen_challenge_is_put_back_five_times_and_then_told);
-    RUN(manual_challenge_is_never_put_back);
-    RUN(removal_is_an_intent_too);
-    RUN(delivered_certificate_becomes_a_revision);
-    RUN(certificate_of_a_former_attempt_keeps_that_attempts_key);
-    RUN(nothing_delivered_is_asked_for_again);
-    RUN(certificate_that_is_not_accepted_is_told_and_not_kept);
-    RUN(stage_notes_what_it_is_about);
-    RUN(stage_again_keeps_its_generation);
-    RUN(new_revision_remembers_what_serves);
-    RUN(rollout_becomes_active);
-    RUN(failed_publishing_looks_at_the_folder_again);
-    RUN(failed_reload_goes_back_to_what_served);
-    RUN(rollback_waits_longer_each_time);
-    RUN(without_a_former_generation_the_new_one_stays);
-    RUN(rollback_never_stays_as_well);
-    RUN(probe_is_patient_for_its_time);
-    RUN(clock_that_goes_back_does_not_prolong_a_probe_for_ever);
     RUN(forgetting_touches_nothing_but_the_record);
     RUN(failures_of_one_step_are_counted_and_end_with_its_success);
     RUN(backoff_grows_to_its_bound_with_jitter);
     RUN(far_sides_own_time_is_kept);
-    RUN(mail_is_sent_again_once_an_hour_and_five_times);
-    RUN(nothing_outstanding_nothing_is_sent_again);
     arena_destroy(arena);
     return CHECK_REPORT();
 }

@@ -1,5 +1,5 @@
-/* Plan equals deed: what iterating decide and assume says would be done is what decide and the real record parts do when
- * everything works. Waits are left out and a repeated step counts once (decisions 4). */
+/* Plan equals deed: what iterating decide and assume says would be done is what decide and the real record
+ * parts do when everything works. Waits are left out and a repeated step counts once (decisions 4). */
 #include "simulate.h"
 
 static struct arena *world, *lives;
@@ -50,7 +50,8 @@ static bool performed(struct sim *sim, int index, struct string_list *out)
     return false;
 }
 
-/* What only the vendor can say is nothing a plan could know: whether a lost order is there, or one was cancelled. */
+/* What only the vendor can say is nothing a plan could know: whether a lost order is there, or one was
+ * cancelled. */
 static bool vendor_alone_knows(struct sim *sim, int index)
 {
     const struct order_record *order = sim->certificates[index].order;
@@ -78,7 +79,8 @@ static void live(struct sim *sim, uint64_t seed)
         struct step step;
         int index = sim_below(sim, SIM_CERTIFICATES);
         if (sim_chance(sim, 5))
-            sim->certificates[index].wanted = sim_chance(sim, 30) ? NULL : &wants[sim_below(sim, (int)want_count)];
+            sim->certificates[index].wanted =
+                sim_chance(sim, 30) ? NULL : &wants[sim_below(sim, (int)want_count)];
         if (!sim_step(sim, index, &step) && step.action == ACTION_WAIT && step.due > sim_now(sim))
             sim->true_s = step.due;
     }
@@ -103,7 +105,8 @@ static void plan_equals_deed_from_anywhere(void)
         CHECK(sim.violation == NULL);
         if (!string_list_equal(&plan, &deed)) {
             fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
-            CHECK_TEXT(string_list_join(lives, &plan, "\n          "), string_list_join(lives, &deed, "\n          "));
+            CHECK_TEXT(string_list_join(lives, &plan, "\n          "),
+                       string_list_join(lives, &deed, "\n          "));
         }
         compared++;
         steps += plan.count;
@@ -116,13 +119,15 @@ static void assuming_changes_nothing_of_the_view_before(void)
 {
     struct made made;
     arena_reset(lives);
-    made_begin(&made, lives, MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
-                                              "  targets: [{name: web}]\n"));
+    made_begin(&made, lives,
+               MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+                                "  targets: [{name: web}]\n"));
     const struct certificate_view *view = &made.view;
     for (int i = 0; i < 40; i++) {
         struct certificate_view before = *view;
         struct order_record order = view->order != NULL ? *view->order : (struct order_record){0};
-        struct challenge_record challenge = view->challenge_count > 0 ? view->challenges[0] : (struct challenge_record){0};
+        struct challenge_record challenge =
+            view->challenge_count > 0 ? view->challenges[0] : (struct challenge_record){0};
         struct rollout_record rollout = view->rollouts[0];
         struct step step = certificate_decide(view, lives);
         if (step.action == ACTION_REST)
@@ -141,8 +146,9 @@ static void plan_of_a_first_certificate_reads_as_a_life(void)
 {
     struct made made;
     arena_reset(lives);
-    made_begin(&made, lives, MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
-                                              "  targets: [{name: web}]\n"));
+    made_begin(&made, lives,
+               MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+                                "  targets: [{name: web}]\n"));
     struct string_list plan = {0};
     const struct certificate_view *view = &made.view;
     for (int i = 0; i < 100; i++) {
@@ -152,8 +158,9 @@ static void plan_of_a_first_certificate_reads_as_a_life(void)
             break;
         view = certificate_assume(view, &step, lives);
     }
-    CHECK_TEXT(string_list_join(lives, &plan, ", "), "order positivessl, validate shop.example.com, issue shop.example.com, "
-                                                     "deploy web, reload web");
+    CHECK_TEXT(string_list_join(lives, &plan, ", "),
+               "order positivessl, validate shop.example.com, issue shop.example.com, "
+               "deploy web, reload web");
 }
 
 int main(void)

@@ -5,7 +5,8 @@
 static struct world world;
 static struct budget_book book;
 static struct issuer issuer_spec;
-static struct resource issuer = {.kind = KIND_ISSUER, .namespace_ = "default", .name = "main", .issuer = &issuer_spec};
+static struct resource issuer = {
+    .kind = KIND_ISSUER, .namespace_ = "default", .name = "main", .issuer = &issuer_spec};
 static struct spending rows[2];
 static int64_t now;
 
@@ -15,7 +16,8 @@ static void begin(void)
     world_begin(&world);
     issuer_spec = (struct issuer){0};
     book = (struct budget_book){.state = world.state, .arena = world.arena};
-    rows[0] = (struct spending){.issuer = "main", .period = PERIOD_MONTH, .orders = 3, .amount_cents = 5000, .currency = "USD"};
+    rows[0] = (struct spending){
+        .issuer = "main", .period = PERIOD_MONTH, .orders = 3, .amount_cents = 5000, .currency = "USD"};
     world.config.spending = rows;
     world.config.spending_count = 1;
     now = clock_from_civil(2026, 11, 22, 12, 0, 0);
@@ -25,7 +27,9 @@ static struct budget check(int64_t cents, bool sandbox)
 {
     struct budget budget;
     struct error err = {0};
-    CHECK_OK(budget_check(&book, &world.config, &issuer, sandbox, cents, "USD", now, world.arena, &budget, &err), err);
+    CHECK_OK(
+        budget_check(&book, &world.config, &issuer, sandbox, cents, "USD", now, world.arena, &budget, &err),
+        err);
     return budget;
 }
 
@@ -52,7 +56,8 @@ static void periods_are_named_in_utc(void)
     CHECK_TEXT(budget_period(world.arena, PERIOD_MONTH, at), "2026-12");
     CHECK_TEXT(budget_period(world.arena, PERIOD_QUARTER, at), "2026-Q4");
     CHECK_TEXT(budget_period(world.arena, PERIOD_YEAR, at), "2026");
-    CHECK_TEXT(budget_period(world.arena, PERIOD_WEEK, at + 1), "2026-W53"); /* ISO 8601: Friday belongs to the old year */
+    CHECK_TEXT(budget_period(world.arena, PERIOD_WEEK, at + 1),
+               "2026-W53"); /* ISO 8601: Friday belongs to the old year */
     CHECK_TEXT(budget_period(world.arena, PERIOD_QUARTER, clock_from_civil(2026, 4, 1, 0, 0, 0)), "2026-Q2");
 }
 

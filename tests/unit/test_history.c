@@ -1,5 +1,5 @@
-/* Random lives: manifests edited, answers lost, processes killed, clocks wrong; and then calm. Whatever happened, no need is
- * paid twice, nothing unknown spends, and in calm everything comes to rest.
+/* Random lives: manifests edited, answers lost, processes killed, clocks wrong; and then calm. Whatever
+ * happened, no need is paid twice, nothing unknown spends, and in calm everything comes to rest.
  *
  *   CERTWRIGHT_HISTORIES=1000000 CERTWRIGHT_SEED=7 test_history      more of them, from another seed
  *   CERTWRIGHT_TRACE=1 CERTWRIGHT_HISTORIES=1 CERTWRIGHT_SEED=…      one of them, step by step */
@@ -68,7 +68,8 @@ static int settle(struct sim *sim, int index, int *releases)
             sim->checked = true;
         } else if (step.action == ACTION_WAIT) {
             sim->true_s += step.due > sim_now(sim) ? step.due - sim_now(sim) : 1;
-        } else if (step.command != NULL && *releases < 2 && text_has_prefix(step.command, "certwright release")) {
+        } else if (step.command != NULL && *releases < 2 &&
+                   text_has_prefix(step.command, "certwright release")) {
             ++*releases;
             sim_release(sim, index);
             done++;
@@ -92,8 +93,8 @@ static bool somebody_has(struct sim *sim, int index)
     return false;
 }
 
-/* Faults cease: everything is decided until nothing is left to do; what one did may free another's names, so as long as
- * something was done there is another round. A person releases what is held, twice at the most. */
+/* Faults cease: everything is decided until nothing is left to do; what one did may free another's names, so
+ * as long as something was done there is another round. A person releases what is held, twice at the most. */
 static void calm(struct sim *sim)
 {
     int releases[SIM_CERTIFICATES] = {0}, rounds = 0, done = 1;
@@ -167,7 +168,8 @@ static void histories_keep_every_promise(void)
         for (long long i = w; i < count && bad < 3; i += workers) {
             const char *violation = history((uint64_t)(first + i), DEFECT_NONE, arena);
             if (violation != NULL) {
-                fprintf(stderr, "%s: CERTWRIGHT_TRACE=1 CERTWRIGHT_HISTORIES=1 CERTWRIGHT_SEED=%lld test_history\n",
+                fprintf(stderr,
+                        "%s: CERTWRIGHT_TRACE=1 CERTWRIGHT_HISTORIES=1 CERTWRIGHT_SEED=%lld test_history\n",
                         violation, first + i);
                 bad++;
             }
@@ -185,7 +187,8 @@ static void histories_keep_every_promise(void)
     CHECK(ok);
 }
 
-/* A test that cannot fail shows nothing: each fault of the program itself is found, and by the rule that is about it. */
+/* A test that cannot fail shows nothing: each fault of the program itself is found, and by the rule that is
+ * about it. */
 static void each_seeded_defect_is_caught(void)
 {
     static const struct {
@@ -206,7 +209,8 @@ static void each_seeded_defect_is_caught(void)
             caught = text_equal(history(++seed, rows[i].defect, lives), rows[i].rule);
         if (!caught)
             fprintf(stderr, "defect %d was not caught\n", (int)rows[i].defect);
-        printf("defect %d is caught by history %llu: %s\n", (int)rows[i].defect, (unsigned long long)seed, rows[i].rule);
+        printf("defect %d is caught by history %llu: %s\n", (int)rows[i].defect, (unsigned long long)seed,
+               rows[i].rule);
         CHECK(caught);
     }
 }

@@ -75,9 +75,11 @@ static void digest_names_what_is_held(void)
     string_list_push(world.arena, &b, "certificate/two");
     string_list_push(world.arena, &b, "certificate/one");
     CHECK_TEXT(hold_digest(world.arena, "MassPurchase", &a), hold_digest(world.arena, "MassPurchase", &b));
-    CHECK(strcmp(hold_digest(world.arena, "MassPurchase", &a), hold_digest(world.arena, "MassRemoval", &a)) != 0);
+    CHECK(strcmp(hold_digest(world.arena, "MassPurchase", &a), hold_digest(world.arena, "MassRemoval", &a)) !=
+          0);
     string_list_push(world.arena, &b, "certificate/three");
-    CHECK(strcmp(hold_digest(world.arena, "MassPurchase", &a), hold_digest(world.arena, "MassPurchase", &b)) != 0);
+    CHECK(strcmp(hold_digest(world.arena, "MassPurchase", &a),
+                 hold_digest(world.arena, "MassPurchase", &b)) != 0);
 }
 
 static void removals_are_too_many_by_number_by_share_and_when_nothing_is_left(void)
@@ -87,9 +89,9 @@ static void removals_are_too_many_by_number_by_share_and_when_nothing_is_left(vo
         size_t gone, known, left;
         bool many;
     } rows[] = {
-        {0, 0, 0, false},  {0, 100, 0, false}, {1, 1, 3, false},    {1, 1, 0, true}, {5, 9, 4, false}, {6, 9, 4, true},
-        {1, 9, 8, false},  {1, 10, 9, false},  {2, 10, 8, true},    {2, 20, 18, false}, {3, 20, 17, true},
-        {5, 100, 95, false}, {6, 100, 94, true},
+        {0, 0, 0, false},  {0, 100, 0, false},  {1, 1, 3, false},   {1, 1, 0, true},  {5, 9, 4, false},
+        {6, 9, 4, true},   {1, 9, 8, false},    {1, 10, 9, false},  {2, 10, 8, true}, {2, 20, 18, false},
+        {3, 20, 17, true}, {5, 100, 95, false}, {6, 100, 94, true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         bool many = removals_too_many(&world.config, rows[i].gone, rows[i].known, rows[i].left);
@@ -101,7 +103,8 @@ static void removals_are_too_many_by_number_by_share_and_when_nothing_is_left(vo
 
 static void release_lasts_an_hour(void)
 {
-    struct hold_record hold = {.digest = "0123456789ab", .kind = "MassRemoval", .confirmed_by = "petra", .since = clock_now()};
+    struct hold_record hold = {
+        .digest = "0123456789ab", .kind = "MassRemoval", .confirmed_by = "petra", .since = clock_now()};
     begin();
     CHECK(!hold_released(world.state, hold.digest, world.arena));
     for (int confirmed = 0; confirmed < 2; confirmed++) {

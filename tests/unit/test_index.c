@@ -20,7 +20,8 @@ static void put(const char *key, const struct index_row *row)
 static void visit(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
 {
     (void)arg;
-    buffer_printf(&seen, "%s%s%s ", strchr(key, KEY_SEPARATOR) + 1, entry != NULL ? "+" : "-", row != NULL ? "#" : "");
+    buffer_printf(&seen, "%s%s%s ", strchr(key, KEY_SEPARATOR) + 1, entry != NULL ? "+" : "-",
+                  row != NULL ? "#" : "");
 }
 
 static const char *walked(void)
@@ -68,11 +69,12 @@ static void namespaces_that_begin_alike_do_not_mix(void)
 {
     struct index_row row = {0};
     begin();
-    world_write(&world, "manifests/one.yaml",
-                "apiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: x, namespace: a}\n"
-                "spec: {dnsNames: [x.example.com], order: {product: positivessl}}\n"
-                "---\napiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: a, namespace: a-b}\n"
-                "spec: {dnsNames: [y.example.com], order: {product: positivessl}}\n");
+    world_write(
+        &world, "manifests/one.yaml",
+        "apiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: x, namespace: a}\n"
+        "spec: {dnsNames: [x.example.com], order: {product: positivessl}}\n"
+        "---\napiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: a, namespace: a-b}\n"
+        "spec: {dnsNames: [y.example.com], order: {product: positivessl}}\n");
     world_look(&world);
     put("a-b\x01" "a", &row);
     CHECK_TEXT(walked(), "x+ a+# ");

@@ -1,4 +1,5 @@
-/* Guards that need more than one certificate: who has the names, what the vendor lists, whose clock is right. */
+/* Guards that need more than one certificate: who has the names, what the vendor lists, whose clock is right.
+ */
 #include "controller_world.h"
 
 #include "reconcilers/certificate/decide_parts.h"
@@ -6,7 +7,8 @@
 static struct world world;
 
 #define CERTIFICATE(name, names) \
-    WORLD_DOCUMENT("Certificate", name) "  dnsNames: " names "\n  order: {product: positivemdcssl}\n  dcv: {method: Email}\n"
+    WORLD_DOCUMENT("Certificate", name) \
+    "  dnsNames: " names "\n  order: {product: positivemdcssl}\n  dcv: {method: Email}\n"
 
 static struct account *account(void) { return model_account(&world.model, "default", "main"); }
 
@@ -20,9 +22,15 @@ static void begin(void)
     world_write(&world, "manifests/two.yaml", CERTIFICATE("two", "[b.example.com, a.example.com]"));
     world_look(&world);
     struct account_facts *facts = &account()->facts;
-    *facts = (struct account_facts){.arena = arena_create(), .url = world.endpoint.url, .listed = true, .at = clock_now()};
-    *arena_push(facts->arena, &facts->prices.items, facts->prices.count) = (struct price){
-        .product = "positivemdcssl", .months = 12, .servers = 1, .price_cents = 750, .currency = "USD", .max_names = 250};
+    *facts = (struct account_facts){
+        .arena = arena_create(), .url = world.endpoint.url, .listed = true, .at = clock_now()};
+    *arena_push(facts->arena, &facts->prices.items, facts->prices.count) =
+        (struct price){.product = "positivemdcssl",
+                       .months = 12,
+                       .servers = 1,
+                       .price_cents = 750,
+                       .currency = "USD",
+                       .max_names = 250};
 }
 
 static struct certificate_view view_of(const char *name)
@@ -51,13 +59,22 @@ static void put_changes(const struct certificate_view *view, const struct change
 static void put_order(const char *name, enum order_state state)
 {
     struct certificate_view view = view_of(name);
-    struct order_record order = {
-        .namespace_ = "default", .name = name, .cycle = 1, .attempt = 1, .issuer = "main", .product = "positivemdcssl",
-        .custom_order_id = certificate_custom_order_id(&view, 1, world.arena), .state = state, .price_cents = 750,
-        .names = string_list_sorted(world.arena, &view.want->certificate->dns_names), .environment = "offline",
-        .endpoint = world.endpoint.url, .relevant_digest = certificate_relevant_digest(&view, world.arena)};
+    struct order_record order = {.namespace_ = "default",
+                                 .name = name,
+                                 .cycle = 1,
+                                 .attempt = 1,
+                                 .issuer = "main",
+                                 .product = "positivemdcssl",
+                                 .custom_order_id = certificate_custom_order_id(&view, 1, world.arena),
+                                 .state = state,
+                                 .price_cents = 750,
+                                 .names = string_list_sorted(world.arena, &view.want->certificate->dns_names),
+                                 .environment = "offline",
+                                 .endpoint = world.endpoint.url,
+                                 .relevant_digest = certificate_relevant_digest(&view, world.arena)};
     view.record.cycle = 1;
-    put_changes(&view, &(struct changes){.certificate = &view.record, .order = &order, .register_need = true});
+    put_changes(&view,
+                &(struct changes){.certificate = &view.record, .order = &order, .register_need = true});
 }
 
 static void same_names_in_another_order_are_one_need(void)
@@ -74,8 +91,9 @@ static void order_holds_its_names_until_it_is_over(void)
     static const struct {
         enum order_state state;
         const char *code;
-    } rows[] = {{ORDER_PREPARED, "DuplicateNeed"}, {ORDER_SUBMITTING, "DuplicateNeed"}, {ORDER_UNKNOWN, "DuplicateNeed"},
-                {ORDER_HELD, "DuplicateNeed"},     {ORDER_PLACED, "DuplicateNeed"},     {ORDER_REFUSED, "Ordering"},
+    } rows[] = {{ORDER_PREPARED, "DuplicateNeed"}, {ORDER_SUBMITTING, "DuplicateNeed"},
+                {ORDER_UNKNOWN, "DuplicateNeed"},  {ORDER_HELD, "DuplicateNeed"},
+                {ORDER_PLACED, "DuplicateNeed"},   {ORDER_REFUSED, "Ordering"},
                 {ORDER_DEAD, "Ordering"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         begin();
@@ -139,8 +157,13 @@ static void need_being_prepared_is_claimed(void)
 static struct vendor_order listed(const char *custom_order_id, enum vendor_phase phase)
 {
     static const char *names[] = {"a.example.com", "b.example.com"};
-    return (struct vendor_order){.vendor_order_id = "777", .custom_order_id = custom_order_id, .product = "positivemdcssl",
-                                 .phase = phase, .major_status = "Active", .common_name = names[0], .names = {names, 2}};
+    return (struct vendor_order){.vendor_order_id = "777",
+                                 .custom_order_id = custom_order_id,
+                                 .product = "positivemdcssl",
+                                 .phase = phase,
+                                 .major_status = "Active",
+                                 .common_name = names[0],
+                                 .names = {names, 2}};
 }
 
 static void live_order_of_somebody_else_is_foreign(void)

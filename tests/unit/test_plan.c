@@ -21,7 +21,8 @@ static struct plan_item *item(const char *id)
 static struct step *step(struct plan_item *of, enum verb verb, const char *subject, const char *reason)
 {
     struct step *made = arena_push(arena, &of->steps, of->count);
-    *made = (struct step){.verb = verb, .code = "Code", .subject = subject, .detail = "", .reason = reason, .index = -1};
+    *made = (struct step){
+        .verb = verb, .code = "Code", .subject = subject, .detail = "", .reason = reason, .index = -1};
     plan.by_verb[verb]++;
     return made;
 }
@@ -107,8 +108,9 @@ static void money_of_several_currencies_is_not_added_up(void)
 static void lines_fit_the_terminal(void)
 {
     whole_plan();
-    plan.items[0].steps[1].reason = "a reason that is so long that it does not fit on one line of a terminal with eighty "
-                                    "columns, nor on two of them, if one is honest about how people write such things";
+    plan.items[0].steps[1].reason =
+        "a reason that is so long that it does not fit on one line of a terminal with eighty "
+        "columns, nor on two of them, if one is honest about how people write such things";
     plan_print_text(&plan, &plain, 80, &out);
     const char *line = buffer_text(&out);
     while (line != NULL) {
@@ -173,17 +175,21 @@ static void markdown_is_a_table_with_everything(void)
 {
     whole_plan();
     plan_print_markdown(&plan, &out);
-    CHECK(strstr(buffer_text(&out), "| `+` | **order** | certificate/shop | positivessl | 7.50 USD | no certificate yet |  |\n")
-          != NULL);
-    CHECK(strstr(buffer_text(&out), "| OrderHeld |  | the vendor does not know of it | look for it in the vendor's panel; "
-                                    "then `certwright release certificate/held` |\n") != NULL);
+    CHECK(
+        strstr(buffer_text(&out),
+               "| `+` | **order** | certificate/shop | positivessl | 7.50 USD | no certificate yet |  |\n") !=
+        NULL);
+    CHECK(strstr(buffer_text(&out),
+                 "| OrderHeld |  | the vendor does not know of it | look for it in the vendor's panel; "
+                 "then `certwright release certificate/held` |\n") != NULL);
     CHECK(strstr(buffer_text(&out), "**1 order, 1 deploy, 1 blocked; 7.50 USD**\n") != NULL);
 }
 
 /* Texts of manifests and of the vendor end up in a pull request's comment. */
 static void markdown_carries_no_foreign_markup(void)
 {
-    static const char evil[] = "a|b\n# c\r\x1b[31m <img src=x onerror=alert(1)> [click](http://evil.example) `code` *b* _i_ \\";
+    static const char evil[] =
+        "a|b\n# c\r\x1b[31m <img src=x onerror=alert(1)> [click](http://evil.example) `code` *b* _i_ \\";
     begin();
     struct plan_item *shop = item("certificate/shop");
     struct step *made = step(shop, VERB_BLOCKED, "", evil);
@@ -192,7 +198,8 @@ static void markdown_carries_no_foreign_markup(void)
     plan_print_markdown(&plan, &out);
     const char *text = buffer_text(&out);
     size_t rows = 0;
-    for (const char *line = text; line != NULL; line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = text; line != NULL;
+         line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL) {
         size_t bars = 0, length = strcspn(line, "\n");
         for (size_t i = 0; i < length; i++)
             bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\');

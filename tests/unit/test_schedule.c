@@ -10,7 +10,8 @@ static void take(const char *should, int64_t now_ms)
     char *key = schedule_take(schedule, now_ms);
     bool same = text_equal(key, should);
     if (!same)
-        fprintf(stderr, "taken %s, should be %s\n", key != NULL ? key : "nothing", should != NULL ? should : "nothing");
+        fprintf(stderr, "taken %s, should be %s\n", key != NULL ? key : "nothing",
+                should != NULL ? should : "nothing");
     free(key);
     CHECK(same);
 }
@@ -123,8 +124,9 @@ static void same_as_a_plain_list_over_many_random_calls(void)
         default: {
             int first = -1;
             for (int i = 0; i < KEYS; i++)
-                if (list[i].there && (first < 0 || list[i].due < list[first].due ||
-                                      (list[i].due == list[first].due && list[i].arrival < list[first].arrival)))
+                if (list[i].there &&
+                    (first < 0 || list[i].due < list[first].due ||
+                     (list[i].due == list[first].due && list[i].arrival < list[first].arrival)))
                     first = i;
             CHECK_INT(schedule_next(schedule), first < 0 ? INT64_MAX : list[first].due);
             if (first < 0 || list[first].due > due) {

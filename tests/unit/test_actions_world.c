@@ -1,0 +1,524 @@
+/* Challenges, certificates and rollouts: the prepare and record parts, pure. */
+#include "make_view.h"
+
+static struct arena *arena;
+static struct made made;
+static struct changes changes;
+
+#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
+#define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
+#define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
+
+static void begin(const char *manifests)
+{
+    arena_reset(arena);
+    made_begin(&made, arena, manifests);
+}
+
+static struct step step_of(enum action action)
+{
+    return (struct step){.action = action, .subject = "", .detail = "", .index = -1};
+}
+static struct step step_at(enum action action, int index)
+{
+    struct step step = step_of(action);
+    step.index = index;
+    step.subject = index < (int)made.view.rollout_count && action >= ACTION_STAGE
+                       ? made.view.rollouts[index].target
+                       : "";
+    return step;
+}
+
+static bool prepare(struct step step)
+{
+    changes = (struct changes){0};
+    return certificate_action(step.action)->prepare(&made.view, &step, arena, &changes);
+}
+
+static void record(struct step step, struct outcome outcome)
+{
+    struct outcome *kept = arena_memdup(arena, &outcome, sizeof outcome); /* records point into it */
+    changes = (struct changes){0};
+    if (kept->at == 0)
+        kept->at = made.view.now;
+    certificate_record_outcome(&made.view, &step, kept, arena, &changes);
+}
+
+static struct outcome done(void) { return (struct outcome){.ok = true}; }
+static struct outcome failed(enum error_kind kind, const char *message)
+{
+    struct outcome outcome = {0};
+    error_raise(&outcome.err, kind, "%s", message);
+    return outcome;
+}
+
+/* What was written is what stands from now on. */
+static void take(void)
+{
+    if (changes.certificate != NULL)
+        made.view.record = *changes.certificate;
+    if (changes.order != NULL)
+        made.view.order = made.order = arena_memdup(arena, changes.order, sizeof *changes.order);
+    if (changes.challenge_count > 0) {
+        made.view.challenges = changes.challenges;
+        made.view.challenge_count = changes.challenge_count;
+    }
+    if (changes.revision != NULL)
+        made.view.revision = made.revision = arena_memdup(arena, changes.revision, sizeof *changes.revision);
+    if (changes.rollout != NULL)
+        for (size_t i = 0; i < made.view.rollout_count; i++)
+            if (text_equal(made.view.rollouts[i].target, changes.rollout->target))
+                made.view.rollouts[i] = *changes.rollout;
+}
+
+/* ---- challenges ---- */
+
+static void intent_of_a_challenge_says_by_whom(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    struct step step = step_at(ACTION_PRESENT, 0);
+    CHECK(prepare(step));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
+    CHECK_TEXT(changes.challenges[0].account, "bind");
+    CHECK_TEXT(changes.audit, "challenge.present");
+    begin(HTTP);
+    made_placed(&made);
+    CHECK(prepare(step));
+    CHECK_TEXT(changes.challenges[0].target, "web");
+}
+
+static void made_challenge_is_looked_at_at_once(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    made.view.challenges[0].checked_at = 5;
+    struct outcome outcome = done();
+    outcome.zone = "example.com";
+    record(step_at(ACTION_PRESENT, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
+    CHECK_TEXT(changes.challenges[0].zone, "example.com");
+    CHECK_INT(changes.challenges[0].checked_at, 0);
+    CHECK(changes.certificate == NULL);
+}
+
+static void failed_challenge_keeps_its_own_failures(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    for (int i = 1; i < 4; i++) {
+        record(step_at(ACTION_PRESENT, 0), failed(ERROR_REFUSED, "the server refuses"));
+        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
+        CHECK_INT(changes.challenges[0].failures, i);
+        CHECK(changes.challenges[0].retry_at > made.view.now);
+        CHECK(changes.certificate == NULL);
+        CHECK_TEXT(changes.event_reason, "PresentFailed");
+        take();
+    }
+    record(step_at(ACTION_PRESENT, 0), done());
+    CHECK_INT(changes.challenges[0].failures, 0);
+    CHECK_TEXT(changes.challenges[0].error, "");
+}
+
+static void seen_challenge_is_seen(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    struct outcome outcome = done();
+    outcome.seen = true;
+    outcome.words = "seen by 2 of 2 servers";
+    record(step_at(ACTION_CHECK, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_SEEN);
+    CHECK_INT(changes.challenges[0].seen_at, made.view.now);
+    CHECK_TEXT(changes.challenges[0].last_check, "seen by 2 of 2 servers");
+}
+
+static void unseen_challenge_is_put_back_five_times_and_then_told(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    int64_t patience = 600;
+    int warned = 0;
+    struct outcome outcome = done();
+    outcome.words = "0 of 2 servers";
+    for (int i = 0; i < 10; i++) {
+        made.view.challenges[0].state = CHALLENGE_PRESENTED;
+        made.view.challenges[0].presented_at = made.view.now;
+        outcome.at = made.view.now + patience;
+        record(step_at(ACTION_CHECK, 0), outcome);
+        CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED); /* not yet past its patience */
+        outcome.at = made.view.now + patience + 1;
+        record(step_at(ACTION_CHECK, 0), outcome);
+        CHECK_INT(changes.challenges[0].state, i < 5 ? CHALLENGE_PENDING : CHALLENGE_PRESENTED);
+        warned += text_equal(changes.event_reason, "NotSeen");
+        take();
+    }
+    CHECK_INT(warned, 6);
+}
+
+static void manual_challenge_is_never_put_back(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  dcv: {dns: {manual: true}}\n"));
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.now += 30 * 86400;
+    struct outcome outcome = done();
+    outcome.words = "not there";
+    record(step_at(ACTION_CHECK, 0), outcome);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTED);
+    CHECK_INT(changes.challenges[0].put_back, 0);
+}
+
+static void removal_is_an_intent_too(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    CHECK(prepare(step_at(ACTION_REMOVE, 0)));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
+    CHECK_TEXT(changes.audit, "challenge.remove");
+    take();
+    record(step_at(ACTION_REMOVE, 0), failed(ERROR_UNREACHABLE, "away"));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_REMOVING);
+    take();
+    record(step_at(ACTION_REMOVE, 0), done());
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_GONE);
+}
+
+/* ---- FETCH ---- */
+
+static void delivered_certificate_becomes_a_revision(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    struct outcome outcome = done();
+    outcome.delivered = true;
+    outcome.key_id = "k1";
+    outcome.bundle = (struct x509_bundle){.leaf = "LEAF", .chain = "CHAIN",
+        .info = {.fingerprint = "f9", .serial = "0a", .issuer_cn = "CA", .subject_cn = "shop.example.com",
+                 .not_before = made.view.now - 60, .not_after = made.view.now + 86400 * 100}};
+    record(step_of(ACTION_FETCH), outcome);
+    CHECK(changes.order->fetched);
+    CHECK_INT(changes.revision->number, 1);
+    CHECK_TEXT(changes.revision->fingerprint, "f9");
+    CHECK_TEXT(changes.revision->key_id, "k1");
+    CHECK_INT(changes.certificate->revision, 1);
+    CHECK_INT(changes.blob_count, 2);
+    CHECK_TEXT(changes.blobs[0].key, "cert/f9");
+    CHECK_TEXT(changes.audit, "certificate.issued");
+}
+
+static void certificate_of_a_former_attempt_keeps_that_attempts_key(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->key_id = "k2";
+    struct outcome outcome = done();
+    outcome.delivered = true;
+    outcome.key_id = "k1";
+    outcome.bundle = (struct x509_bundle){.leaf = "LEAF",
+                                          .chain = "CHAIN",
+                                          .info = {.fingerprint = "f9",
+                                                   .serial = "0a",
+                                                   .issuer_cn = "CA",
+                                                   .subject_cn = "shop.example.com",
+                                                   .not_after = 1}};
+    record(step_of(ACTION_FETCH), outcome);
+    CHECK_TEXT(changes.order->key_id, "k1");
+    CHECK_TEXT(changes.revision->key_id, "k1");
+}
+
+static void nothing_delivered_is_asked_for_again(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->phase = VENDOR_ACTIVE;
+    for (int i = 0; i < 20; i++) {
+        record(step_of(ACTION_FETCH), done());
+        CHECK(!changes.order->fetched && changes.revision == NULL);
+        int64_t wait = changes.order->poll_at - made.view.now;
+        CHECK(wait >= 5 && wait <= 60);
+        take();
+    }
+}
+
+static void certificate_that_is_not_accepted_is_told_and_not_kept(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    record(step_of(ACTION_FETCH), failed(ERROR_REFUSED, "it names evil.example.com"));
+    CHECK(!changes.order->fetched && changes.revision == NULL && changes.blob_count == 0);
+    CHECK_TEXT(changes.event_reason, "CertificateNotAccepted");
+    CHECK_TEXT(changes.certificate->error, "it names evil.example.com");
+}
+
+/* ---- rollout ---- */
+
+static struct rollout_record *rollout(void) { return &made.view.rollouts[0]; }
+
+static void issued(void)
+{
+    begin(ONE);
+    made_issued(&made);
+}
+
+static void stage_notes_what_it_is_about(void)
+{
+    issued();
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
+    CHECK_INT(changes.rollout->revision, 1);
+    CHECK_TEXT(changes.rollout->fingerprint, "f1");
+    CHECK_TEXT(changes.audit, "deploy.stage");
+    take();
+    struct outcome outcome = done();
+    outcome.generation = 4;
+    outcome.previous = 3;
+    outcome.previous_fingerprint = "f0";
+    outcome.path = "default/shop";
+    record(step_at(ACTION_STAGE, 0), outcome);
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGED);
+    CHECK_INT(changes.rollout->generation, 4);
+    CHECK_INT(changes.rollout->previous, 3);
+    CHECK_TEXT(changes.rollout->previous_fingerprint, "f0");
+    CHECK_TEXT(changes.rollout->root, "nginx");
+}
+
+static void stage_again_keeps_its_generation(void)
+{
+    issued();
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    take();
+    struct outcome outcome = failed(ERROR_SYSTEM, "the disk is full");
+    outcome.generation = 4;
+    record(step_at(ACTION_STAGE, 0), outcome);
+    take();
+    CHECK_INT(rollout()->attempts, 1);
+    CHECK(rollout()->retry_at > made.view.now);
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->generation, 4);
+}
+
+static void new_revision_remembers_what_serves(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.revision->number = 2;
+    made.revision->fingerprint = "f2";
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->previous, 1);
+    CHECK_TEXT(changes.rollout->previous_fingerprint, "f1");
+    CHECK_INT(changes.rollout->generation, 0);
+    CHECK_INT(changes.rollout->attempts, 0);
+}
+
+static void rollout_becomes_active(void)
+{
+    issued();
+    *rollout() = (struct rollout_record){.target = "web",
+                                         .state = ROLLOUT_STAGED,
+                                         .revision = 1,
+                                         .generation = 2,
+                                         .previous = 1,
+                                         .error = "",
+                                         .settings_digest = ""};
+    record(step_at(ACTION_PUBLISH, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+    CHECK_INT(changes.rollout->published_at, made.view.now);
+    take();
+    record(step_at(ACTION_RELOAD, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_RELOADED);
+    take();
+    record(step_at(ACTION_PROBE, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_ACTIVE);
+    CHECK_TEXT(changes.rollout->settings_digest, rollout_settings_digest(&made.view, 0, arena));
+    CHECK_TEXT(changes.event_reason, "Served");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_REST);
+}
+
+static void published(int previous)
+{
+    issued();
+    *rollout() = (struct rollout_record){.target = "web",
+                                         .state = ROLLOUT_PUBLISHED,
+                                         .revision = 1,
+                                         .generation = 2,
+                                         .previous = previous,
+                                         .published_at = made.view.now,
+                                         .error = "",
+                                         .settings_digest = ""};
+}
+
+static void failed_publishing_looks_at_the_folder_again(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_STAGED;
+    record(step_at(ACTION_PUBLISH, 0), failed(ERROR_SYSTEM, "read-only"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
+    CHECK(changes.rollout->retry_at > made.view.now);
+}
+
+static void failed_reload_goes_back_to_what_served(void)
+{
+    published(1);
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLING_BACK);
+    CHECK_TEXT(changes.rollout->error, "nginx: test failed");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_ROLL_BACK); /* at once */
+    record(step_at(ACTION_ROLL_BACK, 0), done());
+    CHECK_INT(changes.rollout->published_at, 0);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_RELOAD_BACK);
+    record(step_at(ACTION_RELOAD_BACK, 0), done());
+    CHECK(changes.rollout->reloaded);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PROBE_BACK);
+    record(step_at(ACTION_PROBE_BACK, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_ROLLED_BACK);
+    CHECK_TEXT(changes.rollout->error,
+               "nginx: test failed"); /* the cause, not the last thing that happened */
+    CHECK_INT(changes.rollout->retry_at, made.view.now + 900);
+    CHECK_TEXT(changes.event_reason, "RolledBack");
+}
+
+static void rollback_waits_longer_each_time(void)
+{
+    static const int64_t waits[] = {900, 3600, 6 * 3600, 86400, 86400};
+    for (int attempts = 1; attempts <= 5; attempts++) {
+        published(1);
+        rollout()->state = ROLLOUT_ROLLING_BACK;
+        rollout()->attempts = attempts;
+        rollout()->error = "not served";
+        record(step_at(ACTION_PROBE_BACK, 0), done());
+        CHECK_INT(changes.rollout->retry_at, made.view.now + waits[attempts - 1]);
+    }
+}
+
+static void without_a_former_generation_the_new_one_stays(void)
+{
+    published(0);
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+    CHECK(changes.rollout->retry_at > made.view.now);
+    published(0);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now - 60;
+    record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED); /* reload and look again after the backoff */
+    CHECK(changes.rollout->retry_at > made.view.now);
+}
+
+static void rollback_never_stays_as_well(void)
+{
+    published(1);
+    struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
+    struct resource resource = *made.view.refs.targets[0];
+    target.rollback = ROLLBACK_NEVER;
+    resource.deploy_target = &target;
+    made.view.refs.targets[0] = &resource;
+    record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+    CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
+}
+
+static void probe_is_patient_for_its_time(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now;
+    int looks = 0;
+    for (; rollout()->state == ROLLOUT_RELOADED && looks < 100; looks++) {
+        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+        take();
+        if (rollout()->state == ROLLOUT_RELOADED) {
+            int64_t wait = rollout()->retry_at - made.view.now;
+            CHECK(wait >= 1 && wait <= 8);
+            made.view.now = rollout()->retry_at;
+        }
+    }
+    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
+    CHECK(looks >= 6 && looks < 20);
+}
+
+static void clock_that_goes_back_does_not_prolong_a_probe_for_ever(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->checked_at = made.view.now + 400 * 86400;
+    for (int looks = 0; looks < 100 && rollout()->state == ROLLOUT_RELOADED; looks++) {
+        record(step_at(ACTION_PROBE, 0), failed(ERROR_UNREACHABLE, "serves another"));
+        take();
+        made.view.now += 8;
+    }
+    CHECK_INT(rollout()->state, ROLLOUT_ROLLING_BACK);
+}
+
+/* ---- RESEND ---- */
+
+static void mail_is_sent_again_once_an_hour_and_five_times(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    int sent = 0;
+    for (int hour = 0; hour < 10; hour++) {
+        if (certificate_resend_refusal(&made.view, arena) == NULL) {
+            CHECK(prepare(step_of(ACTION_RESEND)));
+            CHECK_TEXT(changes.audit, "order.resend");
+            take();
+            sent++;
+            CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+            CHECK(!prepare(step_of(ACTION_RESEND)));
+        }
+        made.view.now += 3600;
+    }
+    CHECK_INT(sent, 5);
+}
+
+static void nothing_outstanding_nothing_is_sent_again(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+    begin(MAIL);
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+}
+
+int main(void)
+{
+    arena = arena_create();
+    RUN(intent_of_a_challenge_says_by_whom);
+    RUN(made_challenge_is_looked_at_at_once);
+    RUN(failed_challenge_keeps_its_own_failures);
+    RUN(seen_challenge_is_seen);
+    RUN(unseen_challenge_is_put_back_five_times_and_then_told);
+    RUN(manual_challenge_is_never_put_back);
+    RUN(removal_is_an_intent_too);
+    RUN(delivered_certificate_becomes_a_revision);
+    RUN(certificate_of_a_former_attempt_keeps_that_attempts_key);
+    RUN(nothing_delivered_is_asked_for_again);
+    RUN(certificate_that_is_not_accepted_is_told_and_not_kept);
+    RUN(stage_notes_what_it_is_about);
+    RUN(stage_again_keeps_its_generation);
+    RUN(new_revision_remembers_what_serves);
+    RUN(rollout_becomes_active);
+    RUN(failed_publishing_looks_at_the_folder_again);
+    RUN(failed_reload_goes_back_to_what_served);
+    RUN(rollback_waits_longer_each_time);
+    RUN(without_a_former_generation_the_new_one_stays);
+    RUN(rollback_never_stays_as_well);
+    RUN(probe_is_patient_for_its_time);
+    RUN(clock_that_goes_back_does_not_prolong_a_probe_for_ever);
+    RUN(mail_is_sent_again_once_an_hour_and_five_times);
+    RUN(nothing_outstanding_nothing_is_sent_again);
+    arena_destroy(arena);
+    return CHECK_REPORT();
+}

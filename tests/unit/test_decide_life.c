@@ -1,0 +1,559 @@
+/* The decision from the placed order on: proven, issued, rolled out, settled. */
+#include "make_view.h"
+
+static struct arena *arena;
+static struct made made;
+
+#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
+#define TWO \
+    MADE_CERTIFICATE( \
+        "  dnsNames: [shop.example.com, shop.example.org]\n  order: {product: positivemdcssl}\n" \
+        "  targets: [{name: canary}, {name: web}]\n")
+#define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
+#define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
+#define MANUAL MADE_CERTIFICATE(SHOP "  dcv: {dns: {manual: true}}\n")
+#define MIXED \
+    MADE_CERTIFICATE( \
+        "  dnsNames: [shop.example.com, www.example.com, shop.example.org]\n" \
+        "  order: {product: positivemdcssl}\n  dcv:\n    overrides:\n" \
+        "    - {dnsNames: [www.example.com], method: HTTP}\n" \
+        "    - {dnsNames: [shop.example.org], method: Email, email: {approver: admin@example.org}}\n" \
+        "  targets: [{name: web}]\n")
+
+static struct certificate_view *begin(const char *manifests)
+{
+    arena_reset(arena);
+    made_begin(&made, arena, manifests);
+    return &made.view;
+}
+
+static struct step decide(void) { return certificate_decide(&made.view, arena); }
+
+static void expect(enum action action, const char *code)
+{
+    struct step step = decide();
+    CHECK_TEXT(step.code, code);
+    CHECK_INT(step.action, action);
+    CHECK(step.subject != NULL && step.detail != NULL && step.reason != NULL && step.reason[0] != '\0');
+    if (action == ACTION_BLOCKED)
+        CHECK(step.human != NULL && step.human[0] != '\0'); /* whoever is stopped is told what to do */
+    const char *texts[] = {step.reason, step.human, step.detail, step.effects};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        CHECK(texts[i] == NULL || strstr(texts[i], "(null)") == NULL);
+}
+
+static bool says(const char *text, const char *part) { return text != NULL && strstr(text, part) != NULL; }
+
+/* ---- proving ---- */
+
+static void challenge_is_made_seen_and_the_vendor_asked(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.com");
+    CHECK(says(decide().detail, "CNAME _0.shop.example.com by DNSAccount bind"));
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    expect(ACTION_PRESENT,
+           "Validating"); /* a crash in between: made again, which changes nothing if it is there */
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = 0;
+    expect(ACTION_CHECK, "Propagating");
+    made.view.challenges[0].checked_at = made.view.now - 3;
+    expect(ACTION_WAIT, "Propagating");
+    CHECK_INT(decide().due, made.view.now + 2); /* the account's interval */
+    made_challenges(&made, CHALLENGE_SEEN);
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+    made.view.now = made.order->poll_at;
+    expect(ACTION_POLL, "AwaitingVendor");
+}
+
+static void vendor_is_asked_now_and_then_while_we_see_nothing(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.now = made.order->polled_at + 299;
+    made.view.challenges[0].checked_at = made.view.now;
+    expect(ACTION_WAIT, "Propagating");
+    made.view.now += 1;
+    expect(ACTION_POLL, "Propagating");
+}
+
+static void unsaid_challenges_are_asked_for(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].record_name = "";
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+    made.view.challenge_count = 0;
+    expect(ACTION_WAIT, "AwaitingVendor");
+    CHECK_INT(decide().due, made.order->poll_at);
+}
+
+static void failed_challenge_waits_for_its_time_and_says_why(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].retry_at = made.view.now + 10;
+    made.view.challenges[0].error = "the server refuses the key";
+    expect(ACTION_WAIT, "Validating");
+    CHECK_INT(decide().due, made.view.now + 10);
+    CHECK(says(decide().reason, "the server refuses the key"));
+    made.view.now += 10;
+    expect(ACTION_PRESENT, "Validating");
+}
+
+static void failed_challenge_does_not_stop_the_others(void)
+{
+    begin(TWO);
+    made_placed(&made);
+    made.view.challenges[0].retry_at = made.view.now + 10;
+    made.view.challenges[0].error = "refused";
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.org");
+}
+
+static void file_is_placed_through_its_target(void)
+{
+    begin(HTTP);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK(says(decide().detail,
+               "http://shop.example.com/.well-known/pki-validation/PROOF.txt through DeployTarget web"));
+}
+
+static void mail_waits_for_its_reader(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    expect(ACTION_WAIT, "AwaitingApproval");
+    struct step step = decide();
+    CHECK(step.patient);
+    CHECK(says(step.human, "admin@example.com"));
+    CHECK_TEXT(step.command, "certwright resend certificate/shop");
+    made.view.now = made.order->poll_at;
+    expect(ACTION_POLL, "AwaitingApproval");
+    made.view.challenges[0].validated = true;
+    CHECK_TEXT(decide().code, "Vetting");
+    CHECK(!decide().patient);
+}
+
+static void person_is_told_which_record_to_make(void)
+{
+    begin(MANUAL);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK(says(decide().human, "_0.shop.example.com. CNAME proof.example.net"));
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = made.view.now;
+    expect(ACTION_WAIT, "AwaitingManual");
+    CHECK(decide().patient);
+    CHECK(says(decide().human, "_0.shop.example.com. CNAME proof.example.net"));
+}
+
+/* With several things to do by hand, all of them are said, and what is said does not change from look to
+ * look. */
+static void person_is_told_everything_at_once(void)
+{
+    begin(MADE_CERTIFICATE(
+        "  dnsNames: [a.example.com, b.example.com, c.example.com]\n  order: {product: positivemdcssl}\n"
+        "  dcv:\n    dns: {manual: true}\n    overrides:\n"
+        "    - {dnsNames: [c.example.com], method: Email, email: {approver: admin@example.com}}\n"));
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    made.view.challenges[0].checked_at = made.view.now - 1;
+    made.view.challenges[1].checked_at = made.view.now;
+    struct step step = decide();
+    CHECK_INT(step.action, ACTION_WAIT);
+    CHECK(step.patient);
+    CHECK(says(step.human, "_0.a.example.com"));
+    CHECK(says(step.human, "_1.b.example.com"));
+    CHECK(says(step.human, "admin@example.com"));
+    made.view.challenges[0].checked_at = made.view.now;
+    made.view.challenges[1].checked_at = made.view.now - 1;
+    CHECK_TEXT(decide().human, step.human);
+}
+
+static void three_methods_in_one_order(void)
+{
+    begin(MIXED);
+    made_placed(&made);
+    expect(ACTION_PRESENT, "Validating");
+    CHECK_TEXT(decide().subject, "shop.example.com");
+    made.view.challenges[0].state = CHALLENGE_SEEN;
+    CHECK_TEXT(decide().subject, "www.example.com");
+    CHECK_INT(decide().action, ACTION_PRESENT);
+    made.view.challenges[1].state = CHALLENGE_SEEN;
+    expect(ACTION_WAIT, "AwaitingApproval");
+    CHECK(says(decide().human, "admin@example.org"));
+    CHECK(!says(decide().human, "example.com"));
+    made.view.challenges[2].validated = true;
+    CHECK_TEXT(decide().code, "AwaitingVendor");
+    for (size_t i = 0; i < made.view.challenge_count; i++)
+        made.view.challenges[i].validated = true;
+    CHECK_TEXT(decide().code, "Vetting");
+}
+
+static void vetting_of_an_organization_is_patient(void)
+{
+    begin(MADE_CERTIFICATE(
+        "  dnsNames: [shop.example.com]\n  order: {product: sectigoovssl}\n  organizationRef: {name: ltd}\n"
+        "  adminContactRef: {name: petra}\n  technicalContactRef: {name: petra}\n"));
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    expect(ACTION_WAIT, "Vetting");
+    CHECK(decide().patient);
+}
+
+static void validated_name_needs_no_proof(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.view.challenges[0].validated = true;
+    CHECK_INT(decide().action, ACTION_WAIT);
+    CHECK_TEXT(decide().code, "Vetting");
+}
+
+static void issued_certificate_is_fetched(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    made.order->phase = VENDOR_ACTIVE;
+    made.order->poll_at = made.view.now;
+    expect(ACTION_FETCH, "Issuing");
+    CHECK_INT(decide().verb, VERB_ISSUE);
+    made.order->poll_at = made.view.now + 5; /* nothing was there yet */
+    expect(ACTION_WAIT, "Issuing");
+    CHECK(!decide().patient);
+}
+
+static void issued_mail_order_does_not_ask_for_an_approval(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    made.order->phase = VENDOR_ACTIVE;
+    made.order->poll_at = made.view.now + 5;
+    expect(ACTION_WAIT, "Issuing");
+    CHECK(decide().human == NULL);
+}
+
+static void edit_while_the_order_is_open_is_blocked(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made.order->names = (struct string_list){(const char *[]){"www.example.com"}, 1};
+    expect(ACTION_BLOCKED, "EditAfterOrder");
+    CHECK(says(decide().reason, "www.example.com"));
+}
+
+/* The manifest went, the proof was taken away, the manifest came back. */
+static void proof_taken_away_is_made_again(void)
+{
+    static const enum challenge_state states[] = {CHALLENGE_REMOVING, CHALLENGE_GONE};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        begin(ONE);
+        made_placed(&made);
+        made_challenges(&made, states[i]);
+        expect(ACTION_PRESENT, "Validating");
+    }
+}
+
+/* ---- taking away, rolling out ---- */
+
+static void proof_is_taken_away_before_the_rollout(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    expect(ACTION_REMOVE, "CleaningUp");
+    made.view.challenges[0].state = CHALLENGE_REMOVING;
+    expect(ACTION_REMOVE, "CleaningUp");
+    made.view.challenges[0].state = CHALLENGE_GONE;
+    expect(ACTION_STAGE, "Deploying");
+}
+
+static void stuck_cleanup_does_not_stop_the_rollout(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made_challenges(&made, CHALLENGE_REMOVING);
+    made.view.challenges[0].retry_at = made.view.now + 100;
+    made.view.challenges[0].error = "the server is away";
+    expect(ACTION_STAGE, "Deploying");
+    made_settled(&made);
+    made_challenges(&made, CHALLENGE_REMOVING);
+    made.view.challenges[0].retry_at = made.view.now + 100;
+    made.view.challenges[0].error = "the server is away";
+    expect(ACTION_WAIT, "CleaningUp");
+    CHECK_INT(decide().due, made.view.now + 100);
+    CHECK(says(decide().reason, "the server is away"));
+}
+
+static void rollout_goes_step_by_step(void)
+{
+    static const struct {
+        enum rollout_state state;
+        enum action action;
+        const char *code;
+    } steps[] = {
+        {ROLLOUT_WANTED, ACTION_STAGE, "Deploying"},    {ROLLOUT_STAGING, ACTION_STAGE, "Deploying"},
+        {ROLLOUT_STAGED, ACTION_PUBLISH, "Deploying"},  {ROLLOUT_PUBLISHED, ACTION_RELOAD, "Reloading"},
+        {ROLLOUT_RELOADED, ACTION_PROBE, "Verifying"},
+    };
+    begin(ONE);
+    made_issued(&made);
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        made.view.rollouts[0].state = steps[i].state;
+        made.view.rollouts[0].revision = steps[i].state == ROLLOUT_WANTED ? 0 : 1;
+        expect(steps[i].action, steps[i].code);
+        CHECK_TEXT(decide().subject, "web");
+    }
+}
+
+/* A step that belongs to an older revision is not carried on with. */
+static void rollout_of_an_older_revision_begins_anew(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    made.revision->number = 2;
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        if (state != ROLLOUT_ROLLING_BACK) /* what went wrong is put right first */
+            CHECK_INT(decide().action, ACTION_STAGE);
+    }
+    made.view.rollouts[0].state = ROLLOUT_ROLLED_BACK;
+    made.view.rollouts[0].retry_at = made.view.now + 900;
+    expect(ACTION_STAGE, "Deploying"); /* another revision: not the one that failed */
+}
+
+static void first_target_serves_before_the_next_is_touched(void)
+{
+    begin(TWO);
+    made_issued(&made);
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        if (state == ROLLOUT_ACTIVE)
+            continue;
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        CHECK_TEXT(decide().subject, "canary");
+    }
+    made.view.rollouts[0].state = ROLLOUT_ROLLED_BACK;
+    made.view.rollouts[0].retry_at = made.view.now + 900;
+    made.view.rollouts[0].error = "nginx: test failed";
+    expect(ACTION_WAIT, "RolledBack");
+    CHECK(says(decide().reason, "nginx: test failed"));
+    made_settled(&made);
+    made.view.rollouts[1].state = ROLLOUT_WANTED;
+    CHECK_TEXT(decide().subject, "web");
+}
+
+static void changed_settings_are_rolled_out(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    expect(ACTION_REST, "Ready");
+    made.view.rollouts[0].settings_digest = "of another mode";
+    expect(ACTION_STAGE, "Deploying");
+    CHECK(says(decide().reason, "settings changed"));
+}
+
+static void failed_rollout_goes_back_step_by_step(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    struct rollout_record *r = &made.view.rollouts[0];
+    *r = (struct rollout_record){.target = "web",
+                                 .state = ROLLOUT_ROLLING_BACK,
+                                 .revision = 1,
+                                 .generation = 2,
+                                 .previous = 1,
+                                 .published_at = made.view.now,
+                                 .error = "not served",
+                                 .settings_digest = ""};
+    expect(ACTION_ROLL_BACK, "RollingBack");
+    r->published_at = 0;
+    expect(ACTION_RELOAD_BACK, "RollingBack");
+    r->reloaded = true;
+    expect(ACTION_PROBE_BACK, "RollingBack");
+    r->state = ROLLOUT_ROLLED_BACK;
+    r->retry_at = made.view.now + 900;
+    expect(ACTION_WAIT, "RolledBack");
+    CHECK_INT(decide().due, made.view.now + 900);
+    made.view.now += 900;
+    expect(ACTION_STAGE, "Deploying");
+}
+
+static void target_without_service_needs_no_reload(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  targets: [{name: plain}]\n"));
+    made_issued(&made);
+    made.view.rollouts[0].state = ROLLOUT_PUBLISHED;
+    made.view.rollouts[0].revision = 1;
+    expect(ACTION_PROBE, "Deploying");
+}
+
+static void no_rollout_state_leads_to_a_purchase(void)
+{
+    begin(TWO);
+    for (int state = ROLLOUT_WANTED; state <= ROLLOUT_ROLLED_BACK; state++) {
+        made_issued(&made);
+        made.view.rollouts[0].state = (enum rollout_state)state;
+        made.view.rollouts[0].revision = 1;
+        struct step step = decide();
+        CHECK(step.verb != VERB_ORDER && step.verb != VERB_RENEW && step.cost_cents == 0);
+    }
+}
+
+/* ---- the settled certificate ---- */
+
+static void settled_certificate_rests_until_its_renewal(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    expect(ACTION_REST, "Ready");
+    CHECK_INT(decide().due, certificate_renewal_time(&made.view));
+}
+
+static void certificate_without_targets_rests_once_fetched(void)
+{
+    begin(MANUAL);
+    made_issued(&made);
+    expect(ACTION_REST, "Ready");
+}
+
+static void renewal_time_is_a_third_before_the_end_unless_said(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    int64_t life = made.revision->not_after - made.revision->not_before;
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - life / 3);
+    begin(MADE_CERTIFICATE(SHOP "  renewBefore: 30d\n"));
+    made_issued(&made);
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - 30 * 86400);
+    begin(MADE_CERTIFICATE(SHOP "  renewBeforePercentage: 10\n"));
+    made_issued(&made);
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - life / 10);
+    begin(MADE_CERTIFICATE(SHOP "  renewBefore: 30d\n"));
+    made_issued(&made);
+    made.revision->not_after = made.revision->not_before + 10 * 86400; /* a window longer than the life */
+    CHECK_INT(certificate_renewal_time(&made.view), made.revision->not_after - (10 * 86400) / 3);
+}
+
+static void near_its_end_a_person_is_called_and_nothing_is_bought(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.view.now = certificate_renewal_time(&made.view);
+    expect(ACTION_BLOCKED, "NeedsRenewal");
+    CHECK(says(decide().human, "1000001"));
+    made.view.now = made.revision->not_after;
+    expect(ACTION_BLOCKED, "Expired");
+    made.order->subscription_ends_at = 0; /* the vendor did not say */
+    expect(ACTION_BLOCKED, "Expired");
+    CHECK(!says(decide().human, "until )"));
+}
+
+static void edit_after_issue_is_blocked_and_never_bought(void)
+{
+    static const char *const edits[] = {
+        MADE_CERTIFICATE("  dnsNames: [www.example.com]\n  order: {product: positivessl}\n"),
+        MADE_CERTIFICATE(
+            "  dnsNames: [shop.example.com, more.example.com]\n  order: {product: positivemdcssl}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {algorithm: ECDSA}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {size: 4096}\n"),
+        MADE_CERTIFICATE(SHOP "  privateKey: {secretRef: {name: shop, key: tls.key}}\n"),
+        MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: sectigossl}\n"),
+    };
+    for (size_t i = 0; i < COUNT_OF(edits); i++) {
+        begin(MADE_CERTIFICATE(SHOP));
+        made_issued(&made);
+        CHECK(made_resolve(&made, edits[i]));
+        made_rollouts(&made);
+        expect(ACTION_BLOCKED, "NeedsReissue");
+    }
+}
+
+static void edit_that_needs_no_reissue_changes_nothing(void)
+{
+    static const char *const edits[] = {
+        MADE_CERTIFICATE(SHOP "  renewBefore: 20d\n"),
+        MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n"),
+        MADE_CERTIFICATE(
+            "  dnsNames: [shop.example.com]\n  order: {product: positivessl, webServerType: Nginx}\n"),
+    };
+    for (size_t i = 0; i < COUNT_OF(edits); i++) {
+        begin(MADE_CERTIFICATE(SHOP));
+        made_issued(&made);
+        CHECK(made_resolve(&made, edits[i]));
+        made_rollouts(&made);
+        expect(ACTION_REST, "Ready");
+    }
+}
+
+static void order_of_names_is_no_edit(void)
+{
+    begin(MADE_CERTIFICATE("  commonName: a.example.com\n  dnsNames: [a.example.com, b.example.com]\n"
+                           "  order: {product: positivemdcssl}\n"));
+    made_order(&made, ORDER_REFUSED);
+    CHECK(made_resolve(
+        &made, MADE_CERTIFICATE("  commonName: a.example.com\n  dnsNames: [B.example.com, a.example.com]\n"
+                                "  order: {product: positivemdcssl, term: 1y}\n")));
+    expect(ACTION_BLOCKED, "OrderRefused");
+}
+
+static void moved_issuer_is_blocked(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.order->endpoint = "https://elsewhere.example/rest/";
+    expect(ACTION_BLOCKED, "NeedsReissue");
+    made.order->endpoint = made.view.account.endpoint->url;
+    made.order->issuer = "other";
+    expect(ACTION_BLOCKED, "NeedsReissue");
+}
+
+int main(void)
+{
+    arena = arena_create();
+    RUN(challenge_is_made_seen_and_the_vendor_asked);
+    RUN(vendor_is_asked_now_and_then_while_we_see_nothing);
+    RUN(unsaid_challenges_are_asked_for);
+    RUN(failed_challenge_waits_for_its_time_and_says_why);
+    RUN(failed_challenge_does_not_stop_the_others);
+    RUN(file_is_placed_through_its_target);
+    RUN(mail_waits_for_its_reader);
+    RUN(person_is_told_which_record_to_make);
+    RUN(person_is_told_everything_at_once);
+    RUN(three_methods_in_one_order);
+    RUN(vetting_of_an_organization_is_patient);
+    RUN(validated_name_needs_no_proof);
+    RUN(issued_certificate_is_fetched);
+    RUN(issued_mail_order_does_not_ask_for_an_approval);
+    RUN(edit_while_the_order_is_open_is_blocked);
+    RUN(proof_taken_away_is_made_again);
+    RUN(proof_is_taken_away_before_the_rollout);
+    RUN(stuck_cleanup_does_not_stop_the_rollout);
+    RUN(rollout_goes_step_by_step);
+    RUN(rollout_of_an_older_revision_begins_anew);
+    RUN(first_target_serves_before_the_next_is_touched);
+    RUN(changed_settings_are_rolled_out);
+    RUN(failed_rollout_goes_back_step_by_step);
+    RUN(target_without_service_needs_no_reload);
+    RUN(no_rollout_state_leads_to_a_purchase);
+    RUN(settled_certificate_rests_until_its_renewal);
+    RUN(certificate_without_targets_rests_once_fetched);
+    RUN(renewal_time_is_a_third_before_the_end_unless_said);
+    RUN(near_its_end_a_person_is_called_and_nothing_is_bought);
+    RUN(edit_after_issue_is_blocked_and_never_bought);
+    RUN(edit_that_needs_no_reissue_changes_nothing);
+    RUN(order_of_names_is_no_edit);
+    RUN(moved_issuer_is_blocked);
+    arena_destroy(arena);
+    return CHECK_REPORT();
+}
