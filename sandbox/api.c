@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -179,6 +180,7 @@ static void record(struct sandbox *sandbox, const struct call *call, cJSON *body
         snprintf(number, sizeof number, "%lld", (long long)call->order->id);
     *slot = (struct request_record){.sequence = ++sandbox->request_count,
                                     .at_ms = clock_now_ms(),
+                                    .arrived_us = call->arrived_us,
                                     .path = call->path,
                                     .custom_id = strdup(custom),
                                     .order_id = strdup(number),
@@ -301,6 +303,13 @@ static bool run_endpoint(struct call *call, const struct endpoint *endpoint)
     return admit(call, endpoint->access) && endpoint->run(call);
 }
 
+static int64_t real_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* Carry the request out and, if somebody still listens, answer. Takes the body. */
 static void perform(struct sandbox *sandbox, const struct endpoint *endpoint, cJSON *body,
                     struct fault *fault, struct http_exchange *exchange)
@@ -309,6 +318,7 @@ static void perform(struct sandbox *sandbox, const struct endpoint *endpoint, cJ
                         .arena = sandbox->scratch,
                         .path = endpoint->path,
                         .body = body,
+                        .arrived_us = real_us(),
                         .fault = fault,
                         .answer = endpoint->shape == SHAPE_ARRAY ? cJSON_CreateArray()
                                                                  : cJSON_CreateObject()};

@@ -232,6 +232,7 @@ static void get_requests(struct visit *visit)
         cJSON *item = cJSON_CreateObject();
         cJSON_AddNumberToObject(item, "sequence", (double)record->sequence);
         cJSON_AddNumberToObject(item, "atMs", (double)record->at_ms);
+        cJSON_AddNumberToObject(item, "arrivedUs", (double)record->arrived_us);
         cJSON_AddStringToObject(item, "path", record->path);
         cJSON_AddStringToObject(item, "customOrderId", record->custom_id);
         cJSON_AddStringToObject(item, "order", record->order_id);

@@ -134,6 +134,7 @@ struct options {
 
 struct request_record {
     int64_t sequence, at_ms;
+    int64_t arrived_us; /* by the real clock: how long a file took to become a request */
     const char *path; /* a static or counted name */
     char *custom_id, *order_id;
     int status; /* 0: nothing was answered */

@@ -22,6 +22,7 @@ struct call {
     const char *message;
     struct fault *fault; /* that applies to this call; NULL: none */
     struct order *order; /* the one it was about, for the request log */
+    int64_t arrived_us;  /* by the real clock */
     bool lies;           /* isError though it worked (section 3.3) */
 };
 /* "ErrorCode:-9009|Message:…" (section 3.1). Always false. */
