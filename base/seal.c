@@ -199,8 +199,9 @@ bool seal_close(const struct seal *seal, struct span associated, struct span pla
     return true;
 }
 
-bool seal_open(const struct seal *seal, struct span associated, struct span sealed, struct arena *arena,
-               struct span *out, struct error *err)
+/* `cipher` and `key` are NULL where `ctx` has them already. */
+static bool open_with(EVP_CIPHER_CTX *ctx, const EVP_CIPHER *cipher, const unsigned char *key, struct span associated,
+                      struct span sealed, struct arena *arena, struct span *out, struct error *err)
 {
     int length = 0, rest = 0;
 
@@ -211,8 +212,7 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
     size_t size = sealed.length - NONCE_BYTES - TAG_BYTES;
     unsigned char tag[TAG_BYTES], *plain = arena_alloc(arena, size + 1); /* a NUL behind it for text */
     memcpy(tag, body + size, sizeof tag);
-    AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-    bool ok = ctx != NULL && EVP_DecryptInit_ex2(ctx, seal->cipher, seal_key(seal), nonce, NULL) == 1;
+    bool ok = EVP_DecryptInit_ex2(ctx, cipher, key, nonce, NULL) == 1;
     if (ok && associated.length > 0)
         ok = EVP_DecryptUpdate(ctx, NULL, &length, (const unsigned char *)associated.data,
                                (int)associated.length) == 1;
@@ -229,6 +229,31 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
     *out = span_of((const char *)plain, size);
     return true;
 }
+
+bool seal_open(const struct seal *seal, struct span associated, struct span sealed, struct arena *arena,
+               struct span *out, struct error *err)
+{
+    AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL)
+        give_up("out of memory");
+    return open_with(ctx, seal->cipher, seal_key(seal), associated, sealed, arena, out, err);
+}
+
+struct seal_opener *seal_opener_create(const struct seal *seal)
+{
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL || EVP_DecryptInit_ex2(ctx, seal->cipher, seal_key(seal), NULL, NULL) != 1)
+        give_up("OpenSSL has no AES-256-GCM");
+    return (struct seal_opener *)ctx;
+}
+
+bool seal_opener_open(struct seal_opener *opener, struct span associated, struct span sealed, struct arena *arena,
+                      struct span *out, struct error *err)
+{
+    return open_with((EVP_CIPHER_CTX *)opener, NULL, NULL, associated, sealed, arena, out, err);
+}
+
+void seal_opener_destroy(struct seal_opener *opener) { EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)opener); }
 
 static void hmac(const unsigned char *key, struct span data, unsigned char out[32])
 {

@@ -23,7 +23,14 @@ bool seal_close(const struct seal *seal, struct span associated, struct span pla
 /* Fails: STATE when the tag is wrong. The caller wipes what is secret. */
 bool seal_open(const struct seal *seal, struct span associated, struct span sealed, struct arena *arena,
                struct span *out, struct error *err);
+/* The same for many values in a row: the key is expanded once, and stays expanded until the opener goes. For one thread. */
+struct seal_opener;
+struct seal_opener *seal_opener_create(const struct seal *seal);
+bool seal_opener_open(struct seal_opener *opener, struct span associated, struct span sealed, struct arena *arena,
+                      struct span *out, struct error *err);
+void seal_opener_destroy(struct seal_opener *opener); /* wipes; NULL is fine */
 /* HMAC-SHA-256 under a key derived from this one for `purpose`: tags of plain index rows. */
 void seal_tag(const struct seal *seal, const char *purpose, struct span data, unsigned char out[32]);
 
 static inline void seal_release(struct seal **seal) { seal_destroy(*seal); }
+static inline void seal_opener_release(struct seal_opener **opener) { seal_opener_destroy(*opener); }

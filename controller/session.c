@@ -54,7 +54,7 @@ static void interrupted(void *arg)
 bool session_open(struct session *session, struct command_context *ctx, const struct session_options *options)
 {
     struct error err = {0};
-    *session = (struct session){.ctx = ctx, .code = EXIT_STATE};
+    *session = (struct session){.ctx = ctx, .code = EXIT_STATE, .all = options->all};
     struct state_options state_options = {.directory = ctx->config.state_directory,
         .sealing_key_file = ctx->config.sealing_key_file, .audit_directory = ctx->config.audit_directory,
         .mode = STATE_WRITE, .holder = options->holder};
@@ -100,7 +100,7 @@ int session_follow(struct session *session, bool detach, int64_t timeout_s)
     struct error err = {0};
     session->follows = true;
     follow_begin(&session->follow, session->engine, detach, timeout_s);
-    if (!engine_look(session->engine, true, &err))
+    if (!engine_look(session->engine, session->all, &err))
         return command_fail_error(session->ctx, &err);
     session->deadline = loop_timer(engine_loop(session->engine), check, session);
     loop_timer_in(session->deadline, follow_left_ms(&session->follow) + 10);

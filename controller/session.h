@@ -15,6 +15,7 @@ struct session {
     struct control *control;
     struct loop_source *signals[3], *deadline;
     struct follow follow;
+    bool all;          /* the first look decides about everything */
     bool follows;      /* ends when the follow is over */
     bool interrupted;
     int code;
@@ -22,6 +23,7 @@ struct session {
 struct session_options {
     const char *holder; /* "apply" */
     bool typed, quiet, problems_told;
+    bool all; /* decide about what is at rest, too */
     engine_filter *filter;
     void *filter_arg;
 };

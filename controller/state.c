@@ -129,8 +129,8 @@ static struct span associated_row(const struct state *state, struct span raw_key
 
 /* From stored bytes to the value, in the arena (index rows: in place). NOT_FOUND: an index row that is not
  * ours. */
-static bool open_value(const struct state *state, enum state_table table, struct span raw_key,
-                       struct span stored, struct arena *arena, struct span *out, int64_t *out_revision,
+static bool open_value(const struct state *state, struct seal_opener *opener, enum state_table table,
+                       struct span raw_key, struct span stored, struct arena *arena, struct span *out, int64_t *out_revision,
                        struct error *err)
 {
     if (stored.length < REVISION_SIZE)
@@ -142,12 +142,11 @@ static bool open_value(const struct state *state, enum state_table table, struct
         if (rest.length < TAG_SIZE)
             return error_raise(err, ERROR_NOT_FOUND, "an index row is cut short");
         struct span plain = span_of(rest.data + TAG_SIZE, rest.length - TAG_SIZE), nothing;
-        if (!seal_open(state->data_key, associated_row(state, raw_key, revision, plain, arena),
-                       span_of(rest.data, TAG_SIZE), arena, &nothing, NULL))
+        if (!seal_opener_open(opener, associated_row(state, raw_key, revision, plain, arena),
+                              span_of(rest.data, TAG_SIZE), arena, &nothing, NULL))
             return error_raise(err, ERROR_NOT_FOUND, "an index row carries a wrong tag");
         *out = plain;
-    } else if (!seal_open(state->data_key, associated(state, raw_key, revision, arena), rest, arena, out,
-                          err)) {
+    } else if (!seal_opener_open(opener, associated(state, raw_key, revision, arena), rest, arena, out, err)) {
         return error_raise(
             err, ERROR_STATE,
             "the record %.*s does not open: it was damaged, moved or put back; restore %s from a backup",
@@ -201,7 +200,8 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
         return false;
     if (!store_get(state->store, txn, raw.span, &stored, err))
         return error_prefix(err, "%s", raw.text);
-    if (!open_value(state, table, raw.span, stored, arena, &value, &revision, err))
+    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->data_key);
+    if (!open_value(state, opener, table, raw.span, stored, arena, &value, &revision, err))
         return false;
     if (is_index(table)) /* these lie in the map, which ends with the transaction */
         value = span_of(arena_memdup(arena, value.data, value.length), value.length);
@@ -213,6 +213,7 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
 
 struct scan {
     struct state *state;
+    struct seal_opener *opener;
     enum state_table table;
     state_visitor *visit;
     void *arg;
@@ -233,7 +234,7 @@ static bool scan_one(struct span key, struct span stored, void *arg)
     memcpy(text, key.data, key.length);
     text[key.length] = '\0';
     arena_reset(scan->arena);
-    if (!open_value(scan->state, scan->table, key, stored, scan->arena, &value, &revision, &why)) {
+    if (!open_value(scan->state, scan->opener, scan->table, key, stored, scan->arena, &value, &revision, &why)) {
         if (why.kind == ERROR_NOT_FOUND)
             return true;
         scan->failed = true;
@@ -259,7 +260,8 @@ bool state_scan(struct state *state, enum state_table table, const char *prefix,
     if (!store_begin(state->store, false, &txn, err))
         return false;
     AUTO(arena) struct arena *arena = arena_create();
-    struct scan scan = {state, table, visit, arg, arena, err, false};
+    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->data_key);
+    struct scan scan = {state, opener, table, visit, arg, arena, err, false};
     state->scans++;
     bool done = store_scan(state->store, txn, raw.span, scan_one, &scan, err);
     state->scans--;

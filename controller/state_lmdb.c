@@ -5,8 +5,10 @@
 #include "controller/state_store.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@ struct store {
 };
 
 #define DEFAULT_MAP ((size_t)1 << 30)
+#define SCAN_MAPPED ((size_t)256 << 10) /* bytes looked at before their pages are given back */
 
 static char *data_path(struct arena *arena, const char *directory)
 {
@@ -98,7 +101,7 @@ struct store *store_open(const char *directory, bool write, size_t map_size, str
     if (rc == 0)
         rc = mdb_env_set_mapsize(store->env, map_size);
     if (rc == 0)
-        rc = mdb_env_open(store->env, directory, MDB_NOTLS | (write ? 0 : MDB_RDONLY), 0600);
+        rc = mdb_env_open(store->env, directory, MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY), 0600);
     if (rc == 0 && write)
         rc = grow_map(store->env, map_size);
     if (rc == 0)
@@ -188,6 +191,32 @@ bool store_delete(struct store *store, struct MDB_txn *txn, struct span key, str
     return rc == 0 || rc == MDB_NOTFOUND || fail(err, "deleting", rc);
 }
 
+/* With each page of the map that is touched the kernel maps its neighbours too, sixteen for one: a scan of rows that lie
+ * apart would make most of the file resident. So what was mapped is given back as the scan goes on; it stays in the page
+ * cache, and whoever needs it again finds it there. */
+struct mapped {
+    uintptr_t low, high; /* of the values looked at; LMDB does not tell where its map is */
+    size_t bytes; /* since some were last given back */
+    bool many;
+};
+
+static void give_back(struct mapped *mapped)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), low = mapped->low & ~(page - 1);
+    madvise((void *)low, mapped->high - low, MADV_DONTNEED);
+    *mapped = (struct mapped){.low = UINTPTR_MAX, .many = true};
+}
+
+static void note_mapped(struct mapped *mapped, const MDB_val *value)
+{
+    uintptr_t at = (uintptr_t)value->mv_data;
+    mapped->low = at < mapped->low ? at : mapped->low;
+    mapped->high = at + value->mv_size > mapped->high ? at + value->mv_size : mapped->high;
+    mapped->bytes += value->mv_size;
+    if (mapped->bytes > SCAN_MAPPED)
+        give_back(mapped);
+}
+
 bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
                 bool (*visit)(struct span key, struct span value, void *arg), void *arg, struct error *err)
 {
@@ -196,13 +225,17 @@ bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
     if (rc != 0)
         return fail(err, "reading", rc);
     MDB_val key = to_val(prefix), value;
+    struct mapped mapped = {.low = UINTPTR_MAX};
     rc = mdb_cursor_get(cursor, &key, &value, prefix.length == 0 ? MDB_FIRST : MDB_SET_RANGE);
     while (rc == 0 && key.mv_size >= prefix.length &&
            memcmp(key.mv_data, prefix.data, prefix.length) == 0) {
         if (!visit(span_of(key.mv_data, key.mv_size), span_of(value.mv_data, value.mv_size), arg))
             break;
+        note_mapped(&mapped, &value);
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
+    if (mapped.many && mapped.bytes > 0)
+        give_back(&mapped);
     return rc == 0 || rc == MDB_NOTFOUND || fail(err, "reading", rc);
 }

@@ -54,6 +54,26 @@ static void what_is_closed_opens_again(void)
     }
 }
 
+static void an_opener_opens_many_and_is_not_upset_by_a_wrong_one(void)
+{
+    unsigned char key[32] = {1};
+    AUTO(seal) struct seal *seal = seal_from_bytes(key);
+    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(seal);
+    for (int i = 0; i < 20; i++) {
+        struct error err = {0};
+        struct span closed, opened, plain = span_text(arena_printf(arena, "value %d", i));
+        CHECK_OK(seal_close(seal, span_text("place"), plain, arena, &closed, &err), err);
+        if (i % 3 == 1) { /* behind each of these comes a good one */
+            CHECK(!seal_opener_open(opener, span_text("elsewhere"), closed, arena, &opened, &err));
+            CHECK_INT(err.kind, ERROR_STATE);
+            CHECK(!seal_opener_open(opener, span_text("place"), span_of(closed.data, 27), arena, &opened, &err));
+        } else {
+            CHECK_OK(seal_opener_open(opener, span_text("place"), closed, arena, &opened, &err), err);
+            CHECK(same(plain, opened));
+        }
+    }
+}
+
 static void no_two_sealings_are_alike(void)
 {
     struct error err = {0};
@@ -218,6 +238,7 @@ int main(void)
     arena = arena_create();
     folder = mkdtemp(place);
     RUN(what_is_closed_opens_again);
+    RUN(an_opener_opens_many_and_is_not_upset_by_a_wrong_one);
     RUN(no_two_sealings_are_alike);
     RUN(any_flipped_bit_is_seen);
     RUN(another_place_or_key_does_not_open);
