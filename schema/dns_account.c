@@ -143,6 +143,27 @@ static const struct field_table route53_table = {
     .name = "route53", .doc = "Public hosted zones of Amazon Route 53, by an access key.", FIELDS(route53_fields),
     .one_of = WORDS("accessKeyID", "accessKeyIDSecretRef")};
 
+#define GUID_PATTERN "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+static const char *const azure_words[] = {[AZURE_PUBLIC] = "AzurePublicCloud", [AZURE_CHINA] = "AzureChinaCloud",
+                                         [AZURE_US_GOVERNMENT] = "AzureUSGovernmentCloud", NULL};
+static const struct field azure_fields[] = {
+    {.name = "environment", .type = FIELD_ENUM, AT(dns_account, azure_dns.environment), .words = azure_words,
+     .fallback = "AzurePublicCloud", .doc = "Which of Microsoft's separate clouds the subscription is in."},
+    {.name = "subscriptionID", .type = FIELD_STRING, AT(dns_account, azure_dns.subscription_id), .required = true,
+     .pattern = GUID_PATTERN, .example = "c2d01a0e-6b2d-4c3e-9d1b-0a1b2c3d4e5f", .doc = "The subscription that holds the zones."},
+    {.name = "tenantID", .type = FIELD_STRING, AT(dns_account, azure_dns.tenant_id), .required = true,
+     .pattern = "^[0-9a-zA-Z][0-9a-zA-Z.-]{2,252}$", .example = "8d1f4c5a-2b3c-4d5e-8f90-a1b2c3d4e5f6",
+     .doc = "The directory (tenant): its id, or a verified domain of it."},
+    {.name = "clientID", .type = FIELD_STRING, AT(dns_account, azure_dns.client_id), .required = true, .pattern = GUID_PATTERN,
+     .example = "11112222-3333-4444-5555-666677778888", .doc = "The application (client) id of the app registration."},
+    {.name = "clientSecretSecretRef", .type = FIELD_SECRET, AT(dns_account, azure_dns.client_secret_secret_ref), .required = true,
+     .doc = "Where the value of the application's client secret lies (not the secret's id)."},
+    {.name = "resourceGroupName", .type = FIELD_STRING, AT(dns_account, azure_dns.resource_group_name), .required = true,
+     .pattern = "^[-A-Za-z0-9_().]{1,90}$", .example = "dns", .doc = "The resource group that holds the zones."},
+};
+static const struct field_table azure_table = {
+    .name = "azureDNS", .doc = "Public zones of Azure DNS, by an app registration and its secret.", FIELDS(azure_fields)};
+
 static const struct field_table manual_table = {
     .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
 
@@ -164,6 +185,7 @@ static const struct field dns_account_fields[] = {
      .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG."},
     {.name = "cloudflare", .type = FIELD_OBJECT, .table = &cloudflare_table, .doc = "Zones at Cloudflare."},
     {.name = "route53", .type = FIELD_OBJECT, .table = &route53_table, .doc = "Public hosted zones of Amazon Route 53."},
+    {.name = "azureDNS", .type = FIELD_OBJECT, .table = &azure_table, .doc = "Public zones of Azure DNS."},
     {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
@@ -174,6 +196,7 @@ static const char *const providers[] = {
     [DNS_PROVIDER_MANUAL] = "manual",
     [DNS_PROVIDER_CLOUDFLARE] = "cloudflare",
     [DNS_PROVIDER_ROUTE53] = "route53",
+    [DNS_PROVIDER_AZURE_DNS] = "azureDNS",
     [DNS_PROVIDER_COUNT] = NULL,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");

@@ -9,9 +9,11 @@ enum dns_provider {
     DNS_PROVIDER_MANUAL,
     DNS_PROVIDER_CLOUDFLARE,
     DNS_PROVIDER_ROUTE53,
+    DNS_PROVIDER_AZURE_DNS,
     DNS_PROVIDER_COUNT
 };
 enum route53_partition { ROUTE53_COMMERCIAL, ROUTE53_CHINA, ROUTE53_US_GOVERNMENT };
+enum azure_environment { AZURE_PUBLIC, AZURE_CHINA, AZURE_US_GOVERNMENT };
 /* The member of the union: "rfc2136", "cloudflare", … */
 const char *dns_provider_word(enum dns_provider provider);
 
@@ -47,6 +49,11 @@ struct dns_account {
         struct secret_ref session_token_secret_ref; /* of temporary credentials; name NULL: none */
         const char *hosted_zone_id; /* NULL: found by asking */
     } route53;
+    struct {
+        enum azure_environment environment;
+        const char *subscription_id, *tenant_id, *client_id, *resource_group_name;
+        struct secret_ref client_secret_secret_ref;
+    } azure_dns;
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */

@@ -7,13 +7,14 @@
 #include "base/names.h"
 #include "base/text.h"
 
-extern const struct dns_provider_ops dns_rfc2136, dns_cloudflare, dns_route53;
+extern const struct dns_provider_ops dns_rfc2136, dns_cloudflare, dns_route53, dns_azure;
 
 static const struct dns_provider_ops *const providers[] = {
     [DNS_PROVIDER_RFC2136] = &dns_rfc2136,
     [DNS_PROVIDER_MANUAL] = NULL, /* a person makes the records */
     [DNS_PROVIDER_CLOUDFLARE] = &dns_cloudflare,
     [DNS_PROVIDER_ROUTE53] = &dns_route53,
+    [DNS_PROVIDER_AZURE_DNS] = &dns_azure,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT, "provider without an entry");
 

@@ -448,6 +448,29 @@ static bool check_free(struct arena *arena, const struct standing *standing, con
     return true;
 }
 
+static bool present_in_rounds(struct link *link, const char *id, const struct dns_challenge *challenge,
+                              struct error *err)
+{
+    struct arena *arena = link->session.ctx->arena;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct standing standing;
+        if (!read_standing(link, id, challenge, &standing, err))
+            return false;
+        if (standing.has_value)
+            return true;
+        if (!check_free(arena, &standing, challenge, err))
+            return false;
+        struct string_list values = {0};
+        for (size_t i = 0; standing.ours != NULL && i < standing.ours->values.count; i++)
+            string_list_push(arena, &values, standing.ours->values.items[i]);
+        string_list_push(arena, &values, own_value(arena, challenge));
+        enum outcome outcome = replace(link, id, challenge, standing.ours, &values, err);
+        if (outcome != CHANGED_MEANWHILE)
+            return outcome == DONE;
+    }
+    return false; /* with what the last round said */
+}
+
 static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
                     struct error *err)
 {
@@ -455,23 +478,35 @@ static bool present(struct context *ctx, const struct resource *account, const s
     const char *id, *zone;
     if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
         return false;
+    const char *key = service_name_key(&link.session, challenge);
+    service_lock(SERVICE_LOCK_NAME, key);
+    bool done = present_in_rounds(&link, id, challenge, err);
+    service_unlock(SERVICE_LOCK_NAME, key);
+    return done;
+}
+
+static bool absent_in_rounds(struct link *link, const char *id, const struct dns_challenge *challenge,
+                             struct error *err)
+{
+    struct arena *arena = link->session.ctx->arena;
     for (int round = 0; round < ROUNDS; round++) {
         struct standing standing;
-        if (!read_standing(&link, id, challenge, &standing, err))
+        if (!read_standing(link, id, challenge, &standing, err))
             return false;
-        if (standing.has_value)
-            return true;
-        if (!check_free(ctx->arena, &standing, challenge, err))
-            return false;
-        struct string_list values = {0};
-        for (size_t i = 0; standing.ours != NULL && i < standing.ours->values.count; i++)
-            string_list_push(ctx->arena, &values, standing.ours->values.items[i]);
-        string_list_push(ctx->arena, &values, own_value(ctx->arena, challenge));
-        enum outcome outcome = replace(&link, id, challenge, standing.ours, &values, err);
+        if (!standing.has_value || standing.ours == NULL || standing.is_odd)
+            return true; /* what stands in sets with identifiers was never ours */
+        struct string_list rest = {0};
+        for (size_t i = 0; i < standing.ours->values.count; i++) {
+            if (i != standing.position)
+                string_list_push(arena, &rest, standing.ours->values.items[i]);
+        }
+        enum outcome outcome = replace(link, id, challenge, standing.ours, &rest, err);
+        if (outcome == DONE)
+            service_forget(change_key(link, challenge));
         if (outcome != CHANGED_MEANWHILE)
             return outcome == DONE;
     }
-    return false; /* with what the last round said */
+    return false;
 }
 
 static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
@@ -481,24 +516,11 @@ static bool absent(struct context *ctx, const struct resource *account, const st
     const char *id, *zone;
     if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
         return false;
-    for (int round = 0; round < ROUNDS; round++) {
-        struct standing standing;
-        if (!read_standing(&link, id, challenge, &standing, err))
-            return false;
-        if (!standing.has_value || standing.ours == NULL || standing.is_odd)
-            return true; /* what stands in sets with identifiers was never ours */
-        struct string_list rest = {0};
-        for (size_t i = 0; i < standing.ours->values.count; i++) {
-            if (i != standing.position)
-                string_list_push(ctx->arena, &rest, standing.ours->values.items[i]);
-        }
-        enum outcome outcome = replace(&link, id, challenge, standing.ours, &rest, err);
-        if (outcome == DONE)
-            service_forget(change_key(&link, challenge));
-        if (outcome != CHANGED_MEANWHILE)
-            return outcome == DONE;
-    }
-    return false;
+    const char *key = service_name_key(&link.session, challenge);
+    service_lock(SERVICE_LOCK_NAME, key);
+    bool done = absent_in_rounds(&link, id, challenge, err);
+    service_unlock(SERVICE_LOCK_NAME, key);
+    return done;
 }
 
 static bool list(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,

@@ -155,6 +155,11 @@ bool service_check_not_below(struct context *ctx, const char *zone, const struct
 char *service_recall(struct arena *arena, const char *key);
 void service_remember(const char *key, const char *value, int64_t for_ms);
 void service_forget(const char *key);
-/* One at a time among those who give the same key (and, rarely, another): for services without a guard of their own. */
-void service_lock(const char *key);
-void service_unlock(const char *key);
+/* One at a time among those who give the same key (and, rarely, another). Whoever holds a name may take a token, never the
+ * other way round. */
+enum service_lock { SERVICE_LOCK_NAME, SERVICE_LOCK_TOKEN, SERVICE_LOCK_COUNT };
+void service_lock(enum service_lock kind, const char *key);
+void service_unlock(enum service_lock kind, const char *key);
+/* The key of a challenge's name: writers of one name in this process take turns, so that they neither lose each other's
+ * values nor wear out their rounds. */
+const char *service_name_key(const struct service_session *session, const struct dns_challenge *challenge);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "reconcilers/dns/service.h"
+#include "schema/operator.h"
 
 struct json;
 struct xml_node;
@@ -59,3 +60,22 @@ bool route53_read_change(const struct xml_node *root, struct arena *arena, const
                          struct error *err);
 /* "\\052.example.com." as it is meant: "*.example.com" */
 const char *route53_name(struct arena *arena, const char *text);
+
+/* ---- Azure ---- */
+
+struct azure_set {
+    const char *etag;
+    int64_t ttl;
+    bool is_alias;                /* points at a resource of Azure: not to be touched */
+    struct name_pair *metadata;
+    size_t metadata_count;
+    struct string_list *values;   /* of TXT records: the strings of each */
+    size_t value_count;
+    const char *cname;            /* NULL: none */
+};
+extern const struct service azure_login, azure_management;
+bool azure_read_token(const struct json *json, struct arena *arena, const char **out_token, int64_t *out_seconds,
+                      struct error *err);
+enum service_finding azure_read_zone(const struct json *json, const char *zone, struct arena *arena,
+                                     struct service_zone *out, struct error *err);
+bool azure_read_set(const struct json *json, struct arena *arena, struct azure_set *out, struct error *err);

@@ -18,7 +18,8 @@ struct entry {
 };
 static struct entry memory[ROWS][WAYS];
 static pthread_mutex_t memory_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_mutex_t locks[LOCKS] = {[0 ... LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER};
+static pthread_mutex_t locks[SERVICE_LOCK_COUNT][LOCKS] = {
+    [0 ... SERVICE_LOCK_COUNT - 1] = {[0 ... LOCKS - 1] = PTHREAD_MUTEX_INITIALIZER}};
 
 static unsigned number_of(const char *key)
 {
@@ -95,5 +96,17 @@ void service_forget(const char *key)
     pthread_mutex_unlock(&memory_lock);
 }
 
-void service_lock(const char *key) { pthread_mutex_lock(&locks[number_of(key) % LOCKS]); }
-void service_unlock(const char *key) { pthread_mutex_unlock(&locks[number_of(key) % LOCKS]); }
+void service_lock(enum service_lock kind, const char *key)
+{
+    pthread_mutex_lock(&locks[kind][number_of(key) % LOCKS]);
+}
+
+void service_unlock(enum service_lock kind, const char *key)
+{
+    pthread_mutex_unlock(&locks[kind][number_of(key) % LOCKS]);
+}
+
+const char *service_name_key(const struct service_session *session, const struct dns_challenge *challenge)
+{
+    return arena_printf(session->ctx->arena, "%s %s", text_lower(session->ctx->arena, challenge->name), session->key);
+}

@@ -277,7 +277,186 @@ def expired_and_forgotten_tokens_are_told(s):
         d.bad("Credential", "zone", "account", NAME, says="session token")
 
 
+# ---- Azure ----
+
+def one_token_serves_many_requests(s):
+    with s.driver() as d:
+        for i in range(3):
+            d.present(NAME, f"value-{i}")
+        assert s.standin.asked("/oauth2/") == 1
+        d("crowd", "account", "-", NAME, "TXT", "a", "b", "c")
+        assert s.standin.asked("/oauth2/") == 1
+
+
+def a_token_that_ends_in_the_middle_is_renewed(s):
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.revoke()
+        d.present(NAME, VALUE)
+        assert s.standin.asked("/oauth2/") == 2
+        s.standin.fault(s.read, after=True, then=s.standin.revoke)
+        d.absent(NAME, VALUE)
+        assert s.standin.asked("/oauth2/") == 3
+    assert s.standin.values(ZONE, NAME, "TXT") == []
+
+
+def many_share_one_renewal(s):
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.revoke()
+        told = d("crowd", "account", ZONE, NAME, "TXT", *"abcdef")
+        assert told["ok"], told
+        assert s.standin.asked("/oauth2/") == 2
+
+
+def a_token_is_renewed_before_its_end(s):
+    s.standin.lifetime = 1200
+    with s.driver() as d:
+        d.zone(NAME)
+        d.good("turn", "800")
+        d.present(NAME, VALUE)
+        assert s.standin.asked("/oauth2/") == 1
+        d.good("turn", "1000")
+        d.present(NAME, SECOND)
+        assert s.standin.asked("/oauth2/") == 2
+
+
+def a_lifetime_may_be_text(s):
+    s.standin.expires_in_as_text = True
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        d.absent(NAME, VALUE)
+        assert s.standin.asked("/oauth2/") == 1
+
+
+def a_token_never_taken_is_given_up(s):
+    s.standin.fault(r"/subscriptions/", times=99, status=401, body='{"error":{"code":"InvalidAuthenticationToken","message":"no"}}')
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME)
+    assert s.standin.asked("/oauth2/") == 2 and s.standin.asked("/subscriptions/") == 2
+
+
+def what_the_sign_in_says_is_told(s):
+    application = s.standin.applications[(s.directory, s.application)]
+    application["expired"] = True
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says=["expired", "AADSTS7000222"])
+    s.standin.applications = {(s.directory, "another"): application}
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="clientID")
+    s.standin.applications = {("another", s.application): application}
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="tenantID")
+    s.reset()
+    s.wrong_credentials()  # the stand-in repeats the secret in its words
+    with s.driver() as d:
+        told = d.bad("Credential", "zone", "account", NAME, says="not its id")
+        assert "Trace ID" not in told["message"]
+
+
+def trouble_at_the_sign_in_is_passing(s):
+    for status, body, kind in ((503, "", "Unreachable"), (429, "", "Throttled"), (500, "<html>", "Unreachable"),
+                               (400, '{"error":"temporarily_unavailable","error_description":"AADSTS90033: later"}', "Unreachable")):
+        s.standin.fault("/oauth2/", status=status, body=body)
+        with s.driver() as d:
+            d.bad(kind, "zone", "account", NAME)
+            assert d.zone(NAME) == ZONE
+
+
+def a_wrong_group_or_subscription_is_told(s):
+    s.more = {"resourceGroupName": "elsewhere"}
+    with s.driver() as d:
+        d.bad("Manifest", "zone", "account", NAME, says="resourceGroupName")
+    s.more = {"subscriptionID": "00000000-0000-0000-0000-000000000000"}
+    with s.driver() as d:
+        d.bad("Manifest", "zone", "account", NAME, says="subscriptionID")
+
+
+def the_same_zone_in_another_group_is_not_touched(s):
+    other = s.standin.add_zone(ZONE, group="other")
+    other.in_dns = False
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+    assert other.records == []
+
+
+def a_private_zone_is_none(s):
+    s.standin.zone(ZONE).kind = "Private"
+    with s.driver() as d:
+        d.bad("NotFound", "zone", "account", NAME)
+
+
+def a_role_on_one_zone_alone_is_enough(s):
+    s.standin.rights = {ZONE}
+    with s.driver() as d:
+        assert d.present(f"_acme-challenge.deep.www.{ZONE}", VALUE)["zone"] == ZONE
+        d.bad("Credential", "zone", "account", "_x.second.test", says="DNS Zone Contributor")
+
+
+def somebody_elses_write_in_between_is_kept_by_etag(s):
+    def meanwhile():
+        s.standin.put(ZONE, NAME, "TXT", [SECOND], ttl=77)
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.fault(s.read, after=True, then=meanwhile)
+        d.present(NAME, VALUE)
+        assert s.standin.values(ZONE, NAME, "TXT") == sorted([VALUE, SECOND])
+
+        def touch():
+            s.standin.zone(ZONE).records[0]["etag"] = "another"
+        s.standin.fault(s.read, after=True, then=touch)
+        d.absent(NAME, VALUE)
+    record, = s.standin.zone(ZONE).records
+    assert record["properties"]["TTL"] == 77 and s.standin.values(ZONE, NAME, "TXT") == [SECOND]
+
+
+def a_set_gone_in_between_is_made_anew(s):
+    s.put_txt(NAME, [SECOND])
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.fault(s.read, after=True, then=s.standin.zone(ZONE).records.clear)
+        d.present(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [VALUE]
+
+
+def a_set_that_always_changes_is_given_up(s):
+    s.standin.fault(s.write, times=99, status=412, body='{"code":"PreconditionFailed","message":"no"}')
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "TXT", VALUE, says="somebody else")
+    assert s.standin.asked(s.write) == 5
+
+
+def an_alias_set_is_a_conflict(s):
+    s.put_txt(NAME, [SECOND], targetResource={"id": "/subscriptions/x"})
+    with s.driver() as d:
+        d.bad("Conflict", "present", "account", "-", NAME, "TXT", VALUE, says="alias")
+        d.absent(NAME, SECOND)
+    assert s.standin.values(ZONE, NAME, "TXT") == [SECOND]
+
+
+def a_zone_that_vanished_is_not_made_up(s):
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.zones.clear()
+        told = d.bad("NotFound", "present", "account", ZONE, NAME, "TXT", VALUE)
+        assert "zone is not there" in told["message"]
+    assert s.standin.asked(s.write) == 0
+
+
+def a_locked_zone_is_told(s):
+    s.standin.fault(s.write, status=409, body='{"error":{"code":"ScopeLocked","message":"The scope cannot perform write operation"}}')
+    with s.driver() as d:
+        d.bad("Refused", "present", "account", "-", NAME, "TXT", VALUE, says="lock")
+
+
 SPECIAL = {
+    "azure": [one_token_serves_many_requests, a_token_that_ends_in_the_middle_is_renewed, many_share_one_renewal,
+              a_token_is_renewed_before_its_end, a_lifetime_may_be_text, a_token_never_taken_is_given_up,
+              what_the_sign_in_says_is_told, trouble_at_the_sign_in_is_passing, a_wrong_group_or_subscription_is_told,
+              the_same_zone_in_another_group_is_not_touched, a_private_zone_is_none, a_role_on_one_zone_alone_is_enough,
+              somebody_elses_write_in_between_is_kept_by_etag, a_set_gone_in_between_is_made_anew,
+              a_set_that_always_changes_is_given_up, an_alias_set_is_a_conflict, a_zone_that_vanished_is_not_made_up,
+              a_locked_zone_is_told],
     "cloudflare": [a_cname_is_never_proxied, a_proxied_cname_is_told, a_token_in_the_place_of_a_key_is_told,
                    a_zone_that_is_not_active_is_refused, a_zone_kept_elsewhere_is_refused,
                    an_active_zone_is_preferred_to_its_pending_twin, two_active_zones_of_a_name_are_refused,

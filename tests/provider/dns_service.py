@@ -277,4 +277,65 @@ class Route53Service(Service):
         return ['A@<&>', 'v=spf1 "quoted" and \\ more']
 
 
-SERVICES = [CloudflareService, Route53Service]
+class AzureService(Service):
+    name, member = "azure", "azureDNS"
+    directory, application = "8d1f4c5a-2b3c-4d5e-8f90-a1b2c3d4e5f6", "11112222-3333-4444-5555-666677778888"
+    client_secret = "canary~Azure+Secret/with=odd&signs%.0"
+    write = r"(PUT|DELETE) .*/dnsZones/.*/(TXT|CNAME)/"
+    zone_route = r"GET .*/dnsZones/[^/]*$"
+    read = r"GET .*/(TXT|CNAME)/"
+    remove = r"(PUT|DELETE) .*/(TXT|CNAME)/"
+
+    def make(self):
+        from azure import Azure
+        return Azure(self.folder)
+
+    def give_credentials(self):
+        self.standin.applications = {(self.directory, self.application): {"secret": self.client_secret}}
+        self.standin.read_only = False
+        self.secret("secret", self.client_secret + "\n")
+
+    def issued(self):
+        return self.standin.issued
+
+    def endpoints(self):
+        return {"azure-login": self.standin.url, "azure-management": self.standin.url}
+
+    def settings(self):
+        environment = {"AzureChinaCloud": "AzureChinaCloud", "AzureUSGovernmentCloud": "AzureUSGovernmentCloud"}.get(self.variant)
+        self.standin.audience = {"AzureChinaCloud": "https://management.chinacloudapi.cn",
+                                 "AzureUSGovernmentCloud": "https://management.usgovcloudapi.net"}.get(
+                                     self.variant, "https://management.azure.com")
+        return {"subscriptionID": self.standin.subscription, "tenantID": self.directory, "clientID": self.application,
+                "clientSecretSecretRef": {"name": "dns", "key": "secret"}, "resourceGroupName": "DNS-group",
+                **({"environment": environment} if environment else {})}
+
+    variants = ["AzureChinaCloud", "AzureUSGovernmentCloud"]
+
+    def wrong_credentials(self):
+        self.secret("secret", "canary~Azure~Wrong~Secret\n")
+
+    def without_right(self):
+        self.standin.read_only = True
+
+    def throttle(self, route, wait=None):
+        self.standin.fault(route, status=429, headers={"Retry-After": str(wait)} if wait is not None else {},
+                           body='{"error":{"code":"TooManyRequests","message":"The request was throttled."}}')
+        return wait or 0
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", values, **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        self.standin.put(ZONE, owner, "TXT", [['v=spf1 "quoted"', " and \\ more"], ["x" * 255, "y"]], ttl=1234,
+                         metadata={"owner": "somebody", "at": "2026-01-01"})
+        return ['v=spf1 "quoted" and \\ more', "x" * 255 + "y"]
+
+
+SERVICES = [CloudflareService, Route53Service, AzureService]
