@@ -551,13 +551,19 @@ struct engine *engine_create(const struct engine_options *options, struct error 
                                                               options->config->resolve[i].value));
     engine->network = (struct http_network){.resolve = resolve, .allow_addresses = &options->config->allow_addresses};
     engine->loop = loop_create();
-    engine->pool = worker_pool_create(options->config, &engine->network, options->config->workers);
+    engine->pool = worker_pool_create(options->config, &engine->network, options->config->workers, err);
+    if (engine->pool == NULL) {
+        loop_destroy(engine->loop);
+        model_finish(&engine->model);
+        arena_destroy(engine->arena);
+        free(engine);
+        return NULL;
+    }
     engine->queue = schedule_create();
     engine->batch = state_batch_create();
     engine->launch_end = &engine->launch;
     engine->result_source = loop_readable(engine->loop, worker_pool_fd(engine->pool), turn, engine);
     engine->timer = loop_timer(engine->loop, turn, engine);
-    (void)err;
     return engine;
 }
 

@@ -71,7 +71,8 @@ bool session_open(struct session *session, struct command_context *ctx, const st
         .files = ctx->files.count > 0 ? &ctx->files : NULL, .filter = options->filter, .filter_arg = options->filter_arg,
         .progress = options->quiet ? NULL : show_progress, .progress_arg = session};
     session->engine = engine_create(&engine_options, &err);
-    session->control = control_listen(session->engine, ctx->config.state_directory, &err);
+    if (session->engine != NULL)
+        session->control = control_listen(session->engine, ctx->config.state_directory, &err);
     if (session->control == NULL) {
         session->code = command_fail_error(ctx, &err);
         session_close(session);

@@ -1,17 +1,19 @@
 #include "controller/worker.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/http.h"
 
-enum { HEAVY_THREADS = 2, HEAVY_NICE = 10 };
+enum { HEAVY_THREADS = 2, HEAVY_NICE = 10, WAKE_ATTEMPTS = 3 };
 
 struct queue {
     struct job *first, **last;
@@ -60,9 +62,9 @@ static void give_back(struct worker_pool *pool, struct job *job)
     pthread_mutex_lock(&pool->lock);
     append(&pool->results_end, job);
     pthread_mutex_unlock(&pool->lock);
-    uint64_t one = 1;
-    ssize_t ignored = write(pool->result_fd, &one, sizeof one);
-    (void)ignored;
+    uint64_t one = 1; /* the loop sleeps on this: one failure must not leave it asleep */
+    for (int attempt = 0; attempt < WAKE_ATTEMPTS && write(pool->result_fd, &one, sizeof one) < 0 && errno != EAGAIN;)
+        attempt++;
 }
 
 static void *work(void *arg)
@@ -82,8 +84,32 @@ static void *work(void *arg)
     return NULL;
 }
 
+static bool start_threads(struct worker_pool *pool, int light, struct error *err)
+{
+    int failed = 0, wanted = light + HEAVY_THREADS;
+    sigset_t all, before; /* signals are the loop's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (failed == 0 && pool->thread_count < wanted) {
+        struct thread_start *start = malloc(sizeof *start);
+        if (start == NULL)
+            abort();
+        *start = (struct thread_start){pool, pool->thread_count >= light};
+        failed = pthread_create(&pool->threads[pool->thread_count], NULL, work, start);
+        if (failed == 0)
+            pool->thread_count++;
+        else
+            free(start);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0 || error_raise(err, ERROR_SYSTEM,
+                                      "thread %d of %d cannot be started: %s; raise this user's limit of processes, or lower "
+                                      "`workers` in the operator's file",
+                                      pool->thread_count + 1, wanted, strerror(failed));
+}
+
 struct worker_pool *worker_pool_create(const struct operator_config *config, const struct http_network *network,
-                                       int workers)
+                                       int workers, struct error *err)
 {
     struct worker_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL)
@@ -98,25 +124,14 @@ struct worker_pool *worker_pool_create(const struct operator_config *config, con
     }
     pool->results_end = &pool->results;
     pool->result_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pool->thread_count = workers + HEAVY_THREADS;
-    pool->threads = calloc((size_t)pool->thread_count, sizeof *pool->threads);
-    if (pool->result_fd < 0 || pool->threads == NULL)
+    pool->threads = calloc((size_t)(workers + HEAVY_THREADS), sizeof *pool->threads);
+    if (pool->threads == NULL)
         abort();
-    sigset_t all, before; /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < pool->thread_count; i++) {
-        struct thread_start *start = malloc(sizeof *start);
-        if (start == NULL)
-            abort();
-        *start = (struct thread_start){pool, i >= workers};
-        if (pthread_create(&pool->threads[i], NULL, work, start) != 0) {
-            fputs("certwright: cannot start a thread\n", stderr);
-            abort();
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return pool;
+    bool ok = pool->result_fd >= 0 || error_raise(err, ERROR_SYSTEM, "cannot begin: %s", strerror(errno));
+    if (ok && start_threads(pool, workers, err))
+        return pool;
+    worker_pool_destroy(pool);
+    return NULL;
 }
 
 void worker_pool_destroy(struct worker_pool *pool)
@@ -130,7 +145,8 @@ void worker_pool_destroy(struct worker_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
-    close(pool->result_fd);
+    if (pool->result_fd >= 0)
+        close(pool->result_fd);
     pthread_cond_destroy(&pool->light.ready);
     pthread_cond_destroy(&pool->heavy.ready);
     pthread_mutex_destroy(&pool->lock);

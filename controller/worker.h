@@ -6,6 +6,7 @@
 
 #include "reconcilers/context.h"
 
+struct error;
 struct http_network;
 struct operator_config;
 struct worker_pool;
@@ -17,8 +18,9 @@ struct job {
     struct job *next;    /* the pool's */
 };
 
+/* All threads, or none. Fails: SYSTEM. */
 struct worker_pool *worker_pool_create(const struct operator_config *config, const struct http_network *network,
-                                       int workers);
+                                       int workers, struct error *err);
 /* Runs what is queued to its end (an order call is never cut short, R8), then ends the threads. */
 void worker_pool_destroy(struct worker_pool *pool);
 void worker_pool_submit(struct worker_pool *pool, struct job *job);

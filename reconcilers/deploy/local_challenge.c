@@ -185,12 +185,14 @@ bool local_challenge_present(struct context *ctx, const struct resource *target,
     return error_raise(err, why.kind, "%s", why.message);
 }
 
-/* A folder of ours that nothing is in. */
-static void remove_if_empty(int parent, int folder, const char *name)
+/* A folder of ours that nothing is in. One that is in use, or stands where we may not write, stays. */
+static bool remove_if_empty(int parent, int folder, const char *name)
 {
     struct stat status;
-    if (folder >= 0 && fstat(folder, &status) == 0 && status.st_uid == geteuid())
-        unlinkat(parent, name, AT_REMOVEDIR);
+    if (folder < 0 || fstat(folder, &status) != 0 || status.st_uid != geteuid() ||
+        unlinkat(parent, name, AT_REMOVEDIR) == 0)
+        return true;
+    return errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT || errno == EACCES || errno == EPERM || errno == EBUSY;
 }
 
 bool local_challenge_absent(struct context *ctx, const struct resource *target, const char *file_name,
@@ -213,10 +215,11 @@ bool local_challenge_absent(struct context *ctx, const struct resource *target, 
                                file_name, webroot.shown);
         if (fsync(webroot.files) != 0)
             return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", webroot.shown);
-        remove_if_empty(webroot.well_known, webroot.files, well_known[1]);
+        if (!remove_if_empty(webroot.well_known, webroot.files, well_known[1]))
+            return error_raise(err, ERROR_SYSTEM, "cannot remove the empty folders beneath %s: %m", webroot.shown);
     }
-    if (webroot.well_known >= 0)
-        remove_if_empty(webroot.root, webroot.well_known, well_known[0]);
+    if (webroot.well_known >= 0 && !remove_if_empty(webroot.root, webroot.well_known, well_known[0]))
+        return error_raise(err, ERROR_SYSTEM, "cannot remove the empty folders beneath %s: %m", webroot.shown);
     /* Gone for good, folders too, whoever removed them: nobody looks here again once this is recorded. */
     if ((webroot.well_known >= 0 && fsync(webroot.well_known) != 0) || fsync(webroot.root) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", webroot.shown);

@@ -120,7 +120,8 @@ static void change(pid_t thread, const struct call *call)
             return;
         registers.rdx /= 2;
     } else {
-        registers.orig_rax = (unsigned long)-1;
+        if (call->number != SYS_close) /* a close that fails has closed nevertheless */
+            registers.orig_rax = (unsigned long)-1;
         failing = thread;
     }
     if (ptrace(PTRACE_SETREGS, thread, NULL, &registers) != 0)
