@@ -322,12 +322,22 @@ static void find_places(struct model *model, struct certificate_view *view, stru
     }
 }
 
+static const char *partner_code_of(const struct certificate_view *view)
+{
+    return view->refs.issuer != NULL ? view->refs.issuer->issuer->sslstore.partner_code : "";
+}
+
+static char *need_wanted(const struct certificate_view *view, struct arena *arena)
+{
+    return need_key(arena, view->account.endpoint != NULL ? view->account.endpoint->url : "", partner_code_of(view),
+                    view->product->code, &view->want->certificate->dns_names);
+}
+
 static void find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena)
 {
     if (view->invalid || view->want == NULL)
         return;
-    char *key = need_key(arena, view->namespace_, view->refs.issuer->name, view->product->code,
-                         &view->want->certificate->dns_names);
+    char *key = need_wanted(view, arena);
     const struct claim *claim = claimed_by_other(model, view, key);
     if (claim != NULL)
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
@@ -346,7 +356,7 @@ static void find_duplicate(struct model *model, struct certificate_view *view, s
     bool gone = model->desired == NULL ||
                 desired_find(model->desired, KIND_CERTIFICATE, parts.items[0], parts.items[1]) == NULL;
     /* An edit before it was sent may have changed what it is about. */
-    bool same = text_equal(need_key(arena, view->namespace_, other.issuer, other.product, &other.names), key);
+    bool same = text_equal(need_key(arena, other.endpoint, partner_code_of(view), other.product, &other.names), key);
     bool over = !same || other.state == ORDER_DEAD || other.state == ORDER_REFUSED ||
                 (other.state == ORDER_PREPARED && gone) ||
                 (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
@@ -494,8 +504,7 @@ static void claim(struct model *model, const struct certificate_view *view, cons
 void model_claim(struct model *model, const struct certificate_view *view)
 {
     AUTO(arena) struct arena *arena = arena_create();
-    claim(model, view, need_key(arena, view->namespace_, view->refs.issuer->name, view->product->code,
-                                &view->want->certificate->dns_names));
+    claim(model, view, need_wanted(view, arena));
 }
 
 void model_claim_place(struct model *model, const struct certificate_view *view, size_t rollout)
@@ -569,7 +578,7 @@ bool model_write(struct model *model, const struct certificate_view *view, const
     if (changes->register_need)
         meta_put(batch, arena_printf(arena, "id/%s", changes->order->custom_order_id), key);
     if (changes->register_need)
-        meta_put(batch, need_key(arena, view->namespace_, changes->order->issuer, changes->order->product,
+        meta_put(batch, need_key(arena, changes->order->endpoint, partner_code_of(view), changes->order->product,
                                  &changes->order->names),
                  arena_printf(arena, "%s/%s/%d", view->namespace_, view->name, changes->order->cycle));
     if (changes->event_reason != NULL)

@@ -117,17 +117,13 @@ void meta_put(struct state_batch *batch, const char *key, const char *text)
     state_put(batch, TABLE_META, key, span_of(text, strlen(text)), STATE_ANY);
 }
 
-static char *names_hash(struct arena *arena, const char *first, const char *second, const struct string_list *names)
-{
-    struct string_list sorted = string_list_sorted(arena, names);
-    const char *text = arena_printf(arena, "%s|%s|%s", first, second, string_list_join(arena, &sorted, ","));
-    unsigned char digest[32];
-    hash_sha256(span_of(text, strlen(text)), digest);
-    return text_hex(arena, digest, 16);
-}
-
-char *need_key(struct arena *arena, const char *namespace_, const char *issuer, const char *product,
+char *need_key(struct arena *arena, const char *endpoint, const char *partner_code, const char *product,
                const struct string_list *names)
 {
-    return arena_printf(arena, "need/%s", names_hash(arena, record_key(arena, namespace_, issuer), product, names));
+    struct string_list sorted = string_list_sorted(arena, names);
+    const char *text = arena_printf(arena, "%s|%s|%s|%s", endpoint, partner_code, product,
+                                    string_list_join(arena, &sorted, ","));
+    unsigned char digest[32];
+    hash_sha256(span_of(text, strlen(text)), digest);
+    return arena_printf(arena, "need/%s", text_hex(arena, digest, 16));
 }

@@ -34,6 +34,6 @@ bool record_scan(struct state *state, enum state_table table, const char *prefix
 /* META rows that are small texts. */
 const char *meta_text(struct state *state, const char *key, struct arena *arena); /* NULL: none */
 void meta_put(struct state_batch *batch, const char *key, const char *text);
-/* Where a need is remembered: by issuer, product and names. */
-char *need_key(struct arena *arena, const char *namespace_, const char *issuer, const char *product,
+/* Where a need is remembered: by the account at the vendor (two Issuers may be one), product and names. */
+char *need_key(struct arena *arena, const char *endpoint, const char *partner_code, const char *product,
                const struct string_list *names);

@@ -131,7 +131,8 @@ static void put_certificate(struct fill *fill, struct certificate_view *view, st
     put_blob(fill, "cert", fingerprint, LEAF_BYTES, arena);
     put_blob(fill, "chain", fingerprint, CHAIN_BYTES, arena);
     meta_put(fill->batch, arena_printf(arena, "id/%s", order.custom_order_id), key);
-    meta_put(fill->batch, need_key(arena, view->namespace_, order.issuer, order.product, &order.names),
+    meta_put(fill->batch, need_key(arena, order.endpoint, view->refs.issuer->issuer->sslstore.partner_code, order.product,
+                                     &order.names),
              arena_printf(arena, "%s/%d", key, 1));
     struct index_row row = {.due = record.due, .flags = INDEX_REST | INDEX_HAS_ORDER};
     memcpy(row.digest, view->want->digest, 32);

@@ -18,7 +18,8 @@
 
 #define WORLD_DOCUMENT(kind, name) \
     "---\napiVersion: certwright/v1alpha1\nkind: " kind "\nmetadata: {name: " name "}\nspec:\n"
-#define WORLD_ISSUER WORLD_DOCUMENT("Issuer", "main") \
+#define WORLD_ISSUER WORLD_ISSUER_NAMED("main")
+#define WORLD_ISSUER_NAMED(name) WORLD_DOCUMENT("Issuer", name) \
     "  sslstore: {environment: offline, partnerCode: \"1\", authTokenSecretRef: {name: s, key: k}}\n"
 
 struct world {

@@ -86,6 +86,19 @@ static void same_names_in_another_order_are_one_need(void)
     CHECK_TEXT(code_of("two"), "DuplicateNeed");
 }
 
+static void two_issuers_of_one_account_are_one_account(void)
+{
+    begin();
+    world_write(&world, "manifests/issuer.yaml", WORLD_ISSUER "---\n" WORLD_ISSUER_NAMED("again"));
+    world_write(&world, "manifests/one.yaml",
+                CERTIFICATE("one", "[a.example.com, b.example.com]") "  issuerRef: {name: main}\n");
+    world_write(&world, "manifests/two.yaml",
+                CERTIFICATE("two", "[b.example.com, a.example.com]") "  issuerRef: {name: again}\n");
+    world_look(&world);
+    put_order("one", ORDER_PLACED);
+    CHECK_TEXT(code_of("two"), "DuplicateNeed");
+}
+
 static void order_holds_its_names_until_it_is_over(void)
 {
     static const struct {
@@ -242,6 +255,7 @@ static void account_is_asked_before_buying_and_again_after_a_while(void)
 int main(void)
 {
     RUN(same_names_in_another_order_are_one_need);
+    RUN(two_issuers_of_one_account_are_one_account);
     RUN(order_holds_its_names_until_it_is_over);
     RUN(order_that_was_never_sent_lets_go_when_its_manifest_went);
     RUN(whoever_sends_has_the_need);
