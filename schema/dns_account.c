@@ -164,6 +164,31 @@ static const struct field azure_fields[] = {
 static const struct field_table azure_table = {
     .name = "azureDNS", .doc = "Public zones of Azure DNS, by an app registration and its secret.", FIELDS(azure_fields)};
 
+static const char *const godaddy_words[] = {[GODADDY_PRODUCTION] = "Production", [GODADDY_OTE] = "OTE", NULL};
+static const struct field godaddy_fields[] = {
+    {.name = "environment", .type = FIELD_ENUM, AT(dns_account, godaddy.environment), .words = godaddy_words,
+     .fallback = "Production", .doc = "For which environment the key was made; OTE is GoDaddy's place for tests."},
+    {.name = "apiKeySecretRef", .type = FIELD_SECRET, AT(dns_account, godaddy.api_key_secret_ref), .required = true,
+     .doc = "Where the API key lies."},
+    {.name = "apiSecretSecretRef", .type = FIELD_SECRET, AT(dns_account, godaddy.api_secret_secret_ref), .required = true,
+     .doc = "Where the key's secret lies."},
+};
+static const struct field_table godaddy_table = {
+    .name = "godaddy", .doc = "Domains at GoDaddy, by an API key and its secret.", FIELDS(godaddy_fields)};
+
+static const char *const cloudns_words[] = {[CLOUDNS_AUTH_ID] = "AuthID", [CLOUDNS_SUB_AUTH_ID] = "SubAuthID",
+                                           [CLOUDNS_SUB_AUTH_USER] = "SubAuthUser", NULL};
+static const struct field cloudns_fields[] = {
+    {.name = "authIDType", .type = FIELD_ENUM, AT(dns_account, cloudns.auth_id_type), .words = cloudns_words,
+     .fallback = "AuthID", .doc = "What authID is: an API user, a sub-user by number, or a sub-user by name."},
+    {.name = "authID", .type = FIELD_STRING, AT(dns_account, cloudns.auth_id), .required = true, .min = 1, .max = 100,
+     .pattern = "^[A-Za-z0-9_.@-]+$", .example = "1234", .doc = "The number or name of the API user."},
+    {.name = "authPasswordSecretRef", .type = FIELD_SECRET, AT(dns_account, cloudns.auth_password_secret_ref), .required = true,
+     .doc = "Where the API user's password lies."},
+};
+static const struct field_table cloudns_table = {
+    .name = "cloudns", .doc = "Master zones at ClouDNS, by an API user and its password.", FIELDS(cloudns_fields)};
+
 static const struct field_table manual_table = {
     .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
 
@@ -186,6 +211,8 @@ static const struct field dns_account_fields[] = {
     {.name = "cloudflare", .type = FIELD_OBJECT, .table = &cloudflare_table, .doc = "Zones at Cloudflare."},
     {.name = "route53", .type = FIELD_OBJECT, .table = &route53_table, .doc = "Public hosted zones of Amazon Route 53."},
     {.name = "azureDNS", .type = FIELD_OBJECT, .table = &azure_table, .doc = "Public zones of Azure DNS."},
+    {.name = "godaddy", .type = FIELD_OBJECT, .table = &godaddy_table, .doc = "Domains at GoDaddy."},
+    {.name = "cloudns", .type = FIELD_OBJECT, .table = &cloudns_table, .doc = "Master zones at ClouDNS."},
     {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
@@ -197,6 +224,8 @@ static const char *const providers[] = {
     [DNS_PROVIDER_CLOUDFLARE] = "cloudflare",
     [DNS_PROVIDER_ROUTE53] = "route53",
     [DNS_PROVIDER_AZURE_DNS] = "azureDNS",
+    [DNS_PROVIDER_GODADDY] = "godaddy",
+    [DNS_PROVIDER_CLOUDNS] = "cloudns",
     [DNS_PROVIDER_COUNT] = NULL,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");

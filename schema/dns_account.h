@@ -10,10 +10,14 @@ enum dns_provider {
     DNS_PROVIDER_CLOUDFLARE,
     DNS_PROVIDER_ROUTE53,
     DNS_PROVIDER_AZURE_DNS,
+    DNS_PROVIDER_GODADDY,
+    DNS_PROVIDER_CLOUDNS,
     DNS_PROVIDER_COUNT
 };
 enum route53_partition { ROUTE53_COMMERCIAL, ROUTE53_CHINA, ROUTE53_US_GOVERNMENT };
 enum azure_environment { AZURE_PUBLIC, AZURE_CHINA, AZURE_US_GOVERNMENT };
+enum godaddy_environment { GODADDY_PRODUCTION, GODADDY_OTE };
+enum cloudns_auth { CLOUDNS_AUTH_ID, CLOUDNS_SUB_AUTH_ID, CLOUDNS_SUB_AUTH_USER };
 /* The member of the union: "rfc2136", "cloudflare", … */
 const char *dns_provider_word(enum dns_provider provider);
 
@@ -54,6 +58,15 @@ struct dns_account {
         const char *subscription_id, *tenant_id, *client_id, *resource_group_name;
         struct secret_ref client_secret_secret_ref;
     } azure_dns;
+    struct {
+        enum godaddy_environment environment;
+        struct secret_ref api_key_secret_ref, api_secret_secret_ref;
+    } godaddy;
+    struct {
+        enum cloudns_auth auth_id_type;
+        const char *auth_id;
+        struct secret_ref auth_password_secret_ref;
+    } cloudns;
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */

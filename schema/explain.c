@@ -119,8 +119,9 @@ static void put_fields(struct buffer *out, const struct field_table *table, int 
         const char *const *list = table->one_of != NULL ? table->one_of : table->any_of;
         for (size_t i = 0; list[i] != NULL; i++)
             string_list_push(arena, &names, list[i]);
-        buffer_printf(out, "\n  %s of %s is needed.\n", table->one_of != NULL ? "Exactly one" : "At least one",
-                      string_list_join(arena, &names, ", "));
+        buffer_putc(out, '\n');
+        put_wrapped(out, arena_printf(arena, "%s of %s is needed.", table->one_of != NULL ? "Exactly one" : "At least one",
+                      string_list_join(arena, &names, ", ")), 2, width);
     }
 }
 

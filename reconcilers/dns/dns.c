@@ -7,7 +7,8 @@
 #include "base/names.h"
 #include "base/text.h"
 
-extern const struct dns_provider_ops dns_rfc2136, dns_cloudflare, dns_route53, dns_azure;
+extern const struct dns_provider_ops dns_rfc2136, dns_cloudflare, dns_route53, dns_azure, dns_godaddy,
+    dns_cloudns;
 
 static const struct dns_provider_ops *const providers[] = {
     [DNS_PROVIDER_RFC2136] = &dns_rfc2136,
@@ -15,6 +16,8 @@ static const struct dns_provider_ops *const providers[] = {
     [DNS_PROVIDER_CLOUDFLARE] = &dns_cloudflare,
     [DNS_PROVIDER_ROUTE53] = &dns_route53,
     [DNS_PROVIDER_AZURE_DNS] = &dns_azure,
+    [DNS_PROVIDER_GODADDY] = &dns_godaddy,
+    [DNS_PROVIDER_CLOUDNS] = &dns_cloudns,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT, "provider without an entry");
 

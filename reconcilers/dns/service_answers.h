@@ -79,3 +79,34 @@ bool azure_read_token(const struct json *json, struct arena *arena, const char *
 enum service_finding azure_read_zone(const struct json *json, const char *zone, struct arena *arena,
                                      struct service_zone *out, struct error *err);
 bool azure_read_set(const struct json *json, struct arena *arena, struct azure_set *out, struct error *err);
+
+/* ---- GoDaddy ---- */
+
+struct godaddy_record {
+    const char *name, *data;
+    int64_t ttl;
+};
+struct godaddy_records {
+    struct godaddy_record *items;
+    size_t count;
+};
+extern const struct service godaddy_service;
+bool godaddy_read_records(const struct json *json, struct arena *arena, struct godaddy_records *out,
+                          struct error *err);
+
+/* ---- ClouDNS ---- */
+
+struct cloudns_record {
+    const char *id, *type, *host, *value;
+};
+struct cloudns_records {
+    struct cloudns_record *items;
+    size_t count;
+};
+extern const struct service cloudns_service;
+/* The zone to work on: its own name, or that of the zone it is a copy of. Fails: REFUSED (not active, not ours to write),
+ * MALFORMED. */
+bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *arena, struct service_zone *out,
+                       struct error *err);
+bool cloudns_read_records(const struct json *json, struct arena *arena, struct cloudns_records *out,
+                          struct error *err);

@@ -449,7 +449,199 @@ def a_locked_zone_is_told(s):
         d.bad("Refused", "present", "account", "-", NAME, "TXT", VALUE, says="lock")
 
 
+# ---- GoDaddy ----
+
+def other_records_of_the_zone_survive_everything(s):
+    s.put_txt(ZONE, ["v=spf1 -all"])
+    s.put_txt(f"mail._domainkey.{ZONE}", ["v=DKIM1"], ttl=3600)
+    s.put_txt(NAME, [SECOND])
+    s.put_a(f"www.{ZONE}")
+    before = s.standin.snapshot()
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        d.present(f"_x.www.{ZONE}", TARGET, "CNAME")
+        d.absent(NAME, VALUE)
+        d.absent(f"_x.www.{ZONE}", TARGET, "CNAME")
+    assert s.standin.snapshot() == before
+    assert s.standin.asked(r"PUT .*/records(/TXT)?$") == 0
+
+
+def empty_left_overs_are_dropped_with_ours(s):
+    s.put_txt(NAME, [" ", "", SECOND])
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert d.values(NAME) == sorted([VALUE, SECOND])
+        d.absent(NAME, VALUE)
+        assert s.standin.values(ZONE, NAME, "TXT") == [SECOND]
+        d.absent(NAME, SECOND)
+    assert s.standin.zone(ZONE).records == []
+
+
+def a_low_time_to_live_of_others_is_kept(s):
+    s.put_txt(NAME, [SECOND], ttl=30)
+    before = s.standin.snapshot()
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        d.absent(NAME, VALUE)
+    assert s.standin.snapshot() == before
+
+
+def domain_protection_is_noticed(s):
+    s.standin.protected = True
+    with s.driver() as d:
+        d.bad("Refused", "present", "account", "-", NAME, "TXT", VALUE, says="Domain Protection")
+
+
+def a_value_lost_by_a_replacement_is_put_back(s):
+    s.put_txt(NAME, [SECOND, "third"])
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+
+        def lose():
+            s.standin.zone(ZONE).records = [r for r in s.standin.zone(ZONE).records if r["data"] != "third"]
+        s.standin.fault(r"PUT .*/TXT/", after=True, then=lose)
+        d.absent(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == sorted([SECOND, "third"])
+
+
+def a_service_that_lags_is_asked_again(s):
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.fault(s.read, status=200, body="[]")
+        d.bad("Unreachable", "present", "account", ZONE, NAME, "TXT", VALUE, says="not list it yet")
+        d.present(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [VALUE]
+
+
+def an_account_too_small_for_the_api_is_told(s):
+    s.standin.too_small = True
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="10 or more domains")
+    assert len(s.standin.log) == 1, "the walk must stop there"
+
+
+def a_quota_used_up_is_waited_for_long(s):
+    s.standin.fault(s.write, status=429, body='{"code":"QUOTA_EXCEEDED","message":"Quota exceeded"}')
+    with s.driver() as d:
+        told = d.bad("Throttled", "present", "account", "-", NAME, "TXT", VALUE, says="quota")
+        assert told["wait"] > 3600
+
+
+def a_domain_that_may_not_be_changed_is_told(s):
+    s.standin.fault(s.write, status=409, body='{"code":"CONFLICT","message":"The domain status does not allow performing the operation"}')
+    with s.driver() as d:
+        d.bad("Refused", "present", "account", "-", NAME, "TXT", VALUE, says="state")
+
+
+# ---- ClouDNS ----
+
+def bad_credentials_are_not_a_missing_zone(s):
+    s.wrong_credentials()
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME)
+    assert len(s.standin.log) == 1, "the walk must stop there"
+
+
+def equal_records_side_by_side_all_go(s):
+    s.put_txt(NAME, [VALUE, VALUE, SECOND])
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert s.standin.asked(s.write) == 0
+        d.absent(NAME, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [SECOND]
+
+
+def the_same_value_by_many_is_placed_once(s):
+    with s.driver() as d:
+        d.zone(NAME)
+        d("crowd", "account", "-", NAME, "TXT", VALUE, VALUE, VALUE, VALUE)
+    assert s.standin.values(ZONE, NAME, "TXT") == [VALUE]
+
+
+def a_copy_of_a_zone_leads_to_its_master(s):
+    s.standin.add_zone("copy.test", kind="cloud", master=ZONE)
+    with s.driver() as d:
+        told = d.present("_acme-challenge.www.copy.test", VALUE)
+        assert told["zone"] == "copy.test"
+        assert s.standin.values(ZONE, f"_acme-challenge.www.{ZONE}", "TXT") == [VALUE]
+        assert d.seen("_acme-challenge.www.copy.test", VALUE, zone="copy.test")
+        d.absent("_acme-challenge.www.copy.test", VALUE, zone="copy.test")
+    assert s.standin.zone(ZONE).records == []
+
+
+def zones_that_cannot_be_written_are_refused(s):
+    for kind in ("slave", "parked"):
+        s.reset()
+        s.standin.zone(ZONE).kind = kind
+        with s.driver() as d:
+            d.bad("Refused", "zone", "account", NAME, says=kind)
+    s.reset()
+    s.standin.zone(ZONE).status = "0"
+    with s.driver() as d:
+        d.bad("Refused", "zone", "account", NAME, says="switched off")
+
+
+def another_list_of_times_to_live_is_respected(s):
+    s.standin.ttls = [3600, 300, 900]
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+    assert s.standin.zone(ZONE).records[0]["ttl"] == "300"
+
+
+def the_service_is_asked_whether_it_is_everywhere(s):
+    s.standin.lag = 2
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        looks = [d.good("applied", "account", ZONE, NAME, "TXT", VALUE)["flag"] for _ in range(3)]
+        assert looks == [False, False, True], looks
+        s.standin.may_ask_updates = False
+        assert d.good("applied", "account", ZONE, NAME, "TXT", VALUE)["flag"]
+
+
+def a_record_gone_meanwhile_is_gone(s):
+    s.put_txt(NAME, [VALUE])
+    with s.driver() as d:
+        d.zone(NAME)
+        s.standin.fault(s.read, after=True, then=s.standin.zone(ZONE).records.clear)
+        d.absent(NAME, VALUE)
+
+
+def a_plan_without_the_api_is_told(s):
+    s.standin.fault(".", status=200, body='{"status":"Failed","statusDescription":"You don\'t have access to the HTTP API. Check your plan."}')
+    with s.driver() as d:
+        d.bad("Credential", "zone", "account", NAME, says="plan")
+
+
+def a_sub_user_sees_its_zones_only(s):
+    s.standin.add_zone("second.test")
+    s.standin.zones_of = {("sub-auth-id", "77"): [ZONE]}
+    s.variant = "SubAuthID"
+    with s.driver() as d:
+        assert d.zone(NAME) == ZONE
+        d.bad("NotFound", "zone", "account", "_x.second.test")
+
+
+def many_records_at_a_name_are_all_seen(s):
+    s.put_txt(NAME, [f"other {i}" for i in range(130)])
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        assert len(d.values(NAME)) == 131
+        d.present(NAME, VALUE)
+        assert len(s.standin.zone(ZONE).records) == 131
+        d.absent(NAME, VALUE)
+    assert len(s.standin.zone(ZONE).records) == 130
+
+
 SPECIAL = {
+    "cloudns": [bad_credentials_are_not_a_missing_zone, equal_records_side_by_side_all_go, the_same_value_by_many_is_placed_once,
+                a_copy_of_a_zone_leads_to_its_master, zones_that_cannot_be_written_are_refused,
+                another_list_of_times_to_live_is_respected, the_service_is_asked_whether_it_is_everywhere,
+                a_record_gone_meanwhile_is_gone, a_plan_without_the_api_is_told, a_sub_user_sees_its_zones_only,
+                many_records_at_a_name_are_all_seen],
+    "godaddy": [other_records_of_the_zone_survive_everything, empty_left_overs_are_dropped_with_ours,
+                a_low_time_to_live_of_others_is_kept, domain_protection_is_noticed, a_value_lost_by_a_replacement_is_put_back,
+                a_service_that_lags_is_asked_again, an_account_too_small_for_the_api_is_told, a_quota_used_up_is_waited_for_long,
+                a_domain_that_may_not_be_changed_is_told],
     "azure": [one_token_serves_many_requests, a_token_that_ends_in_the_middle_is_renewed, many_share_one_renewal,
               a_token_is_renewed_before_its_end, a_lifetime_may_be_text, a_token_never_taken_is_given_up,
               what_the_sign_in_says_is_told, trouble_at_the_sign_in_is_passing, a_wrong_group_or_subscription_is_told,

@@ -338,4 +338,103 @@ class AzureService(Service):
         return ['v=spf1 "quoted" and \\ more', "x" * 255 + "y"]
 
 
-SERVICES = [CloudflareService, Route53Service, AzureService]
+class GoDaddyService(Service):
+    name = member = "godaddy"
+    key, key_secret = "canaryKey_9Zq8sso7key6", "canaryGoDaddySecret12"
+    write = r"PATCH .*/records$"
+    zone_route = r"GET .*/records/NS$"
+    read = r"GET .*/records/(TXT|CNAME)/"
+    remove = r"(PUT|DELETE) .*/records/(TXT|CNAME)/"
+    blind_writes = 1
+    variants = []
+
+    def make(self):
+        from godaddy import GoDaddy
+        return GoDaddy(self.folder)
+
+    def give_credentials(self):
+        self.standin.keys = {self.key: self.key_secret}
+        self.standin.too_small = False
+        self.secret("key", self.key + "\n")
+        self.secret("secret", self.key_secret + "\n")
+
+    def settings(self):
+        return {"apiKeySecretRef": {"name": "dns", "key": "key"}, "apiSecretSecretRef": {"name": "dns", "key": "secret"}}
+
+    def wrong_credentials(self):
+        self.secret("secret", "canaryGoDaddyWrongSecret\n")
+
+    def without_right(self):
+        self.standin.too_small = True
+
+    def throttle(self, route, wait=None):
+        after = {"retryAfterSec": wait} if wait is not None else {}
+        self.standin.fault(route, status=429, body=json.dumps({"code": "TOO_MANY_REQUESTS", "message": "Too many requests", **after}))
+        return wait or 60
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", values, **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        values = ['v=spf1 "quoted" and \\ more', "x" * 300]
+        self.standin.put(ZONE, owner, "TXT", values, ttl=1234)
+        return values
+
+
+class ClouDNSService(Service):
+    name = member = "cloudns"
+    password = "canary ClouDNS+p&ss=w/rd%#"
+    write = r"POST /dns/add-record"
+    zone_route = r"POST /dns/get-zone-info"
+    read = r"POST /dns/records"
+    remove = r"POST /dns/delete-record"
+    variants = ["SubAuthID", "SubAuthUser"]
+
+    def make(self):
+        from cloudns import ClouDNS
+        return ClouDNS(self.folder)
+
+    def give_credentials(self):
+        self.standin.users = {("auth-id", "1234"): self.password, ("sub-auth-id", "77"): self.password,
+                              ("sub-auth-user", "dns.user"): self.password}
+        self.standin.read_only = set()
+        self.secret("password", self.password + "\n")
+
+    def settings(self):
+        who = {"SubAuthID": "77", "SubAuthUser": "dns.user"}.get(self.variant, "1234")
+        return {"authID": who, "authPasswordSecretRef": {"name": "dns", "key": "password"},
+                **({"authIDType": self.variant} if self.variant else {})}
+
+    def wrong_credentials(self):
+        self.secret("password", "canary wrong ClouDNS password\n")
+
+    def without_right(self):
+        self.standin.read_only = {("auth-id", "1234")}
+
+    def throttle(self, route, wait=None):
+        self.standin.fault(route, status=200, headers={"Retry-After": str(wait)} if wait is not None else {}, body=json.dumps(
+            {"status": "Failed", "statusDescription": "Request blocked. 192.0.2.7 is sending more than 20 requests per second."}))
+        return wait or 60
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", values, **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        values = ['v=spf1 "quoted" and \\ more', "x" * 300]
+        self.standin.put(ZONE, owner, "TXT", values, ttl=1234)
+        return values
+
+
+SERVICES = [CloudflareService, Route53Service, AzureService, GoDaddyService, ClouDNSService]

@@ -25,7 +25,7 @@ static void a_kind_and_a_field_are_shown(void)
     text = explained("certificate.dcv.method");
     CHECK(strstr(text, "FIELD:     spec.dcv.method") != NULL);
     CHECK(strstr(text, "ONE OF:    DNS, HTTP, HTTPS, Email") != NULL);
-    CHECK(strstr(explained("dns.spec"), "Exactly one of rfc2136, manual, cloudflare") != NULL);
+    CHECK(strstr(explained("dns.spec"), "Exactly one of rfc2136, manual") != NULL);
     CHECK(strstr(explained("issuer.sslstore.authTokenSecretRef"), "  key  <string>  required") != NULL);
     CHECK(strstr(explained("certificate.metadata.name"), "EXAMPLE:   shop") != NULL);
     CHECK(strstr(explained("cert.csr"), "NOT WITH:  csrSecretRef") != NULL);
