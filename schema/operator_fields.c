@@ -249,7 +249,7 @@ static void finish_endpoint(void *out, const struct field_scope *scope)
                       "is set for %s, which is the vendor's own and costs money", endpoint->url);
 }
 static const struct field_table endpoint_table = {
-    .name = "endpoint", .doc = "An address of the vendor's API.", .size = sizeof(struct endpoint),
+    .name = "endpoint", .doc = "An address of the vendor's API, or of a DNS service's.", .size = sizeof(struct endpoint),
     FIELDS(endpoint_fields), .finish = finish_endpoint};
 
 static const struct field namespace_fields[] = {
@@ -301,7 +301,8 @@ static const struct field operator_fields[] = {
     {.name = "deploy", .type = FIELD_OBJECT, .table = &deploy_table, .doc = "What local targets may touch."},
     {.name = "endpoints", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, endpoints, endpoint_count),
      KEY_AT(endpoint, name), .table = &endpoint_table, .pattern = NAME_PATTERN, .max = 100,
-     .doc = "Names that Issuers may give as `environment` beside Live, EU and Sandbox."},
+     .doc = "Names that Issuers may give as `environment` beside Live, EU and Sandbox. An entry named cloudflare, route53, "
+            "azure-login, azure-management, godaddy or cloudns is used instead of that DNS service's own address."},
     {.name = "resolve", .type = FIELD_PAIRS, AT_LIST(operator_config, resolve, resolve_count), .max = 10000,
      .canonical = name_with_port, .example = "127.0.0.1:8080",
      .doc = "Who answers for a name and port (\"shop.example.test:80\": 127.0.0.1:8080), for tests and split horizons."},
