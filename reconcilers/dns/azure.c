@@ -1,5 +1,6 @@
-/* Azure DNS (dns-providers.md 2). A token is asked for with the application's secret and kept until shortly before its end.
- * A PUT replaces a whole record set, so every write carries the etag of the set it was made from, or "create only". */
+/* Azure DNS (dns-providers.md 2). A token is asked for with the application's secret and kept until shortly
+ * before its end. A PUT replaces a whole record set, so every write carries the etag of the set it was made
+ * from, or "create only". */
 #include <stdio.h>
 #include <string.h>
 
@@ -74,8 +75,10 @@ static bool ask_token(struct service_session *management, const char **out_token
     return true;
 }
 
-/* One renewal at a time: who waited for it finds it made. `refused`: a token that Azure no longer takes; NULL: none. */
-static bool get_token(struct service_session *session, const char *refused, const char **out_token, struct error *err)
+/* One renewal at a time: who waited for it finds it made. `refused`: a token that Azure no longer takes;
+ * NULL: none. */
+static bool get_token(struct service_session *session, const char *refused, const char **out_token,
+                      struct error *err)
 {
     const char *key = token_key(session);
     service_lock(SERVICE_LOCK_TOKEN, key);
@@ -99,8 +102,9 @@ static bool azure_open(struct context *ctx, const struct resource *account, stru
 {
     const struct dns_account *spec = account->dns_account;
     service_open(ctx, account, &azure_management, clouds[spec->azure_dns.environment].management, out);
-    service_identify(out, arena_printf(ctx->arena, "%s %s %s %s", spec->azure_dns.tenant_id, spec->azure_dns.client_id,
-                                       spec->azure_dns.subscription_id, spec->azure_dns.resource_group_name));
+    service_identify(out, arena_printf(ctx->arena, "%s %s %s %s", spec->azure_dns.tenant_id,
+                                       spec->azure_dns.client_id, spec->azure_dns.subscription_id,
+                                       spec->azure_dns.resource_group_name));
     return service_secret(out, &spec->azure_dns.client_secret_secret_ref, "the client secret", err) != NULL;
 }
 
@@ -108,16 +112,18 @@ static const char *zone_path(const struct service_session *session, const char *
 {
     struct arena *arena = session->ctx->arena;
     const struct dns_account *spec = session->account->dns_account;
-    return arena_printf(arena, "/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/dnsZones/%s%s"
-                               "?api-version=2018-05-01",
+    return arena_printf(arena,
+                        "/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/dnsZones/%s%s"
+                        "?api-version=2018-05-01",
                         service_encode(arena, spec->azure_dns.subscription_id),
-                        service_encode(arena, spec->azure_dns.resource_group_name), service_encode(arena, zone), below);
+                        service_encode(arena, spec->azure_dns.resource_group_name),
+                        service_encode(arena, zone), below);
 }
 
-/* One request with a token; with a new one once, should this one no longer be taken. `condition`: the header that guards
- * a write; NULL: none. True with an answer, whatever its status. */
-static bool ask(struct service_session *session, struct service_request *request, const struct http_header *condition,
-                struct service_answer *out, struct error *err)
+/* One request with a token; with a new one once, should this one no longer be taken. `condition`: the header
+ * that guards a write; NULL: none. True with an answer, whatever its status. */
+static bool ask(struct service_session *session, struct service_request *request,
+                const struct http_header *condition, struct service_answer *out, struct error *err)
 {
     const char *token, *refused = NULL;
     for (int attempt = 0;; attempt++) {
@@ -143,12 +149,14 @@ static bool ask(struct service_session *session, struct service_request *request
     }
 }
 
-static enum service_finding ask_zone(struct service_session *session, const char *zone, struct service_zone *out,
-                                     struct error *err)
+static enum service_finding ask_zone(struct service_session *session, const char *zone,
+                                     struct service_zone *out, struct error *err)
 {
     AUTO(service_answer) struct service_answer answer = {0};
-    struct service_request request = {.method = "GET", .path = zone_path(session, zone, ""),
-                                      .doing = arena_printf(session->ctx->arena, "looking for zone %s", zone)};
+    struct service_request request = {.method = "GET",
+                                      .path = zone_path(session, zone, ""),
+                                      .doing =
+                                          arena_printf(session->ctx->arena, "looking for zone %s", zone)};
     if (!ask(session, &request, NULL, &answer, err))
         return SERVICE_FAILED;
     if (service_succeeded(&answer)) {
@@ -184,8 +192,8 @@ static struct place place_of(const struct service_session *session, const struct
 }
 
 /* The set that is there; *out_there false: there is none. */
-static bool read_set(struct service_session *session, const struct dns_challenge *challenge, struct azure_set *out,
-                     bool *out_there, struct error *err)
+static bool read_set(struct service_session *session, const struct dns_challenge *challenge,
+                     struct azure_set *out, bool *out_there, struct error *err)
 {
     AUTO(service_answer) struct service_answer answer = {0};
     struct place place = place_of(session, challenge, "reading");
@@ -194,7 +202,8 @@ static bool read_set(struct service_session *session, const struct dns_challenge
         return false;
     *out_there = service_succeeded(&answer);
     if (*out_there)
-        return azure_read_set(answer.json, session->ctx->arena, out, err) || service_blame(session, &request, err);
+        return azure_read_set(answer.json, session->ctx->arena, out, err) ||
+               service_blame(session, &request, err);
     /* "NotFound" is the set's absence; the zone's has other words. */
     if (answer.status == 404 && strcmp(answer.code, "NotFound") == 0)
         return true;
@@ -230,8 +239,8 @@ static void put_value(struct json_writer *w, const struct string_list *strings)
 }
 
 /* The set as it shall be: `was` (NULL: none) with our value added, or without that at `position`. */
-static const char *set_body(struct arena *arena, const struct dns_challenge *challenge, const struct azure_set *was,
-                            bool add, size_t position)
+static const char *set_body(struct arena *arena, const struct dns_challenge *challenge,
+                            const struct azure_set *was, bool add, size_t position)
 {
     AUTO(buffer) struct buffer out = {0};
     struct json_writer w = {.out = &out};
@@ -279,8 +288,11 @@ static enum outcome write_set(struct service_session *session, const struct dns_
     struct place place = place_of(session, challenge, "changing");
     struct http_header condition = was != NULL ? (struct http_header){"If-Match", was->etag}
                                                : (struct http_header){"If-None-Match", "*"};
-    struct service_request request = {.method = body != NULL ? "PUT" : "DELETE", .path = place.path, .body = body,
-                                      .body_length = body != NULL ? strlen(body) : 0, .doing = place.doing};
+    struct service_request request = {.method = body != NULL ? "PUT" : "DELETE",
+                                      .path = place.path,
+                                      .body = body,
+                                      .body_length = body != NULL ? strlen(body) : 0,
+                                      .doing = place.doing};
     if (!ask(session, &request, &condition, &answer, err))
         return FAILED;
     if (service_succeeded(&answer))
@@ -293,15 +305,16 @@ static enum outcome write_set(struct service_session *session, const struct dns_
 
 /* ---- operations ---- */
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
-    return azure_open(ctx, account, &session, err) && service_find_zone(&session, name, ask_zone, out_zone, err);
+    return azure_open(ctx, account, &session, err) &&
+           service_find_zone(&session, name, ask_zone, out_zone, err);
 }
 
-static bool check_free(struct arena *arena, const struct azure_set *set, const struct dns_challenge *challenge,
-                       struct error *err)
+static bool check_free(struct arena *arena, const struct azure_set *set,
+                       const struct dns_challenge *challenge, struct error *err)
 {
     if (set->is_alias)
         return error_raise(err, ERROR_CONFLICT,
@@ -331,8 +344,8 @@ static bool present_in_rounds(struct service_session *session, const struct dns_
     return false; /* with what the last round said */
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
     if (!azure_open(ctx, account, &session, err))

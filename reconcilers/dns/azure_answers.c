@@ -10,7 +10,8 @@ static const struct service_fault login_faults[] = {
     {0, NULL, "AADSTS7000215", ERROR_CREDENTIAL,
      "the client secret is wrong (its value is wanted, not its id)", 0},
     {0, NULL, "AADSTS7000222", ERROR_CREDENTIAL, "the client secret has expired: make a new one", 0},
-    {0, NULL, "AADSTS700016", ERROR_CREDENTIAL, "the directory (tenantID) has no such application (clientID)", 0},
+    {0, NULL, "AADSTS700016", ERROR_CREDENTIAL, "the directory (tenantID) has no such application (clientID)",
+     0},
     {0, NULL, "AADSTS90002", ERROR_CREDENTIAL, "there is no such directory (tenantID)", 0},
     {0, NULL, "AADSTS900023", ERROR_CREDENTIAL, "the directory (tenantID) is not well formed", 0},
     {0, NULL, "AADSTS90033", ERROR_UNREACHABLE, NULL, 0},
@@ -24,7 +25,9 @@ static const struct service_fault login_faults[] = {
 static const struct service_fault faults[] = {
     {0, "ScopeLocked", NULL, ERROR_REFUSED, "a lock in Azure forbids changes of the zone", 0},
     {0, "AuthorizationFailed", NULL, ERROR_CREDENTIAL,
-     "the application lacks the right (role \"DNS Zone Contributor\"; a new assignment takes minutes to work)", 0},
+     "the application lacks the right (role \"DNS Zone Contributor\"; a new assignment takes minutes to "
+     "work)",
+     0},
     {401, NULL, NULL, ERROR_CREDENTIAL, "Azure does not accept the token that it gave", 0},
     {0, "ResourceGroupNotFound", NULL, ERROR_MANIFEST, "resourceGroupName does not fit the subscription", 0},
     {0, "SubscriptionNotFound", NULL, ERROR_MANIFEST, "subscriptionID is not known in that cloud", 0},
@@ -52,7 +55,8 @@ static void read_failure(struct service_answer *answer, struct arena *arena)
 {
     const struct json *inner = json_member(answer->json, "error");
     const struct json *object = json_is_object(inner) ? inner : answer->json;
-    const char *code = json_string(json_member(object, "code")), *words = json_string(json_member(object, "message"));
+    const char *code = json_string(json_member(object, "code")),
+               *words = json_string(json_member(object, "message"));
     (void)arena;
     if (service_succeeded(answer))
         return;
@@ -77,8 +81,8 @@ const struct service azure_management = {
     .read_failure = read_failure,
 };
 
-bool azure_read_token(const struct json *json, struct arena *arena, const char **out_token, int64_t *out_seconds,
-                      struct error *err)
+bool azure_read_token(const struct json *json, struct arena *arena, const char **out_token,
+                      int64_t *out_seconds, struct error *err)
 {
     const char *token = json_string(json_member(json, "access_token"));
     const char *type = json_string(json_member(json, "token_type"));
@@ -135,14 +139,16 @@ static bool read_values(const struct json *records, struct arena *arena, struct 
 
 bool azure_read_set(const struct json *json, struct arena *arena, struct azure_set *out, struct error *err)
 {
-    const struct json *properties = json_member(json, "properties"), *metadata = json_member(properties, "metadata");
+    const struct json *properties = json_member(json, "properties"),
+                      *metadata = json_member(properties, "metadata");
     const struct json *records = json_member(properties, "TXTRecords");
     const char *etag = json_string(json_member(json, "etag"));
     const char *cname = json_string(json_member(json_member(properties, "CNAMERecord"), "cname"));
     *out = (struct azure_set){.cname = arena_strdup(arena, cname)};
     bool good = etag != NULL && *etag != '\0' && text_is_plain_utf8(etag, strlen(etag), NULL) &&
-                strpbrk(etag, "\r\n\t") == NULL && json_int(json_member(properties, "TTL"), &out->ttl) && out->ttl >= 0 &&
-                (json_is_null(records) || json_is_array(records)) && read_values(records, arena, out);
+                strpbrk(etag, "\r\n\t") == NULL && json_int(json_member(properties, "TTL"), &out->ttl) &&
+                out->ttl >= 0 && (json_is_null(records) || json_is_array(records)) &&
+                read_values(records, arena, out);
     for (const struct json *pair = json_first(metadata); pair != NULL; pair = json_next(pair)) {
         good = good && json_string(pair) != NULL && json_name(pair) != NULL;
         if (good)
@@ -150,7 +156,8 @@ bool azure_read_set(const struct json *json, struct arena *arena, struct azure_s
                 arena_strdup(arena, json_name(pair)), arena_strdup(arena, json_string(pair))};
     }
     if (!good)
-        return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it is no record set that could be put back");
+        return error_raise(err, ERROR_MALFORMED,
+                           "the answer cannot be used: it is no record set that could be put back");
     out->etag = arena_strdup(arena, etag);
     out->is_alias = json_string(json_member(json_member(properties, "targetResource"), "id")) != NULL;
     return true;

@@ -1,5 +1,6 @@
-/* Cloudflare's API, version 4 (dns-providers.md 3). Every value is a record with an id of its own, so that making and
- * removing ours disturbs nobody. A CNAME is always made with "proxied": false, else addresses are answered in its place. */
+/* Cloudflare's API, version 4 (dns-providers.md 3). Every value is a record with an id of its own, so that
+ * making and removing ours disturbs nobody. A CNAME is always made with "proxied": false, else addresses are
+ * answered in its place. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -20,8 +21,10 @@ static const struct service_fault faults[] = {
     {0, "10000", NULL, ERROR_CREDENTIAL,
      "the API token is wrong or expired, or may not do this: it needs Zone/Zone/Read and Zone/DNS/Edit", 0},
     {0, "6003", NULL, ERROR_CREDENTIAL,
-     "the credential does not have the form that Cloudflare expects: a token belongs in apiTokenSecretRef, the Global API "
-     "Key in apiKeySecretRef beside the e-mail address", 0},
+     "the credential does not have the form that Cloudflare expects: a token belongs in apiTokenSecretRef, "
+     "the Global API "
+     "Key in apiKeySecretRef beside the e-mail address",
+     0},
     {0, "9106", NULL, ERROR_CREDENTIAL, "no credential arrived", 0},
     {0, "9103", NULL, ERROR_CREDENTIAL, "the e-mail address or the Global API Key is wrong", 0},
     {0, "7003", NULL, ERROR_NOT_FOUND, "the zone is not known there", 0},
@@ -46,9 +49,9 @@ static void read_failure(struct service_answer *answer, struct arena *arena)
     const char *deeper = json_string(json_member(chain, "message"));
     const char *deeper_code = json_text(arena, json_member(chain, "code"));
     answer->code = code != NULL ? code : "";
-    answer->words = arena_printf(arena, "%s%s%s%s%s", message != NULL ? message : "", deeper != NULL ? ": " : "",
-                                 deeper != NULL ? deeper : "", deeper_code != NULL ? ", " : "",
-                                 deeper_code != NULL ? deeper_code : "");
+    answer->words = arena_printf(arena, "%s%s%s%s%s", message != NULL ? message : "",
+                                 deeper != NULL ? ": " : "", deeper != NULL ? deeper : "",
+                                 deeper_code != NULL ? ", " : "", deeper_code != NULL ? deeper_code : "");
 }
 
 const struct service cloudflare_service = {
@@ -79,8 +82,8 @@ enum service_finding cloudflare_read_zones(const struct json *json, const char *
         if (status != NULL && strcmp(status, "active") != 0) {
             other_status = text_clean(arena, status, strlen(status), 40);
         } else if (found != NULL) {
-            error_raise(err, ERROR_REFUSED, "zone %s is there twice, in two accounts: give a token for one of them",
-                        zone);
+            error_raise(err, ERROR_REFUSED,
+                        "zone %s is there twice, in two accounts: give a token for one of them", zone);
             return SERVICE_FAILED;
         } else {
             found = item;
@@ -90,17 +93,19 @@ enum service_finding cloudflare_read_zones(const struct json *json, const char *
         return SERVICE_NOT_HERE;
     const char *type = json_string(json_member(found, "type")), *id = json_string(json_member(found, "id"));
     if (found == NULL)
-        error_raise(err, ERROR_REFUSED, "zone %s is \"%s\", not active: the DNS does not lead to it yet", zone,
-                    other_status);
+        error_raise(err, ERROR_REFUSED, "zone %s is \"%s\", not active: the DNS does not lead to it yet",
+                    zone, other_status);
     else if (text_equal(type, "secondary") || text_equal(type, "partial"))
-        error_raise(err, ERROR_REFUSED, "zone %s is a \"%s\" one there: its records are made elsewhere", zone, type);
+        error_raise(err, ERROR_REFUSED, "zone %s is a \"%s\" one there: its records are made elsewhere", zone,
+                    type);
     else if (strlen(id) != strspn(id, "0123456789abcdefABCDEF") || *id == '\0')
         error_raise(err, ERROR_MALFORMED, "the answer cannot be used: the zone's id is none");
     else {
         *out = (struct service_zone){.id = arena_strdup(arena, id)};
         const char *const members[] = {"name_servers", "vanity_name_servers"};
         for (size_t i = 0; i < COUNT_OF(members); i++) {
-            for (const struct json *s = json_first(json_member(found, members[i])); s != NULL; s = json_next(s)) {
+            for (const struct json *s = json_first(json_member(found, members[i])); s != NULL;
+                 s = json_next(s)) {
                 if (json_string(s) != NULL)
                     string_list_push(arena, &out->servers, arena_strdup(arena, json_string(s)));
             }
@@ -123,7 +128,8 @@ bool cloudflare_read_records(const struct json *json, const char *name, int page
         const char *content = json_string(json_member(item, "content"));
         if (id == NULL || type == NULL || owner == NULL || *id == '\0' ||
             strlen(id) != strspn(id, "0123456789abcdefABCDEF"))
-            return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: a record has no id, type or name");
+            return error_raise(err, ERROR_MALFORMED,
+                               "the answer cannot be used: a record has no id, type or name");
         if (!service_same_name(owner, name))
             continue;
         struct cloudflare_record *record = arena_push(arena, &out->items, out->count);
@@ -135,7 +141,8 @@ bool cloudflare_read_records(const struct json *json, const char *name, int page
         };
         json_bool(json_member(item, "proxied"), &record->proxied);
     }
-    out->more = json_count(list) > 0 && json_int(json_member(json_member(json, "result_info"), "total_pages"), &pages) &&
+    out->more = json_count(list) > 0 &&
+                json_int(json_member(json_member(json, "result_info"), "total_pages"), &pages) &&
                 page < pages;
     return true;
 }
@@ -150,9 +157,9 @@ static bool cloudflare_open(struct context *ctx, const struct resource *account,
     service_open(ctx, account, &cloudflare_service, NULL, out);
     if (!token)
         service_identify(out, spec->cloudflare.email);
-    return service_secret(out,
-                          token ? &spec->cloudflare.api_token_secret_ref : &spec->cloudflare.api_key_secret_ref,
-                          token ? "the API token" : "the Global API Key", err) != NULL;
+    return service_secret(
+               out, token ? &spec->cloudflare.api_token_secret_ref : &spec->cloudflare.api_key_secret_ref,
+               token ? "the API token" : "the Global API Key", err) != NULL;
 }
 
 /* True with an answer that says "success". */
@@ -185,8 +192,8 @@ static bool ask(struct service_session *session, struct service_request *request
     return service_fail(session, request, out, err);
 }
 
-static enum service_finding ask_zone(struct service_session *session, const char *zone, struct service_zone *out,
-                                     struct error *err)
+static enum service_finding ask_zone(struct service_session *session, const char *zone,
+                                     struct service_zone *out, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     AUTO(service_answer) struct service_answer answer = {0};
@@ -279,7 +286,8 @@ static char *record_body(struct arena *arena, const struct dns_challenge *challe
 }
 
 /* A handle that the service no longer knows is looked up anew at the next try. */
-static bool give_up(struct service_session *session, const struct dns_challenge *challenge, const struct error *err)
+static bool give_up(struct service_session *session, const struct dns_challenge *challenge,
+                    const struct error *err)
 {
     if (err != NULL && err->kind == ERROR_NOT_FOUND)
         service_forget_zone(session, challenge->zone);
@@ -288,15 +296,16 @@ static bool give_up(struct service_session *session, const struct dns_challenge 
 
 /* ---- operations ---- */
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
-    return cloudflare_open(ctx, account, &session, err) && service_find_zone(&session, name, ask_zone, out_zone, err);
+    return cloudflare_open(ctx, account, &session, err) &&
+           service_find_zone(&session, name, ask_zone, out_zone, err);
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
     AUTO(service_answer) struct service_answer answer = {0};
@@ -309,10 +318,11 @@ static bool present(struct context *ctx, const struct resource *account, const s
         return give_up(&session, challenge, err);
     const struct cloudflare_record *ours = find_ours(&records, challenge);
     if (ours != NULL && ours->proxied)
-        return error_raise(err, ERROR_CONFLICT,
-                           "the CNAME at %s is there, but is proxied by Cloudflare, so that nobody sees it: switch the "
-                           "proxy off for it (\"DNS only\")",
-                           challenge->name);
+        return error_raise(
+            err, ERROR_CONFLICT,
+            "the CNAME at %s is there, but is proxied by Cloudflare, so that nobody sees it: switch the "
+            "proxy off for it (\"DNS only\")",
+            challenge->name);
     if (ours != NULL)
         return true;
     if (!check_free(ctx->arena, &records, challenge, err))

@@ -1,6 +1,7 @@
-/* ClouDNS (dns-providers.md 7). Every answer has status 200; a failure says so in the body. Requests are forms that are posted,
- * because the password is one of the fields. Two equal records may stand side by side there, so it is looked before anything is
- * added, writers of one name take turns, and an addition goes out on a connection of its own, never twice. */
+/* ClouDNS (dns-providers.md 7). Every answer has status 200; a failure says so in the body. Requests are
+ * forms that are posted, because the password is one of the fields. Two equal records may stand side by side
+ * there, so it is looked before anything is added, writers of one name take turns, and an addition goes out
+ * on a connection of its own, never twice. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -17,14 +18,16 @@ enum { TTL_S = 60, PAGES_MOST = 100, ROWS = 100, BLOCKED_S = 60 };
 static const struct service_fault faults[] = {
     {0, "Failed", "Invalid authentication", ERROR_CREDENTIAL,
      "the API user or its password is wrong, or may not be used from this host's address", 0},
-    {0, "Failed", "access to the HTTP API", ERROR_CREDENTIAL, "the account's plan does not include the API", 0},
+    {0, "Failed", "access to the HTTP API", ERROR_CREDENTIAL, "the account's plan does not include the API",
+     0},
     {0, "Failed", "Request blocked", ERROR_THROTTLED, "too many requests", BLOCKED_S},
     {0, "Failed", "Missing domain-name", ERROR_NOT_FOUND, "the zone is not in the account", 0},
     {0, "Failed", "CNAME", ERROR_CONFLICT, "other records stand at that name", 0},
     {0, "Failed", NULL, ERROR_REFUSED, NULL, 0},
 };
 
-/* {"status": "Failed", "statusDescription": "…"}: in zones and records "status" is another thing, a number. */
+/* {"status": "Failed", "statusDescription": "…"}: in zones and records "status" is another thing, a number.
+ */
 static void read_failure(struct service_answer *answer, struct arena *arena)
 {
     const char *status = json_string(json_member(answer->json, "status"));
@@ -47,8 +50,8 @@ const struct service cloudns_service = {
 
 /* ---- reading ---- */
 
-bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *arena, struct service_zone *out,
-                       struct error *err)
+bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *arena,
+                       struct service_zone *out, struct error *err)
 {
     const char *name = json_string(json_member(json, "name")), *type = json_string(json_member(json, "type"));
     const char *status = json_text(arena, json_member(json, "status"));
@@ -59,10 +62,11 @@ bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *
         return error_raise(err, ERROR_REFUSED, "zone %s is switched off there", zone);
     bool cloud = strcmp(type, "cloud") == 0;
     if (cloud && (master == NULL || !dns_name_usable(master)))
-        return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it does not say of what %s is a copy",
-                           zone);
+        return error_raise(err, ERROR_MALFORMED,
+                           "the answer cannot be used: it does not say of what %s is a copy", zone);
     if (!cloud && strcmp(type, "master") != 0)
-        return error_raise(err, ERROR_REFUSED, "zone %s is a \"%s\" one there: its records are made elsewhere", zone,
+        return error_raise(err, ERROR_REFUSED,
+                           "zone %s is a \"%s\" one there: its records are made elsewhere", zone,
                            text_clean(arena, type, strlen(type), 40));
     *out = (struct service_zone){.id = text_lower(arena, cloud ? service_without_dot(arena, master) : zone)};
     return true;
@@ -75,11 +79,14 @@ bool cloudns_read_records(const struct json *json, struct arena *arena, struct c
     if (!json_is_object(json) && !(json_is_array(json) && json_count(json) == 0))
         return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it is no list of records");
     for (const struct json *item = json_first(json); item != NULL; item = json_next(item)) {
-        const char *id = json_text(arena, json_member(item, "id")), *type = json_string(json_member(item, "type"));
+        const char *id = json_text(arena, json_member(item, "id")),
+                   *type = json_string(json_member(item, "type"));
         const char *host = json_string(json_member(item, "host"));
         const char *value = json_text(arena, json_member(item, "record"));
-        if (id == NULL || type == NULL || host == NULL || *id == '\0' || strspn(id, "0123456789") != strlen(id))
-            return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: a record has no id, type or host");
+        if (id == NULL || type == NULL || host == NULL || *id == '\0' ||
+            strspn(id, "0123456789") != strlen(id))
+            return error_raise(err, ERROR_MALFORMED,
+                               "the answer cannot be used: a record has no id, type or host");
         *arena_push(arena, &out->items, out->count) = (struct cloudns_record){
             .id = id,
             .type = arena_strdup(arena, type),
@@ -97,21 +104,24 @@ static bool cloudns_open(struct context *ctx, const struct resource *account, st
 {
     const struct dns_account *spec = account->dns_account;
     service_open(ctx, account, &cloudns_service, NULL, out);
-    service_identify(out, arena_printf(ctx->arena, "%d %s", spec->cloudns.auth_id_type, spec->cloudns.auth_id));
-    return service_secret(out, &spec->cloudns.auth_password_secret_ref, "the API user's password", err) != NULL;
+    service_identify(out,
+                     arena_printf(ctx->arena, "%d %s", spec->cloudns.auth_id_type, spec->cloudns.auth_id));
+    return service_secret(out, &spec->cloudns.auth_password_secret_ref, "the API user's password", err) !=
+           NULL;
 }
 
 struct parameter {
     const char *name, *value;
 };
 
-/* One POST with the parameters (up to a NULL name) behind those that authenticate. True with an answer that does not say
- * "Failed". */
-static bool ask(struct service_session *session, struct service_request *request, const struct parameter *parameters,
-                struct service_answer *out, struct error *err)
+/* One POST with the parameters (up to a NULL name) behind those that authenticate. True with an answer that
+ * does not say "Failed". */
+static bool ask(struct service_session *session, struct service_request *request,
+                const struct parameter *parameters, struct service_answer *out, struct error *err)
 {
-    static const char *const id_names[] = {
-        [CLOUDNS_AUTH_ID] = "auth-id", [CLOUDNS_SUB_AUTH_ID] = "sub-auth-id", [CLOUDNS_SUB_AUTH_USER] = "sub-auth-user"};
+    static const char *const id_names[] = {[CLOUDNS_AUTH_ID] = "auth-id",
+                                           [CLOUDNS_SUB_AUTH_ID] = "sub-auth-id",
+                                           [CLOUDNS_SUB_AUTH_USER] = "sub-auth-user"};
     static const struct http_header headers[] = {{"Content-Type", "application/x-www-form-urlencoded"}};
     struct arena *arena = session->ctx->arena;
     const struct dns_account *spec = session->account->dns_account;
@@ -137,7 +147,8 @@ static bool ask(struct service_session *session, struct service_request *request
     return out->json != NULL || service_puzzled(session, request, "it is no JSON", err);
 }
 
-/* The name servers that the zone itself names. A refusal leaves them unknown; trouble on the way is an error. */
+/* The name servers that the zone itself names. A refusal leaves them unknown; trouble on the way is an error.
+ */
 static bool read_servers(struct service_session *session, struct service_zone *zone, struct error *err)
 {
     AUTO(service_answer) struct service_answer answer = {0};
@@ -162,8 +173,8 @@ static bool read_servers(struct service_session *session, struct service_zone *z
     return true;
 }
 
-static enum service_finding ask_zone(struct service_session *session, const char *zone, struct service_zone *out,
-                                     struct error *err)
+static enum service_finding ask_zone(struct service_session *session, const char *zone,
+                                     struct service_zone *out, struct error *err)
 {
     AUTO(service_answer) struct service_answer answer = {0};
     struct arena *arena = session->ctx->arena;
@@ -187,8 +198,8 @@ static enum service_finding ask_zone(struct service_session *session, const char
 }
 
 /* Everything at the name. The filters are repeated here: an unknown one is ignored there. */
-static bool read_all(struct service_session *session, const char *domain, const struct dns_challenge *challenge,
-                     struct cloudns_records *out, struct error *err)
+static bool read_all(struct service_session *session, const char *domain,
+                     const struct dns_challenge *challenge, struct cloudns_records *out, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     const char *host = service_relative(arena, challenge->name, challenge->zone, "");
@@ -203,7 +214,8 @@ static bool read_all(struct service_session *session, const char *domain, const 
                                                {"page", arena_printf(arena, "%d", page)},
                                                {0}};
         struct service_request request = {
-            .path = "/dns/records.json", .doing = arena_printf(arena, "reading the records at %s", challenge->name)};
+            .path = "/dns/records.json",
+            .doing = arena_printf(arena, "reading the records at %s", challenge->name)};
         if (!ask(session, &request, parameters, &answer, err))
             return false;
         if (!cloudns_read_records(answer.json, arena, &all, err))
@@ -228,7 +240,8 @@ static const char *allowed_ttl(struct service_session *session, const char *doma
 {
     AUTO(service_answer) struct service_answer answer = {0};
     const struct parameter parameters[] = {{"domain-name", domain}, {0}};
-    struct service_request request = {.path = "/dns/get-available-ttl.json", .doing = "asking for the times to live"};
+    struct service_request request = {.path = "/dns/get-available-ttl.json",
+                                      .doing = "asking for the times to live"};
     int64_t best = 0, ttl;
     if (!ask(session, &request, parameters, &answer, NULL))
         return NULL;
@@ -239,8 +252,8 @@ static const char *allowed_ttl(struct service_session *session, const char *doma
     return best > 0 ? arena_printf(session->ctx->arena, "%lld", (long long)best) : NULL;
 }
 
-static bool add_record(struct service_session *session, const char *domain, const struct dns_challenge *challenge,
-                       struct error *err)
+static bool add_record(struct service_session *session, const char *domain,
+                       const struct dns_challenge *challenge, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     const char *ttl = arena_printf(arena, "%d", TTL_S);
@@ -250,7 +263,8 @@ static bool add_record(struct service_session *session, const char *domain, cons
             {"domain-name", domain},
             {"record-type", challenge->type},
             {"host", service_relative(arena, challenge->name, challenge->zone, "")},
-            {"record", service_is_cname(challenge) ? service_without_dot(arena, challenge->value) : challenge->value},
+            {"record",
+             service_is_cname(challenge) ? service_without_dot(arena, challenge->value) : challenge->value},
             {"ttl", ttl},
             {0}};
         struct service_request request = {
@@ -271,14 +285,16 @@ static bool add_record(struct service_session *session, const char *domain, cons
 
 /* ---- operations ---- */
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
-    return cloudns_open(ctx, account, &session, err) && service_find_zone(&session, name, ask_zone, out_zone, err);
+    return cloudns_open(ctx, account, &session, err) &&
+           service_find_zone(&session, name, ask_zone, out_zone, err);
 }
 
-static bool add_if_absent(struct service_session *session, const struct dns_challenge *challenge, struct error *err)
+static bool add_if_absent(struct service_session *session, const struct dns_challenge *challenge,
+                          struct error *err)
 {
     struct cloudns_records records;
     const char *domain;
@@ -298,7 +314,8 @@ static bool add_if_absent(struct service_session *session, const struct dns_chal
     return add_record(session, domain, challenge, err);
 }
 
-static bool remove_all_ours(struct service_session *session, const struct dns_challenge *challenge, struct error *err)
+static bool remove_all_ours(struct service_session *session, const struct dns_challenge *challenge,
+                            struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     struct cloudns_records records;
@@ -308,7 +325,8 @@ static bool remove_all_ours(struct service_session *session, const struct dns_ch
         return false;
     for (size_t i = 0; i < records.count; i++) {
         AUTO(service_answer) struct service_answer answer = {0};
-        const struct parameter parameters[] = {{"domain-name", domain}, {"record-id", records.items[i].id}, {0}};
+        const struct parameter parameters[] = {
+            {"domain-name", domain}, {"record-id", records.items[i].id}, {0}};
         struct service_request request = {
             .path = "/dns/delete-record.json",
             .doing = arena_printf(arena, "removing the %s at %s", challenge->type, challenge->name)};
@@ -319,8 +337,10 @@ static bool remove_all_ours(struct service_session *session, const struct dns_ch
     return true;
 }
 
-static bool in_turn(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    bool (*act)(struct service_session *session, const struct dns_challenge *challenge, struct error *err),
+static bool in_turn(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge,
+                    bool (*act)(struct service_session *session, const struct dns_challenge *challenge,
+                                struct error *err),
                     struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
@@ -338,8 +358,8 @@ static bool in_turn(struct context *ctx, const struct resource *account, const s
     return done;
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     return in_turn(ctx, account, challenge, add_if_absent, err);
 }
@@ -369,8 +389,8 @@ static bool list(struct context *ctx, const struct resource *account, const stru
 }
 
 /* "is-updated": a bare true or false. Some users may not ask it; then the DNS decides. */
-static bool applied(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    bool *out_applied, struct error *err)
+static bool applied(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, bool *out_applied, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
     AUTO(service_answer) struct service_answer answer = {0};
@@ -381,7 +401,8 @@ static bool applied(struct context *ctx, const struct resource *account, const s
         return false;
     const struct parameter parameters[] = {{"domain-name", domain}, {0}};
     struct service_request request = {.path = "/dns/is-updated.json",
-                                      .doing = arena_printf(ctx->arena, "asking whether %s is served", domain)};
+                                      .doing =
+                                          arena_printf(ctx->arena, "asking whether %s is served", domain)};
     *out_applied = true;
     if (ask(&session, &request, parameters, &answer, &failure)) {
         if (json_is_bool(answer.json))

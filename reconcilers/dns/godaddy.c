@@ -1,6 +1,6 @@
-/* GoDaddy (dns-providers.md 6). PATCH adds records and keeps all others; PUT replaces, so it is only ever sent for one name and
- * type, and only to take our value out of a set that holds others'. The service has no guard against two writers: ours take
- * turns, and what was written is read again. */
+/* GoDaddy (dns-providers.md 6). PATCH adds records and keeps all others; PUT replaces, so it is only ever
+ * sent for one name and type, and only to take our value out of a set that holds others'. The service has no
+ * guard against two writers: ours take turns, and what was written is read again. */
 #include <string.h>
 
 #include "base/arena.h"
@@ -21,10 +21,12 @@ static const struct service_fault faults[] = {
      "the API key or its secret is wrong, or made for the other environment (Production, OTE)", 0},
     {0, "MALFORMED_CREDENTIALS", NULL, ERROR_CREDENTIAL, "the API key or its secret is not well formed", 0},
     {403, NULL, NULL, ERROR_CREDENTIAL,
-     "the account may not use the API for this: GoDaddy opens it to accounts with 10 or more domains or a Discount "
+     "the account may not use the API for this: GoDaddy opens it to accounts with 10 or more domains or a "
+     "Discount "
      "Domain Club plan, and for domains of their own",
      0},
-    {429, "QUOTA_EXCEEDED", NULL, ERROR_THROTTLED, "the account's monthly quota of API calls is used up", QUOTA_S},
+    {429, "QUOTA_EXCEEDED", NULL, ERROR_THROTTLED, "the account's monthly quota of API calls is used up",
+     QUOTA_S},
     {429, NULL, NULL, ERROR_THROTTLED, "too many requests", 60},
     {404, NULL, NULL, ERROR_NOT_FOUND, "the domain is not in the account, or has no zone there", 0},
     {409, NULL, NULL, ERROR_REFUSED, "the domain's state does not allow changes", 0},
@@ -36,15 +38,18 @@ static void read_failure(struct service_answer *answer, struct arena *arena)
     const char *code = json_string(json_member(answer->json, "code"));
     const char *message = json_string(json_member(answer->json, "message"));
     const struct json *field = json_first(json_member(answer->json, "fields"));
-    const char *path = json_string(json_member(field, "path")), *why = json_string(json_member(field, "message"));
+    const char *path = json_string(json_member(field, "path")),
+               *why = json_string(json_member(field, "message"));
     int64_t wait = 0;
     if (service_succeeded(answer))
         return;
     answer->code = code != NULL ? code : "";
-    answer->words = arena_printf(arena, "%s%s%s%s%s", message != NULL ? message : "", path != NULL ? ": " : "",
-                                 path != NULL ? path : "", path != NULL && why != NULL ? " " : "",
-                                 path != NULL && why != NULL ? why : "");
-    if (json_int(json_member(answer->json, "retryAfterSec"), &wait) && wait > 0 && wait > answer->retry_after_s)
+    answer->words =
+        arena_printf(arena, "%s%s%s%s%s", message != NULL ? message : "", path != NULL ? ": " : "",
+                     path != NULL ? path : "", path != NULL && why != NULL ? " " : "",
+                     path != NULL && why != NULL ? why : "");
+    if (json_int(json_member(answer->json, "retryAfterSec"), &wait) && wait > 0 &&
+        wait > answer->retry_after_s)
         answer->retry_after_s = wait;
 }
 
@@ -64,7 +69,8 @@ bool godaddy_read_records(const struct json *json, struct arena *arena, struct g
     if (!json_is_array(json))
         return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it is no list of records");
     for (const struct json *item = json_first(json); item != NULL; item = json_next(item)) {
-        const char *name = json_string(json_member(item, "name")), *data = json_string(json_member(item, "data"));
+        const char *name = json_string(json_member(item, "name")),
+                   *data = json_string(json_member(item, "data"));
         int64_t ttl = TTL_S;
         if (!json_is_object(item) || (!json_is_null(json_member(item, "data")) && data == NULL))
             return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: a record is none");
@@ -108,8 +114,8 @@ static bool ask(struct service_session *session, struct service_request *request
     return answered;
 }
 
-static enum service_finding ask_zone(struct service_session *session, const char *zone, struct service_zone *out,
-                                     struct error *err)
+static enum service_finding ask_zone(struct service_session *session, const char *zone,
+                                     struct service_zone *out, struct error *err)
 {
     AUTO(service_answer) struct service_answer answer = {0};
     struct arena *arena = session->ctx->arena;
@@ -164,7 +170,10 @@ static bool read_set(struct service_session *session, const struct dns_challenge
 }
 
 /* A left-over of older tools, and what "Domain Protection" makes of a record. */
-static bool is_blank(const struct godaddy_record *record) { return record->data[strspn(record->data, " ")] == '\0'; }
+static bool is_blank(const struct godaddy_record *record)
+{
+    return record->data[strspn(record->data, " ")] == '\0';
+}
 
 static bool holds(const struct godaddy_records *records, const struct dns_challenge *challenge)
 {
@@ -227,14 +236,16 @@ static bool add_records(struct service_session *session, const struct dns_challe
 
 /* ---- operations ---- */
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
-    return godaddy_open(ctx, account, &session, err) && service_find_zone(&session, name, ask_zone, out_zone, err);
+    return godaddy_open(ctx, account, &session, err) &&
+           service_find_zone(&session, name, ask_zone, out_zone, err);
 }
 
-static bool add_and_look(struct service_session *session, const struct dns_challenge *challenge, struct error *err)
+static bool add_and_look(struct service_session *session, const struct dns_challenge *challenge,
+                         struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     struct godaddy_records records;
@@ -257,17 +268,18 @@ static bool add_and_look(struct service_session *session, const struct dns_chall
         return true;
     for (size_t i = 0; i < records.count; i++) {
         if (is_blank(&records.items[i]))
-            return error_raise(err, ERROR_REFUSED,
-                               "GoDaddy took the %s at %s, but made an empty record of it: switch \"Domain Protection\" "
-                               "off for the domain, or prove the name in another way",
-                               challenge->type, challenge->name);
+            return error_raise(
+                err, ERROR_REFUSED,
+                "GoDaddy took the %s at %s, but made an empty record of it: switch \"Domain Protection\" "
+                "off for the domain, or prove the name in another way",
+                challenge->type, challenge->name);
     }
-    return error_raise(err, ERROR_UNREACHABLE, "GoDaddy took the %s at %s, but does not list it yet", challenge->type,
-                       challenge->name);
+    return error_raise(err, ERROR_UNREACHABLE, "GoDaddy took the %s at %s, but does not list it yet",
+                       challenge->type, challenge->name);
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
     if (!godaddy_open(ctx, account, &session, err))
@@ -315,8 +327,9 @@ static bool repair(struct service_session *session, const struct dns_challenge *
     if (lost.count > 0 && !add_records(session, challenge, &lost, err))
         return false;
     if (holds(&now, challenge))
-        return error_raise(err, ERROR_UNREACHABLE, "GoDaddy took the removal of the %s at %s, but still lists it",
-                           challenge->type, challenge->name);
+        return error_raise(err, ERROR_UNREACHABLE,
+                           "GoDaddy took the removal of the %s at %s, but still lists it", challenge->type,
+                           challenge->name);
     return true;
 }
 
@@ -332,7 +345,8 @@ static bool remove_and_look(struct service_session *session, const struct dns_ch
         if (!is_blank(&records.items[i]) && !service_is_ours(challenge, records.items[i].data))
             *arena_push(session->ctx->arena, &rest.items, rest.count) = records.items[i];
     }
-    return write_rest(session, challenge, &rest, err) && (rest.count == 0 || repair(session, challenge, &rest, err));
+    return write_rest(session, challenge, &rest, err) &&
+           (rest.count == 0 || repair(session, challenge, &rest, err));
 }
 
 static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,

@@ -1,6 +1,7 @@
-/* Amazon Route 53 (dns-providers.md 4). Its lists begin at a name and are no filters; a change replaces a whole set. So a
- * value is added or removed by one batch that deletes the set exactly as it was read and creates the new one: if somebody
- * changed it meanwhile the deletion does not fit, the whole batch is refused, and we read again. */
+/* Amazon Route 53 (dns-providers.md 4). Its lists begin at a name and are no filters; a change replaces a
+ * whole set. So a value is added or removed by one batch that deletes the set exactly as it was read and
+ * creates the new one: if somebody changed it meanwhile the deletion does not fit, the whole batch is
+ * refused, and we read again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ struct link {
 };
 static void link_release(struct link *link) { service_session_release(&link->session); }
 
-static bool link_open(struct context *ctx, const struct resource *account, struct link *out, struct error *err)
+static bool link_open(struct context *ctx, const struct resource *account, struct link *out,
+                      struct error *err)
 {
     const struct dns_account *spec = account->dns_account;
     out->region = partitions[spec->route53.partition].region;
@@ -41,14 +43,14 @@ static bool link_open(struct context *ctx, const struct resource *account, struc
         out->credentials.key_id = spec->route53.access_key_id;
         service_identify(&out->session, spec->route53.access_key_id);
     } else {
-        const struct secret *id =
-            service_secret(&out->session, &spec->route53.access_key_id_secret_ref, "the access key's id", err);
+        const struct secret *id = service_secret(&out->session, &spec->route53.access_key_id_secret_ref,
+                                                 "the access key's id", err);
         if (id == NULL)
             return false;
         out->credentials.key_id = secret_bytes(id);
     }
-    out->credentials.secret =
-        service_secret(&out->session, &spec->route53.secret_access_key_secret_ref, "the secret access key", err);
+    out->credentials.secret = service_secret(&out->session, &spec->route53.secret_access_key_secret_ref,
+                                             "the secret access key", err);
     if (out->credentials.secret == NULL)
         return false;
     if (spec->route53.session_token_secret_ref.name != NULL) {
@@ -82,7 +84,8 @@ static bool ask(struct link *link, const struct question *question, struct servi
                 const struct xml_node **out_root, struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
-    const char *prefix = strchr(link->session.url + strlen("https://"), '/'); /* of an endpoint that has a path */
+    const char *prefix =
+        strchr(link->session.url + strlen("https://"), '/'); /* of an endpoint that has a path */
     struct sigv4_request signing = {
         .method = question->method,
         .path = arena_printf(arena, "%s%s", prefix != NULL ? prefix : "", question->path),
@@ -159,7 +162,8 @@ static bool zones_below(struct link *link, const char *start, const char **out, 
             bool within = text_name_within(zones.items[i].name, start);
             any = any || within;
             if (within && !zones.items[i].is_private)
-                string_list_push(arena, &lines, arena_printf(arena, "%s %s", zones.items[i].id, zones.items[i].name));
+                string_list_push(arena, &lines,
+                                 arena_printf(arena, "%s %s", zones.items[i].id, zones.items[i].name));
         }
         done = !any || zones.next_name == NULL; /* they come in the order of reversed labels */
         question.query[1].value = zones.next_name;
@@ -204,16 +208,17 @@ static bool choose(struct link *link, const char *text, const char *name, bool e
         return error_raise(err, ERROR_NOT_FOUND, "Route 53 (DNSAccount %s) has no public zone that holds %s",
                            link->session.account->name, name);
     if (twice)
-        return error_raise(err, ERROR_REFUSED,
-                           "Route 53 (DNSAccount %s) has several public zones named %s: name the right one by "
-                           "route53.hostedZoneID",
-                           link->session.account->name, *out_zone);
+        return error_raise(
+            err, ERROR_REFUSED,
+            "Route 53 (DNSAccount %s) has several public zones named %s: name the right one by "
+            "route53.hostedZoneID",
+            link->session.account->name, *out_zone);
     return true;
 }
 
 /* The zone that the manifest names by its id. */
-static bool configured_zone(struct link *link, const char *id, struct route53_zone *out, struct string_list *servers,
-                            struct error *err)
+static bool configured_zone(struct link *link, const char *id, struct route53_zone *out,
+                            struct string_list *servers, struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
     AUTO(service_answer) struct service_answer answer = {0};
@@ -224,12 +229,14 @@ static bool configured_zone(struct link *link, const char *id, struct route53_zo
            (route53_read_zone(root, arena, out, servers, err) || blame(link, question.doing, err));
 }
 
-/* Whether the DNS leads to the zone, looked at once in a while. A policy that does not let us read the zone's servers is
- * no reason to refuse. */
-static bool check_world(struct link *link, const char *id, const char *zone, const char *name, struct error *err)
+/* Whether the DNS leads to the zone, looked at once in a while. A policy that does not let us read the zone's
+ * servers is no reason to refuse. */
+static bool check_world(struct link *link, const char *id, const char *zone, const char *name,
+                        struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
-    const char *key = arena_printf(arena, "servers %s %s", id, link->session.key), *known = service_recall(arena, key);
+    const char *key = arena_printf(arena, "servers %s %s", id, link->session.key),
+               *known = service_recall(arena, key);
     struct string_list servers = {0};
     struct route53_zone read;
     struct error failure = {0};
@@ -265,8 +272,9 @@ static bool find(struct link *link, const char *name, bool exact, const char **o
             if (!configured_zone(link, configured, &zone, &servers, err))
                 return false;
             if (zone.is_private)
-                return error_raise(err, ERROR_REFUSED, "hosted zone %s (%s) is a private one, which no CA ever sees",
-                                   configured, zone.name);
+                return error_raise(err, ERROR_REFUSED,
+                                   "hosted zone %s (%s) is a private one, which no CA ever sees", configured,
+                                   zone.name);
             lines = arena_printf(arena, "%s %s", zone.id, zone.name);
             service_remember(key, lines, ZONES_MS);
         }
@@ -281,13 +289,14 @@ static bool find(struct link *link, const char *name, bool exact, const char **o
     return choose(link, lines, owner, exact, out_id, out_zone, err);
 }
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     AUTO(link) struct link link = {0};
     const char *id;
     return link_open(ctx, account, &link, err) && find(&link, name, false, &id, out_zone, err) &&
-           check_world(&link, id, *out_zone, text_lower(ctx->arena, service_without_dot(ctx->arena, name)), err);
+           check_world(&link, id, *out_zone, text_lower(ctx->arena, service_without_dot(ctx->arena, name)),
+                       err);
 }
 
 /* ---- records ---- */
@@ -330,7 +339,8 @@ static bool read_standing(struct link *link, const char *id, const struct dns_ch
 {
     struct arena *arena = link->session.ctx->arena;
     const char *owner = text_lower(arena, service_without_dot(arena, challenge->name));
-    struct question question = {.method = "GET", .path = arena_printf(arena, "/2013-04-01/hostedzone/%s/rrset", id),
+    struct question question = {.method = "GET",
+                                .path = arena_printf(arena, "/2013-04-01/hostedzone/%s/rrset", id),
                                 .doing = arena_printf(arena, "reading the records at %s", owner),
                                 .query = {{"name", arena_printf(arena, "%s.", owner)}, {"maxitems", "100"}},
                                 .query_count = 2};
@@ -371,14 +381,17 @@ static const char *own_value(struct arena *arena, const struct dns_challenge *ch
 }
 
 static void put_change(struct buffer *out, struct arena *arena, const char *action,
-                       const struct dns_challenge *challenge, const char *ttl, const struct string_list *values)
+                       const struct dns_challenge *challenge, const char *ttl,
+                       const struct string_list *values)
 {
-    buffer_printf(out, "<Change><Action>%s</Action><ResourceRecordSet><Name>%s.</Name><Type>%s</Type><TTL>%s</TTL>"
-                       "<ResourceRecords>",
+    buffer_printf(out,
+                  "<Change><Action>%s</Action><ResourceRecordSet><Name>%s.</Name><Type>%s</Type><TTL>%s</TTL>"
+                  "<ResourceRecords>",
                   action, xml_escape(arena, text_lower(arena, service_without_dot(arena, challenge->name))),
                   challenge->type, ttl);
     for (size_t i = 0; i < values->count; i++)
-        buffer_printf(out, "<ResourceRecord><Value>%s</Value></ResourceRecord>", xml_escape(arena, values->items[i]));
+        buffer_printf(out, "<ResourceRecord><Value>%s</Value></ResourceRecord>",
+                      xml_escape(arena, values->items[i]));
     buffer_puts(out, "</ResourceRecords></ResourceRecordSet></Change>");
 }
 
@@ -393,7 +406,8 @@ enum outcome { DONE, CHANGED_MEANWHILE, FAILED };
 
 /* Replace the set as it was read (NULL: none) by another (no values: none), in one batch. */
 static enum outcome replace(struct link *link, const char *id, const struct dns_challenge *challenge,
-                            const struct route53_set *was, const struct string_list *values, struct error *err)
+                            const struct route53_set *was, const struct string_list *values,
+                            struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
     AUTO(service_answer) struct service_answer answer = {0};
@@ -416,9 +430,10 @@ static enum outcome replace(struct link *link, const char *id, const struct dns_
         .body = buffer_text(&body),
     };
     if (!ask(link, &question, &answer, &root, err)) {
-        bool raced = answer.code != NULL && strcmp(answer.code, "InvalidChangeBatch") == 0 &&
-                     (strstr(answer.words, "already exists") != NULL || strstr(answer.words, "not found") != NULL ||
-                      strstr(answer.words, "do not match") != NULL);
+        bool raced =
+            answer.code != NULL && strcmp(answer.code, "InvalidChangeBatch") == 0 &&
+            (strstr(answer.words, "already exists") != NULL || strstr(answer.words, "not found") != NULL ||
+             strstr(answer.words, "do not match") != NULL);
         return raced ? CHANGED_MEANWHILE : FAILED;
     }
     if (!route53_read_change(root, arena, &change, &in_sync, err)) {
@@ -430,21 +445,23 @@ static enum outcome replace(struct link *link, const char *id, const struct dns_
     return DONE;
 }
 
-static bool check_free(struct arena *arena, const struct standing *standing, const struct dns_challenge *challenge,
-                       struct error *err)
+static bool check_free(struct arena *arena, const struct standing *standing,
+                       const struct dns_challenge *challenge, struct error *err)
 {
     for (size_t i = 0; i < standing->count; i++) {
         const struct route53_set *set = &standing->sets[i];
         if (strcmp(set->type, "CNAME") == 0)
-            return service_conflict(arena, challenge, set->values.count > 0 ? set->values.items[0] : "an alias", err);
+            return service_conflict(arena, challenge,
+                                    set->values.count > 0 ? set->values.items[0] : "an alias", err);
         if (service_is_cname(challenge))
             return service_conflict(arena, challenge, NULL, err);
     }
     if (standing->is_odd)
-        return error_raise(err, ERROR_CONFLICT,
-                           "at %s stand %s records as an alias, a traffic policy or several sets with identifiers, beside "
-                           "which Route 53 lets no other be made: remove those first",
-                           challenge->name, challenge->type);
+        return error_raise(
+            err, ERROR_CONFLICT,
+            "at %s stand %s records as an alias, a traffic policy or several sets with identifiers, beside "
+            "which Route 53 lets no other be made: remove those first",
+            challenge->name, challenge->type);
     return true;
 }
 
@@ -471,8 +488,8 @@ static bool present_in_rounds(struct link *link, const char *id, const struct dn
     return false; /* with what the last round said */
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     AUTO(link) struct link link = {0};
     const char *id, *zone;
@@ -534,15 +551,17 @@ static bool list(struct context *ctx, const struct resource *account, const stru
         return false;
     *out = (struct string_list){0};
     for (size_t i = 0; i < standing.count; i++) {
-        for (size_t k = 0; strcmp(standing.sets[i].type, challenge->type) == 0 && k < standing.sets[i].values.count; k++)
-            string_list_push(ctx->arena, out, plain_value(ctx->arena, challenge, standing.sets[i].values.items[k]));
+        for (size_t k = 0;
+             strcmp(standing.sets[i].type, challenge->type) == 0 && k < standing.sets[i].values.count; k++)
+            string_list_push(ctx->arena, out,
+                             plain_value(ctx->arena, challenge, standing.sets[i].values.items[k]));
     }
     return true;
 }
 
 /* GetChange, for a change that this process made. */
-static bool applied(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    bool *out_applied, struct error *err)
+static bool applied(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, bool *out_applied, struct error *err)
 {
     AUTO(link) struct link link = {0};
     AUTO(service_answer) struct service_answer answer = {0};
@@ -554,7 +573,8 @@ static bool applied(struct context *ctx, const struct resource *account, const s
     *out_applied = true;
     if (change == NULL)
         return true;
-    struct question question = {.method = "GET", .path = arena_printf(ctx->arena, "/2013-04-01/change/%s", change),
+    struct question question = {.method = "GET",
+                                .path = arena_printf(ctx->arena, "/2013-04-01/change/%s", change),
                                 .doing = arena_printf(ctx->arena, "looking at change %s", change)};
     if (!ask(&link, &question, &answer, &root, &failure)) {
         if (failure.kind == ERROR_NOT_FOUND || failure.kind == ERROR_CREDENTIAL ||

@@ -9,9 +9,11 @@
 static const struct service_fault faults[] = {
     {0, "Throttling", NULL, ERROR_THROTTLED, "too many requests", 0},
     {0, "ThrottlingException", NULL, ERROR_THROTTLED, "too many requests", 0},
-    {0, "PriorRequestNotComplete", NULL, ERROR_THROTTLED, "an earlier change of the zone is still being made", 0},
+    {0, "PriorRequestNotComplete", NULL, ERROR_THROTTLED, "an earlier change of the zone is still being made",
+     0},
     {0, "InvalidChangeBatch", "is not permitted in zone", ERROR_REFUSED, "the zone does not take it", 0},
-    {0, "InvalidChangeBatch", "conflicts with other records", ERROR_CONFLICT, "other records stand at that name", 0},
+    {0, "InvalidChangeBatch", "conflicts with other records", ERROR_CONFLICT,
+     "other records stand at that name", 0},
     {0, "InvalidChangeBatch", "as other RRSets exist", ERROR_CONFLICT, "other records stand at that name", 0},
     {0, "InvalidChangeBatch", "already exists", ERROR_CONFLICT, "somebody else is changing the same name", 0},
     {0, "InvalidChangeBatch", "not found", ERROR_CONFLICT, "somebody else is changing the same name", 0},
@@ -89,7 +91,8 @@ static bool is_root(const struct xml_node *root, const char *name, struct error 
     return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it is no %s", name);
 }
 
-/* Of "/hostedzone/Z3AA" and "/change/C2": what is put into paths again, so nothing but letters, digits and hyphens. */
+/* Of "/hostedzone/Z3AA" and "/change/C2": what is put into paths again, so nothing but letters, digits and
+ * hyphens. */
 static const char *read_id(const char *text)
 {
     const char *slash = strrchr(text, '/'), *id = slash != NULL ? slash + 1 : text;
@@ -114,7 +117,8 @@ static bool read_one_zone(const struct xml_node *node, struct arena *arena, stru
     return true;
 }
 
-bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct route53_zones *out, struct error *err)
+bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct route53_zones *out,
+                        struct error *err)
 {
     const struct xml_node *list = xml_child(root, "HostedZones");
     if (!is_root(root, "ListHostedZonesByNameResponse", err))
@@ -128,7 +132,8 @@ bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct
         *arena_push(arena, &out->items, out->count) = zone;
     }
     bool more = strcmp(xml_text(xml_child(root, "IsTruncated")), "true") == 0;
-    const char *name = xml_text(xml_child(root, "NextDNSName")), *id = xml_text(xml_child(root, "NextHostedZoneId"));
+    const char *name = xml_text(xml_child(root, "NextDNSName")),
+               *id = xml_text(xml_child(root, "NextHostedZoneId"));
     if (more && (*name == '\0' || read_id(id) == NULL))
         return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it ends in the middle");
     out->next_name = more ? name : NULL;
@@ -149,14 +154,16 @@ bool route53_read_zone(const struct xml_node *root, struct arena *arena, struct 
     return true;
 }
 
-bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct route53_sets *out, struct error *err)
+bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct route53_sets *out,
+                       struct error *err)
 {
     const struct xml_node *list = xml_child(root, "ResourceRecordSets");
     if (!is_root(root, "ListResourceRecordSetsResponse", err))
         return false;
     if (list == NULL)
         return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: it has no list of records");
-    for (const struct xml_node *node = xml_child(list, "ResourceRecordSet"); node != NULL; node = xml_again(node)) {
+    for (const struct xml_node *node = xml_child(list, "ResourceRecordSet"); node != NULL;
+         node = xml_again(node)) {
         struct route53_set set = {
             .name = route53_name(arena, xml_text(xml_child(node, "Name"))),
             .type = xml_text(xml_child(node, "Type")),
@@ -167,9 +174,11 @@ bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct 
         const struct xml_node *record = xml_child(xml_child(node, "ResourceRecords"), "ResourceRecord");
         for (; record != NULL; record = xml_again(record))
             string_list_push(arena, &set.values, xml_text(xml_child(record, "Value")));
-        bool ttl_good = *set.ttl != '\0' && strlen(set.ttl) <= 10 && strspn(set.ttl, "0123456789") == strlen(set.ttl);
+        bool ttl_good =
+            *set.ttl != '\0' && strlen(set.ttl) <= 10 && strspn(set.ttl, "0123456789") == strlen(set.ttl);
         if (*set.name == '\0' || *set.type == '\0' || (set.is_plain && (!ttl_good || set.values.count == 0)))
-            return error_raise(err, ERROR_MALFORMED, "the answer cannot be used: a set has no name, type, TTL or value");
+            return error_raise(err, ERROR_MALFORMED,
+                               "the answer cannot be used: a set has no name, type, TTL or value");
         *arena_push(arena, &out->items, out->count) = set;
     }
     bool more = strcmp(xml_text(xml_child(root, "IsTruncated")), "true") == 0;
@@ -182,8 +191,8 @@ bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct 
     return true;
 }
 
-bool route53_read_change(const struct xml_node *root, struct arena *arena, const char **out_id, bool *out_in_sync,
-                         struct error *err)
+bool route53_read_change(const struct xml_node *root, struct arena *arena, const char **out_id,
+                         bool *out_in_sync, struct error *err)
 {
     const struct xml_node *info = xml_child(root, "ChangeInfo");
     const char *id = read_id(xml_text(xml_child(info, "Id"))), *status = xml_text(xml_child(info, "Status"));

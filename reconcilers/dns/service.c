@@ -27,8 +27,8 @@ static const struct endpoint *operators_endpoint(const struct operator_config *c
     return NULL;
 }
 
-void service_open(struct context *ctx, const struct resource *account, const struct service *service, const char *url,
-                  struct service_session *out)
+void service_open(struct context *ctx, const struct resource *account, const struct service *service,
+                  const char *url, struct service_session *out)
 {
     const struct endpoint *endpoint = operators_endpoint(ctx->config, service->endpoint);
     *out = (struct service_session){.ctx = ctx, .account = account, .service = service};
@@ -59,7 +59,8 @@ void service_identify(struct service_session *session, const char *text)
 {
     unsigned char digest[32];
     hash_sha256(span_of(text, strlen(text)), digest);
-    session->key = arena_printf(session->ctx->arena, "%s %s", session->key, text_hex(session->ctx->arena, digest, 12));
+    session->key =
+        arena_printf(session->ctx->arena, "%s %s", session->key, text_hex(session->ctx->arena, digest, 12));
 }
 
 static bool usable(const char *text, size_t length)
@@ -71,8 +72,8 @@ static bool usable(const char *text, size_t length)
     return length > 0;
 }
 
-const struct secret *service_secret(struct service_session *session, const struct secret_ref *ref, const char *what,
-                                    struct error *err)
+const struct secret *service_secret(struct service_session *session, const struct secret_ref *ref,
+                                    const char *what, struct error *err)
 {
     struct secret *secret =
         file_read_named_secret(session->ctx->config->secrets_directory, ref->name, ref->key, err);
@@ -84,10 +85,11 @@ const struct secret *service_secret(struct service_session *session, const struc
     }
     if (session->secret_count == SERVICE_SECRETS || !usable(secret_bytes(secret), secret_length(secret))) {
         secret_destroy(secret);
-        error_raise(err, ERROR_CREDENTIAL,
-                    "%s of DNS account %s, {name: %s, key: %s}, is empty or holds a line break or another control "
-                    "character",
-                    what, session->account->name, ref->name, ref->key);
+        error_raise(
+            err, ERROR_CREDENTIAL,
+            "%s of DNS account %s, {name: %s, key: %s}, is empty or holds a line break or another control "
+            "character",
+            what, session->account->name, ref->name, ref->key);
         return NULL;
     }
     session->secrets[session->secret_count++] = secret;
@@ -115,8 +117,8 @@ static void mask(struct http_response *response, const struct service_session *s
     }
 }
 
-bool service_ask(struct service_session *session, const struct service_request *request, struct service_answer *out,
-                 struct error *err)
+bool service_ask(struct service_session *session, const struct service_request *request,
+                 struct service_answer *out, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     struct http_response response;
@@ -142,8 +144,8 @@ bool service_ask(struct service_session *session, const struct service_request *
     log_event(LOG_DEBUG, "asked the DNS service", "service", session->service->label, "account",
               session->account->name, "method", request->method, "path",
               arena_strndup(arena, request->path, strcspn(request->path, "?")), "status",
-              arena_printf(arena, "%d", response.status), "error", answered || err == NULL ? NULL : err->message,
-              NULL);
+              arena_printf(arena, "%d", response.status), "error",
+              answered || err == NULL ? NULL : err->message, NULL);
     if (!answered)
         return service_blame(session, request, err);
     out->status = response.status;
@@ -160,20 +162,22 @@ bool service_ask(struct service_session *session, const struct service_request *
 
 /* ---- failures ---- */
 
-bool service_blame(const struct service_session *session, const struct service_request *request, struct error *err)
+bool service_blame(const struct service_session *session, const struct service_request *request,
+                   struct error *err)
 {
     return error_prefix(err, "%s (DNSAccount %s), %s", session->service->label, session->account->name,
                         request->doing);
 }
 
-bool service_puzzled(const struct service_session *session, const struct service_request *request, const char *why,
-                     struct error *err)
+bool service_puzzled(const struct service_session *session, const struct service_request *request,
+                     const char *why, struct error *err)
 {
     error_raise(err, ERROR_MALFORMED, "the answer cannot be used: %s", why);
     return service_blame(session, request, err);
 }
 
-struct service_fault service_judge(const struct service *service, int status, const char *code, const char *words)
+struct service_fault service_judge(const struct service *service, int status, const char *code,
+                                   const char *words)
 {
     for (size_t i = 0; i < service->fault_count; i++) {
         const struct service_fault *fault = &service->faults[i];
@@ -290,15 +294,18 @@ bool service_is_ours(const struct dns_challenge *challenge, const char *value)
                                        : strcmp(value, challenge->value) == 0;
 }
 
-bool service_conflict(struct arena *arena, const struct dns_challenge *challenge, const char *cname, struct error *err)
+bool service_conflict(struct arena *arena, const struct dns_challenge *challenge, const char *cname,
+                      struct error *err)
 {
     if (cname != NULL)
-        return error_raise(err, ERROR_CONFLICT,
-                           "at %s stands a CNAME to %s, which is not ours to remove: the %s for the validation cannot "
-                           "be placed",
-                           challenge->name, text_clean(arena, cname, strlen(cname), 120), challenge->type);
-    return error_raise(err, ERROR_CONFLICT,
-                       "at %s stand other records, which are not ours to remove: the %s for the validation cannot be "
-                       "placed beside them",
-                       challenge->name, challenge->type);
+        return error_raise(
+            err, ERROR_CONFLICT,
+            "at %s stands a CNAME to %s, which is not ours to remove: the %s for the validation cannot "
+            "be placed",
+            challenge->name, text_clean(arena, cname, strlen(cname), 120), challenge->type);
+    return error_raise(
+        err, ERROR_CONFLICT,
+        "at %s stand other records, which are not ours to remove: the %s for the validation cannot be "
+        "placed beside them",
+        challenge->name, challenge->type);
 }

@@ -1,6 +1,6 @@
-/* What the DNS services spoken to over HTTP have in common: an account opened with its credentials, one request with one
- * answer, failures turned into our kinds by a table per service, names, values, and a small memory of zones and tokens.
- * Nothing here waits or tries again. */
+/* What the DNS services spoken to over HTTP have in common: an account opened with its credentials, one
+ * request with one answer, failures turned into our kinds by a table per service, names, values, and a small
+ * memory of zones and tokens. Nothing here waits or tries again. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,8 @@ struct service_fault {
     const char *code;   /* the service's own; NULL: any */
     const char *words;  /* found in its message; NULL: any */
     enum error_kind kind;
-    const char *advice; /* what a person can do about it, before the service's own words; NULL: nothing to add */
+    const char
+        *advice; /* what a person can do about it, before the service's own words; NULL: nothing to add */
     int wait_s;         /* THROTTLED without a time named by the service; 0: our own backoff */
 };
 
@@ -67,12 +68,12 @@ struct service_session {
 };
 void service_session_release(struct service_session *session); /* for AUTO(service_session) */
 /* `url` NULL: the service's own. */
-void service_open(struct context *ctx, const struct resource *account, const struct service *service, const char *url,
-                  struct service_session *out);
+void service_open(struct context *ctx, const struct resource *account, const struct service *service,
+                  const char *url, struct service_session *out);
 /* The secret, kept by the session; NULL: it cannot be read, or cannot be one. `what`: "the API token".
  * Fails: CREDENTIAL, CONFIG. */
-const struct secret *service_secret(struct service_session *session, const struct secret_ref *ref, const char *what,
-                                    struct error *err);
+const struct secret *service_secret(struct service_session *session, const struct secret_ref *ref,
+                                    const char *what, struct error *err);
 /* More that tells the account from others ("the access key ID"). */
 void service_identify(struct service_session *session, const char *text);
 
@@ -86,20 +87,22 @@ struct service_request {
     const char *doing; /* for the log and for errors: "listing the records at _x.example.com" */
     bool once;         /* a fresh connection: what must not be repeated beneath us */
 };
-/* True with a whole answer, whatever its status; credentials in it are masked, JSON is read, code and words of a
- * failure are filled in. Fails: UNREACHABLE, MALFORMED, CREDENTIAL (control characters), CONFIG. */
-bool service_ask(struct service_session *session, const struct service_request *request, struct service_answer *out,
-                 struct error *err);
+/* True with a whole answer, whatever its status; credentials in it are masked, JSON is read, code and words
+ * of a failure are filled in. Fails: UNREACHABLE, MALFORMED, CREDENTIAL (control characters), CONFIG. */
+bool service_ask(struct service_session *session, const struct service_request *request,
+                 struct service_answer *out, struct error *err);
 /* Turn an answer into an error. Always false. */
 bool service_fail(const struct service_session *session, const struct service_request *request,
                   const struct service_answer *answer, struct error *err);
 /* Put service and account in front. Always false. */
-bool service_blame(const struct service_session *session, const struct service_request *request, struct error *err);
+bool service_blame(const struct service_session *session, const struct service_request *request,
+                   struct error *err);
 /* An answer that cannot be understood. Always false. */
-bool service_puzzled(const struct service_session *session, const struct service_request *request, const char *why,
-                     struct error *err);
+bool service_puzzled(const struct service_session *session, const struct service_request *request,
+                     const char *why, struct error *err);
 /* The row of the table for a failure, or one made from the status: pure. */
-struct service_fault service_judge(const struct service *service, int status, const char *code, const char *words);
+struct service_fault service_judge(const struct service *service, int status, const char *code,
+                                   const char *words);
 
 /* ---- names and values ---- */
 
@@ -110,14 +113,15 @@ const char *service_relative(struct arena *arena, const char *name, const char *
 /* Equal as DNS names: case and a trailing dot do not count. */
 bool service_same_name(const char *a, const char *b);
 const char *service_without_dot(struct arena *arena, const char *name);
-/* The text of a TXT value in presentation form: quotes off, strings joined, escapes undone (three digits to the base
- * given, 8 or 10). What does not begin with a quote is returned as it is. */
+/* The text of a TXT value in presentation form: quotes off, strings joined, escapes undone (three digits to
+ * the base given, 8 or 10). What does not begin with a quote is returned as it is. */
 const char *service_unquote(struct arena *arena, const char *text, int base);
 bool service_is_cname(const struct dns_challenge *challenge);
 /* Whether a value that the service told (already unquoted) is ours. */
 bool service_is_ours(const struct dns_challenge *challenge, const char *value);
 /* CONFLICT: what stands at the name is not ours to remove. `cname` is its target, NULL: other records. */
-bool service_conflict(struct arena *arena, const struct dns_challenge *challenge, const char *cname, struct error *err);
+bool service_conflict(struct arena *arena, const struct dns_challenge *challenge, const char *cname,
+                      struct error *err);
 
 /* ---- zones ---- */
 
@@ -133,21 +137,21 @@ struct service_zone {
 };
 typedef enum service_finding service_ask_zone(struct service_session *session, const char *zone,
                                               struct service_zone *out, struct error *err);
-/* The longest zone of the account that holds `name`, public, in use and delegated. Fails: NOT_FOUND, REFUSED (it is there
- * but cannot serve), and what `ask` says. */
-bool service_find_zone(struct service_session *session, const char *name, service_ask_zone *ask, const char **out_zone,
-                       struct error *err);
+/* The longest zone of the account that holds `name`, public, in use and delegated. Fails: NOT_FOUND, REFUSED
+ * (it is there but cannot serve), and what `ask` says. */
+bool service_find_zone(struct service_session *session, const char *name, service_ask_zone *ask,
+                       const char **out_zone, struct error *err);
 /* The handle of a zone that was found before. */
-bool service_zone_id(struct service_session *session, const char *zone, service_ask_zone *ask, const char **out_id,
-                     struct error *err);
+bool service_zone_id(struct service_session *session, const char *zone, service_ask_zone *ask,
+                     const char **out_id, struct error *err);
 /* Forget a handle that turned out to be no good. */
 void service_forget_zone(struct service_session *session, const char *zone);
-/* Whether the DNS leads to these servers for the zone, and not past it for the name. What cannot be found out counts as
- * well. Fails: NOT_FOUND, REFUSED. */
-bool service_check_delegation(struct service_session *session, const char *zone, const struct string_list *servers,
-                              struct error *err);
-bool service_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers, const char *name,
-                             struct error *err);
+/* Whether the DNS leads to these servers for the zone, and not past it for the name. What cannot be found out
+ * counts as well. Fails: NOT_FOUND, REFUSED. */
+bool service_check_delegation(struct service_session *session, const char *zone,
+                              const struct string_list *servers, struct error *err);
+bool service_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers,
+                             const char *name, struct error *err);
 
 /* ---- memory of this process: bounded, thread-safe, wiped ---- */
 
@@ -155,11 +159,11 @@ bool service_check_not_below(struct context *ctx, const char *zone, const struct
 char *service_recall(struct arena *arena, const char *key);
 void service_remember(const char *key, const char *value, int64_t for_ms);
 void service_forget(const char *key);
-/* One at a time among those who give the same key (and, rarely, another). Whoever holds a name may take a token, never the
- * other way round. */
+/* One at a time among those who give the same key (and, rarely, another). Whoever holds a name may take a
+ * token, never the other way round. */
 enum service_lock { SERVICE_LOCK_NAME, SERVICE_LOCK_TOKEN, SERVICE_LOCK_COUNT };
 void service_lock(enum service_lock kind, const char *key);
 void service_unlock(enum service_lock kind, const char *key);
-/* The key of a challenge's name: writers of one name in this process take turns, so that they neither lose each other's
- * values nor wear out their rounds. */
+/* The key of a challenge's name: writers of one name in this process take turns, so that they neither lose
+ * each other's values nor wear out their rounds. */
 const char *service_name_key(const struct service_session *session, const struct dns_challenge *challenge);

@@ -1,5 +1,5 @@
-/* The readers of the services' answers: bytes in, checked structs out. Apart from the rest so that tests and the fuzzer
- * can call them. */
+/* The readers of the services' answers: bytes in, checked structs out. Apart from the rest so that tests and
+ * the fuzzer can call them. */
 #pragma once
 
 #include "reconcilers/dns/service.h"
@@ -20,7 +20,8 @@ struct cloudflare_records {
     bool more; /* further pages */
 };
 extern const struct service cloudflare_service;
-/* The zone of that very name, if the answer has it. Fails: REFUSED (not in use, not editable, twice), MALFORMED. */
+/* The zone of that very name, if the answer has it. Fails: REFUSED (not in use, not editable, twice),
+ * MALFORMED. */
 enum service_finding cloudflare_read_zones(const struct json *json, const char *zone, struct arena *arena,
                                            struct service_zone *out, struct error *err);
 /* Those at `name` are appended. */
@@ -51,13 +52,15 @@ struct route53_sets {
 };
 extern const struct service route53_service;
 /* Appended. Fails: MALFORMED. */
-bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct route53_zones *out, struct error *err);
+bool route53_read_zones(const struct xml_node *root, struct arena *arena, struct route53_zones *out,
+                        struct error *err);
 bool route53_read_zone(const struct xml_node *root, struct arena *arena, struct route53_zone *out_zone,
                        struct string_list *out_servers, struct error *err);
-bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct route53_sets *out, struct error *err);
+bool route53_read_sets(const struct xml_node *root, struct arena *arena, struct route53_sets *out,
+                       struct error *err);
 /* Of ChangeResourceRecordSets and GetChange. */
-bool route53_read_change(const struct xml_node *root, struct arena *arena, const char **out_id, bool *out_in_sync,
-                         struct error *err);
+bool route53_read_change(const struct xml_node *root, struct arena *arena, const char **out_id,
+                         bool *out_in_sync, struct error *err);
 /* "\\052.example.com." as it is meant: "*.example.com" */
 const char *route53_name(struct arena *arena, const char *text);
 
@@ -74,8 +77,8 @@ struct azure_set {
     const char *cname;            /* NULL: none */
 };
 extern const struct service azure_login, azure_management;
-bool azure_read_token(const struct json *json, struct arena *arena, const char **out_token, int64_t *out_seconds,
-                      struct error *err);
+bool azure_read_token(const struct json *json, struct arena *arena, const char **out_token,
+                      int64_t *out_seconds, struct error *err);
 enum service_finding azure_read_zone(const struct json *json, const char *zone, struct arena *arena,
                                      struct service_zone *out, struct error *err);
 bool azure_read_set(const struct json *json, struct arena *arena, struct azure_set *out, struct error *err);
@@ -104,9 +107,9 @@ struct cloudns_records {
     size_t count;
 };
 extern const struct service cloudns_service;
-/* The zone to work on: its own name, or that of the zone it is a copy of. Fails: REFUSED (not active, not ours to write),
- * MALFORMED. */
-bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *arena, struct service_zone *out,
-                       struct error *err);
+/* The zone to work on: its own name, or that of the zone it is a copy of. Fails: REFUSED (not active, not
+ * ours to write), MALFORMED. */
+bool cloudns_read_zone(const struct json *json, const char *zone, struct arena *arena,
+                       struct service_zone *out, struct error *err);
 bool cloudns_read_records(const struct json *json, struct arena *arena, struct cloudns_records *out,
                           struct error *err);

@@ -1,5 +1,5 @@
-/* What is remembered between two operations: zones and their handles, access tokens, changes under way. Losing any of it
- * costs a request, never more, so a full row gives up its oldest. */
+/* What is remembered between two operations: zones and their handles, access tokens, changes under way.
+ * Losing any of it costs a request, never more, so a full row gives up its oldest. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,5 +108,6 @@ void service_unlock(enum service_lock kind, const char *key)
 
 const char *service_name_key(const struct service_session *session, const struct dns_challenge *challenge)
 {
-    return arena_printf(session->ctx->arena, "%s %s", text_lower(session->ctx->arena, challenge->name), session->key);
+    return arena_printf(session->ctx->arena, "%s %s", text_lower(session->ctx->arena, challenge->name),
+                        session->key);
 }

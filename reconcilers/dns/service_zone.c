@@ -1,6 +1,7 @@
-/* Which zone of an account holds a name, and whether the world asks there. The account is asked for each suffix of the
- * name, longest first; what it says is remembered for minutes. A zone that the DNS hands to other servers takes records
- * that nobody ever sees, so it is refused; what cannot be looked up is no reason to refuse. */
+/* Which zone of an account holds a name, and whether the world asks there. The account is asked for each
+ * suffix of the name, longest first; what it says is remembered for minutes. A zone that the DNS hands to
+ * other servers takes records that nobody ever sees, so it is refused; what cannot be looked up is no reason
+ * to refuse. */
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -69,23 +70,25 @@ static bool share_a_name(const struct string_list *a, const struct string_list *
     return false;
 }
 
-bool service_check_delegation(struct service_session *session, const char *zone, const struct string_list *servers,
-                              struct error *err)
+bool service_check_delegation(struct service_session *session, const char *zone,
+                              const struct string_list *servers, struct error *err)
 {
     struct context *ctx = session->ctx;
     struct dns_answer answer;
     struct string_list delegated = {0}, here = {0}, there = {0};
-    if (servers->count == 0 || !ask_dns(ctx, zone, zone, DNS_NS, &answer) || (answer.rcode != 0 && answer.rcode != 3))
+    if (servers->count == 0 || !ask_dns(ctx, zone, zone, DNS_NS, &answer) ||
+        (answer.rcode != 0 && answer.rcode != 3))
         return true;
     for (size_t i = 0; i < answer.answer_count; i++) {
         if (answer.answers[i].type == DNS_NS && strcasecmp(answer.answers[i].name, zone) == 0)
             string_list_push(ctx->arena, &delegated, answer.answers[i].value);
     }
     if (delegated.count == 0)
-        return error_raise(err, ERROR_NOT_FOUND,
-                           "%s holds zone %s (DNSAccount %s), but the DNS delegates it to nobody: records there would "
-                           "never be seen",
-                           session->service->label, zone, session->account->name);
+        return error_raise(
+            err, ERROR_NOT_FOUND,
+            "%s holds zone %s (DNSAccount %s), but the DNS delegates it to nobody: records there would "
+            "never be seen",
+            session->service->label, zone, session->account->name);
     if (share_a_name(servers, &delegated))
         return true;
     /* Servers under names of one's own ("white label") have the service's addresses. */
@@ -94,11 +97,12 @@ bool service_check_delegation(struct service_session *session, const char *zone,
     if (propagation_named_server(ctx->config, zone) == NULL &&
         (here.count == 0 || there.count == 0 || share_a_name(&here, &there)))
         return true;
-    return error_raise(err, ERROR_NOT_FOUND,
-                       "%s holds zone %s (DNSAccount %s) on %s, but the DNS delegates it to %s: records there would "
-                       "never be seen",
-                       session->service->label, zone, session->account->name,
-                       text_clean(ctx->arena, servers->items[0], strlen(servers->items[0]), 80), delegated.items[0]);
+    return error_raise(
+        err, ERROR_NOT_FOUND,
+        "%s holds zone %s (DNSAccount %s) on %s, but the DNS delegates it to %s: records there would "
+        "never be seen",
+        session->service->label, zone, session->account->name,
+        text_clean(ctx->arena, servers->items[0], strlen(servers->items[0]), 80), delegated.items[0]);
 }
 
 /* A server that holds the zone, by its address; false: unknown. */
@@ -120,8 +124,8 @@ static bool server_of(struct context *ctx, const char *zone, const struct string
     return true;
 }
 
-bool service_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers, const char *name,
-                             struct error *err)
+bool service_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers,
+                             const char *name, struct error *err)
 {
     struct dns_address server;
     struct dns_answer answer;
@@ -133,8 +137,8 @@ bool service_check_not_below(struct context *ctx, const char *zone, const struct
         if (record->type == DNS_NS && text_name_within(name, record->name) &&
             text_name_within(record->name, zone) && strlen(record->name) > strlen(zone))
             return error_raise(err, ERROR_NOT_FOUND,
-                               "zone %s hands %s to other servers: %s cannot be written there", zone, record->name,
-                               name);
+                               "zone %s hands %s to other servers: %s cannot be written there", zone,
+                               record->name, name);
     }
     return true;
 }
@@ -178,8 +182,8 @@ static enum service_finding look_up(struct service_session *session, const char 
     return SERVICE_HERE;
 }
 
-/* Suffixes that may be zones. A first label with an underscore is a zone of its own so rarely that only `zones` in the
- * manifest makes us ask. */
+/* Suffixes that may be zones. A first label with an underscore is a zone of its own so rarely that only
+ * `zones` in the manifest makes us ask. */
 static bool is_candidate(const struct dns_account *spec, const char *suffix)
 {
     if (spec->zones.count == 0)
@@ -191,8 +195,8 @@ static bool is_candidate(const struct dns_account *spec, const char *suffix)
     return false;
 }
 
-bool service_find_zone(struct service_session *session, const char *name, service_ask_zone *ask, const char **out_zone,
-                       struct error *err)
+bool service_find_zone(struct service_session *session, const char *name, service_ask_zone *ask,
+                       const char **out_zone, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     const struct dns_account *spec = session->account->dns_account;
@@ -226,21 +230,21 @@ bool service_find_zone(struct service_session *session, const char *name, servic
             *err = forbidden;
         return false;
     }
-    return error_raise(err, ERROR_NOT_FOUND, "%s (DNSAccount %s) has no zone that holds %s%s", session->service->label,
-                       session->account->name, owner,
+    return error_raise(err, ERROR_NOT_FOUND, "%s (DNSAccount %s) has no zone that holds %s%s",
+                       session->service->label, session->account->name, owner,
                        spec->zones.count > 0 ? " among those that the manifest names in `zones`" : "");
 }
 
-bool service_zone_id(struct service_session *session, const char *zone, service_ask_zone *ask, const char **out_id,
-                     struct error *err)
+bool service_zone_id(struct service_session *session, const char *zone, service_ask_zone *ask,
+                     const char **out_id, struct error *err)
 {
     struct service_zone found = {0};
     enum service_finding finding = look_up(session, zone, ask, &found, err);
     if (finding == SERVICE_HERE)
         *out_id = found.id;
     if (finding == SERVICE_NOT_HERE)
-        return error_raise(err, ERROR_NOT_FOUND, "%s (DNSAccount %s) no longer has zone %s", session->service->label,
-                           session->account->name, zone);
+        return error_raise(err, ERROR_NOT_FOUND, "%s (DNSAccount %s) no longer has zone %s",
+                           session->service->label, session->account->name, zone);
     return finding == SERVICE_HERE;
 }
 

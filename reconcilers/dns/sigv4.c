@@ -52,7 +52,8 @@ char *sigv4_query(struct arena *arena, const struct sigv4_parameter *query, size
     struct sigv4_parameter *sorted = arena_array(arena, count + 1, sizeof *sorted);
     struct string_list pairs = {0};
     for (size_t i = 0; i < count; i++)
-        sorted[i] = (struct sigv4_parameter){encode(arena, query[i].name, ""), encode(arena, query[i].value, "")};
+        sorted[i] =
+            (struct sigv4_parameter){encode(arena, query[i].name, ""), encode(arena, query[i].value, "")};
     qsort(sorted, count, sizeof *sorted, compare_parameters);
     for (size_t i = 0; i < count; i++)
         string_list_push(arena, &pairs, arena_printf(arena, "%s=%s", sorted[i].name, sorted[i].value));

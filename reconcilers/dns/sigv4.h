@@ -1,5 +1,5 @@
-/* AWS Signature Version 4 over one request (dns-providers.md 4.3). Pure: the time, the credentials and the request in,
- * header values out. Knows no service and sends nothing. */
+/* AWS Signature Version 4 over one request (dns-providers.md 4.3). Pure: the time, the credentials and the
+ * request in, header values out. Knows no service and sends nothing. */
 #pragma once
 
 #include <stddef.h>
@@ -39,7 +39,8 @@ char *sigv4_path(struct arena *arena, const char *const *segments, size_t count)
 /* The text that is hashed and signed: for tests. */
 char *sigv4_canonical_request(struct arena *arena, const struct sigv4_request *request,
                               const struct sigv4_credentials *credentials);
-/* The key of a day, region and service. `out_steps` (may be NULL) gets the three keys on the way there: for tests. */
+/* The key of a day, region and service. `out_steps` (may be NULL) gets the three keys on the way there: for
+ * tests. */
 void sigv4_key(const struct secret *secret, const char *day, const char *region, const char *service,
                unsigned char out[32], unsigned char (*out_steps)[32]);
 /* The value of the Authorization header. Sent beside it must be: Host, X-Amz-Date, Content-Type and

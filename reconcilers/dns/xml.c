@@ -47,7 +47,10 @@ static bool skip_past(struct reader *reader, const char *until, const char *what
 }
 
 static bool is_name_start(char c) { return isalpha((unsigned char)c) || c == '_'; }
-static bool is_name_part(char c) { return is_name_start(c) || isdigit((unsigned char)c) || strchr("-.:", c) != NULL; }
+static bool is_name_part(char c)
+{
+    return is_name_start(c) || isdigit((unsigned char)c) || strchr("-.:", c) != NULL;
+}
 
 static const char *read_name(struct reader *reader)
 {
@@ -58,7 +61,8 @@ static const char *read_name(struct reader *reader)
     }
     while (reader->at < reader->end && *reader->at != '\0' && is_name_part(*reader->at))
         reader->at++;
-    const char *name = arena_strndup(reader->arena, from, (size_t)(reader->at - from)), *colon = strrchr(name, ':');
+    const char *name = arena_strndup(reader->arena, from, (size_t)(reader->at - from)),
+               *colon = strrchr(name, ':');
     return colon != NULL ? colon + 1 : name;
 }
 
@@ -193,7 +197,8 @@ static struct xml_node *read_element(struct reader *reader, int depth)
     struct xml_node *node = arena_alloc(reader->arena, sizeof *node);
     node->name = read_name(reader);
     node->text = "";
-    if (node->name == NULL || !skip_attributes(reader, &empty) || (!empty && !read_content(reader, node, depth)))
+    if (node->name == NULL || !skip_attributes(reader, &empty) ||
+        (!empty && !read_content(reader, node, depth)))
         return NULL;
     return node;
 }

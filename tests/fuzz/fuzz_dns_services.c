@@ -1,5 +1,5 @@
-/* Every reader of the DNS services' answers over the same bytes: no crash, no leak, and what may be acted upon (identifiers
- * that go into paths, names, etags that go into headers) is sound. */
+/* Every reader of the DNS services' answers over the same bytes: no crash, no leak, and what may be acted
+ * upon (identifiers that go into paths, names, etags that go into headers) is sound. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,13 +26,13 @@ static bool is_path_safe(const char *text)
 
 static void read_failures(const char *text, size_t length, struct json *json, struct arena *arena)
 {
-    const struct service *const services[] = {&cloudflare_service, &route53_service, &azure_login, &azure_management,
-                                              &godaddy_service, &cloudns_service};
+    const struct service *const services[] = {&cloudflare_service, &route53_service, &azure_login,
+                                              &azure_management,   &godaddy_service, &cloudns_service};
     static const int statuses[] = {200, 400, 403, 429};
     for (size_t i = 0; i < COUNT_OF(services); i++) {
         for (size_t k = 0; k < COUNT_OF(statuses); k++) {
-            struct service_answer answer = {.status = statuses[k], .body = text, .length = length, .json = json,
-                                            .code = "", .words = ""};
+            struct service_answer answer = {
+                .status = statuses[k], .body = text, .length = length, .json = json, .code = "", .words = ""};
             services[i]->read_failure(&answer, arena);
             MUST(answer.code != NULL && answer.words != NULL && answer.retry_after_s >= 0);
             struct service_fault fault = service_judge(services[i], answer.status, answer.code, answer.words);
@@ -71,7 +71,8 @@ static void read_json(const struct json *json, struct arena *arena)
         MUST(dns_name_usable(zone.id));
     if (cloudns_read_records(json, arena, &clouds, &err)) {
         for (size_t i = 0; i < clouds.count; i++)
-            MUST(strspn(clouds.items[i].id, "0123456789") == strlen(clouds.items[i].id) && clouds.items[i].value != NULL);
+            MUST(strspn(clouds.items[i].id, "0123456789") == strlen(clouds.items[i].id) &&
+                 clouds.items[i].value != NULL);
     }
 }
 
@@ -93,7 +94,8 @@ static void read_xml(const struct xml_node *root, struct arena *arena)
         MUST(is_path_safe(zone.id));
     if (route53_read_sets(root, arena, &sets, &err)) {
         for (size_t i = 0; i < sets.count; i++)
-            MUST(!sets.items[i].is_plain || (sets.items[i].values.count > 0 && is_path_safe(sets.items[i].ttl)));
+            MUST(!sets.items[i].is_plain ||
+                 (sets.items[i].values.count > 0 && is_path_safe(sets.items[i].ttl)));
     }
     if (route53_read_change(root, arena, &change, &in_sync, &err))
         MUST(is_path_safe(change));
@@ -119,7 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       strlen(xml_escape(arena, root->text)) + 7, arena, &err);
         MUST(again != NULL && strcmp(again->text, root->text) == 0);
     }
-    MUST(strlen(service_unquote(arena, text, 8)) <= length && strlen(service_unquote(arena, text, 10)) <= length);
+    MUST(strlen(service_unquote(arena, text, 8)) <= length &&
+         strlen(service_unquote(arena, text, 10)) <= length);
     MUST(strlen(route53_name(arena, text)) <= length);
     arena_destroy(arena);
     return 0;

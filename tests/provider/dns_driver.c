@@ -1,5 +1,6 @@
-/* The DNS services on a command line, for the conformance suite: reads commands from standard input, one a line, members
- * separated by tabs; prints one line of JSON for each. The program under test with nothing around it.
+/* The DNS services on a command line, for the conformance suite: reads commands from standard input, one a
+ * line, members separated by tabs; prints one line of JSON for each. The program under test with nothing
+ * around it.
  *
  *     zone    ACCOUNT NAME
  *     present ACCOUNT ZONE NAME TYPE VALUE      ZONE "-": found first, as the controller does
@@ -54,7 +55,9 @@ static void load(const char *operator_file, char **manifests, int count)
         struct buffer text = {0};
         struct error err = {0};
         ok = file_read_path(manifests[i], 1 << 20, &text, &err) &&
-             manifest_decode(manifests[i], buffer_text(&text), text.length, forever, &accounts, &broken, &problems) && ok;
+             manifest_decode(manifests[i], buffer_text(&text), text.length, forever, &accounts, &broken,
+                             &problems) &&
+             ok;
         buffer_release(&text);
     }
     for (size_t i = 0; i < problems.count; i++) {
@@ -138,7 +141,8 @@ static void perform(struct context *ctx, const char *const *words, int count, st
     const struct resource *account = count > 1 && strcmp(verb, "seen") != 0 && strcmp(verb, "turn") != 0
                                          ? account_named(words[1])
                                          : NULL;
-    const struct dns_provider_ops *ops = account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
+    const struct dns_provider_ops *ops =
+        account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
     struct propagation propagation = {0};
     if (strcmp(verb, "zone") == 0 && count == 3) {
         result->ok = ops->zone_of(ctx, account, words[2], &result->zone, &result->err);
@@ -154,7 +158,8 @@ static void perform(struct context *ctx, const char *const *words, int count, st
     } else if (strcmp(verb, "applied") == 0 && count == 6) {
         struct dns_challenge challenge = {words[2], words[3], words[4], words[5]};
         result->flag = true;
-        result->ok = ops->applied == NULL || ops->applied(ctx, account, &challenge, &result->flag, &result->err);
+        result->ok =
+            ops->applied == NULL || ops->applied(ctx, account, &challenge, &result->flag, &result->err);
     } else if (strcmp(verb, "seen") == 0 && count == 5) {
         struct dns_challenge challenge = {words[1], words[2], words[3], words[4]};
         result->ok = propagation_check(ctx, &challenge, &propagation, &result->err);

@@ -43,9 +43,12 @@ static void the_key_is_derived_in_four_steps(void)
 {
     unsigned char key[32], steps[3][32];
     sigv4_key(secret, "20260115", "us-east-1", "route53", key, steps);
-    CHECK_TEXT(text_hex(arena, steps[0], 32), "3b871eb9be3e2866e4451da9d2a59e078c9535db363972684d5ce611285d3bea");
-    CHECK_TEXT(text_hex(arena, steps[1], 32), "6eb6a882a13bb16f880bede1e99cbdcc584a50d19c4562a95391ab297d619526");
-    CHECK_TEXT(text_hex(arena, steps[2], 32), "20d3efb9a551db13ed035c7a1701c4241e16889c33afe4bed25f0ad59b335030");
+    CHECK_TEXT(text_hex(arena, steps[0], 32),
+               "3b871eb9be3e2866e4451da9d2a59e078c9535db363972684d5ce611285d3bea");
+    CHECK_TEXT(text_hex(arena, steps[1], 32),
+               "6eb6a882a13bb16f880bede1e99cbdcc584a50d19c4562a95391ab297d619526");
+    CHECK_TEXT(text_hex(arena, steps[2], 32),
+               "20d3efb9a551db13ed035c7a1701c4241e16889c33afe4bed25f0ad59b335030");
     CHECK_TEXT(text_hex(arena, key, 32), "95d61d07be73c6e4fb2a6d8f266f12a050173d9691495dc49ec45bba60e800dc");
 }
 
@@ -61,12 +64,14 @@ static void vector_a_a_list_of_zones(void)
                           "host:route53.amazonaws.com\nx-amz-date:20260115T123456Z\n\nhost;x-amz-date\n"
                           "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     CHECK_TEXT(digest_of(canonical), "88e2bddb6ffec6988faa07ce0eaa52d89e084692e2fa615bd3c43823f4f75a0c");
-    CHECK_TEXT(signature_of(&request, &by), "e6dff915a73278f86fea457bd19e3d35c828e7862675c41e10398933c7b43254");
+    CHECK_TEXT(signature_of(&request, &by),
+               "e6dff915a73278f86fea457bd19e3d35c828e7862675c41e10398933c7b43254");
 }
 
 static void vector_b_a_wildcard_in_the_query(void)
 {
-    const struct sigv4_parameter query[] = {{"name", "\\052.example.com."}, {"type", "TXT"}, {"maxitems", "1"}};
+    const struct sigv4_parameter query[] = {
+        {"name", "\\052.example.com."}, {"type", "TXT"}, {"maxitems", "1"}};
     struct sigv4_request request = request_of("GET", "/2013-04-01/hostedzone/Z3AADJGX6KTTL2/rrset");
     struct sigv4_credentials by = credentials();
     request.query = query;
@@ -74,17 +79,21 @@ static void vector_b_a_wildcard_in_the_query(void)
     CHECK_TEXT(sigv4_query(arena, query, 3), "maxitems=1&name=%5C052.example.com.&type=TXT");
     CHECK_TEXT(digest_of(sigv4_canonical_request(arena, &request, &by)),
                "386b85bfa9ed242c042280298ac98e7081005e90f7ba93b2d016bb6e4ce32a4e");
-    CHECK_TEXT(signature_of(&request, &by), "ac4eea5d35211f70c35deb11e58d3cfafb278d2f2f60810f7f2adee0387ef68a");
+    CHECK_TEXT(signature_of(&request, &by),
+               "ac4eea5d35211f70c35deb11e58d3cfafb278d2f2f60810f7f2adee0387ef68a");
 }
 
 static void vector_c_a_change_with_a_session_token(void)
 {
-    static const char body[] =
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ChangeResourceRecordSetsRequest "
-        "xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes><Change><Action>UPSERT</Action>"
-        "<ResourceRecordSet><Name>_acme-challenge.example.com.</Name><Type>TXT</Type><TTL>60</TTL><ResourceRecords>"
-        "<ResourceRecord><Value>\"old\"</Value></ResourceRecord><ResourceRecord><Value>\"new\"</Value></ResourceRecord>"
-        "</ResourceRecords></ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>";
+    static const char body[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ChangeResourceRecordSetsRequest "
+                               "xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/"
+                               "\"><ChangeBatch><Changes><Change><Action>UPSERT</Action>"
+                               "<ResourceRecordSet><Name>_acme-challenge.example.com.</Name><Type>TXT</"
+                               "Type><TTL>60</TTL><ResourceRecords>"
+                               "<ResourceRecord><Value>\"old\"</Value></"
+                               "ResourceRecord><ResourceRecord><Value>\"new\"</Value></ResourceRecord>"
+                               "</ResourceRecords></ResourceRecordSet></Change></Changes></ChangeBatch></"
+                               "ChangeResourceRecordSetsRequest>";
     struct sigv4_request request = request_of("POST", "/2013-04-01/hostedzone/Z3AADJGX6KTTL2/rrset");
     struct sigv4_credentials by = credentials();
     by.session_token = token;
@@ -131,7 +140,8 @@ static void spaces_in_header_values_are_run_together(void)
     struct sigv4_request request = request_of("GET", "/");
     struct sigv4_credentials by = credentials();
     request.content_type = "  text/xml;   charset=utf-8 ";
-    CHECK(strstr(sigv4_canonical_request(arena, &request, &by), "content-type:text/xml; charset=utf-8\nhost:") != NULL);
+    CHECK(strstr(sigv4_canonical_request(arena, &request, &by),
+                 "content-type:text/xml; charset=utf-8\nhost:") != NULL);
 }
 
 int main(void)
