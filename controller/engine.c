@@ -15,6 +15,8 @@
 enum {
     BLOCKED_LOOK_S = 3600,      /* what blocks may go away without a manifest changing */
     TURNED_CLOCK_LOOK_MS = 100, /* tests turn the clock while we wait by the real one */
+    GATHER_FROM = 32,           /* so many steps run that it pays to wait for more results before a commit */
+    GATHER_MS = 6,
 };
 
 /* ---- keys, entries ---- */
@@ -455,19 +457,22 @@ static void decide_certificate(struct engine *engine, const char *key)
 
 /* ---- turns ---- */
 
-bool engine_commit(struct engine *engine)
+bool engine_flush(struct engine *engine)
 {
     struct error err = {0};
-    if (state_batch_empty(engine->batch))
+    state_batch_join(engine->later, engine->batch);
+    if (state_batch_empty(engine->later))
         return true;
-    bool ok = state_commit(engine->model.state, engine->batch, engine->batch_paid, &err);
-    state_batch_destroy(engine->batch);
-    engine->batch = state_batch_create();
+    bool ok = state_commit(engine->model.state, engine->later, engine->batch_paid, &err);
+    state_batch_destroy(engine->later);
+    engine->later = state_batch_create();
     engine->batch_paid = false;
     if (!ok)
         engine_break(engine, &err);
     return ok;
 }
+
+bool engine_commit(struct engine *engine) { return state_batch_empty(engine->batch) || engine_flush(engine); }
 
 static void take_results(struct engine *engine)
 {
@@ -495,9 +500,17 @@ static void drop_launches(struct engine *engine)
     engine->launch_end = &engine->launch;
 }
 
+static void gather(const struct engine *engine)
+{
+    struct timespec nap = {.tv_nsec = GATHER_MS * 1000000};
+    if (engine->running >= GATHER_FROM)
+        nanosleep(&nap, NULL);
+}
+
 static void turn(void *arg)
 {
     struct engine *engine = arg;
+    gather(engine);
     take_results(engine);
     if (!engine->broken)
         engine_commit(engine);
@@ -523,6 +536,8 @@ static void turn(void *arg)
         }
         engine->launch = NULL;
         engine->launch_end = &engine->launch;
+        if (engine->running == 0)
+            engine_flush(engine);
     }
     int64_t next_due = schedule_next(engine->queue), now = clock_now_ms();
     int64_t wait = engine->broken || engine->draining || next_due == INT64_MAX ? -1 : next_due > now ? next_due - now : 0;
@@ -561,6 +576,7 @@ struct engine *engine_create(const struct engine_options *options, struct error 
     }
     engine->queue = schedule_create();
     engine->batch = state_batch_create();
+    engine->later = state_batch_create();
     engine->launch_end = &engine->launch;
     engine->result_source = loop_readable(engine->loop, worker_pool_fd(engine->pool), turn, engine);
     engine->timer = loop_timer(engine->loop, turn, engine);
@@ -582,10 +598,13 @@ void engine_destroy(struct engine *engine)
         if (engine->running > 0)
             nanosleep(&nap, NULL);
     }
+    if (!engine->broken)
+        engine_flush(engine);
     worker_pool_destroy(engine->pool);
     engine_account_forget(engine);
     schedule_destroy(engine->queue);
     state_batch_destroy(engine->batch);
+    state_batch_destroy(engine->later);
     engine_release_snapshot(engine->snapshot);
     for (size_t i = 0; i < engine->standing_count; i++) {
         free(engine->standing[i]->key);

@@ -51,6 +51,7 @@ struct engine {
     size_t standing_count, standing_capacity;
 
     struct state_batch *batch; /* of this turn */
+    struct state_batch *later; /* what no step waits for: goes with the next commit, or when nothing runs any more */
     bool batch_paid;
     struct job *launch, **launch_end; /* to be submitted after the commit */
     int running;
@@ -73,6 +74,7 @@ struct standing_entry *engine_entry(struct engine *engine, const char *key, bool
 void engine_report(struct engine *engine, const char *id, const char *word, const struct step *step, const char *text,
                    bool bad);
 bool engine_commit(struct engine *engine);
+bool engine_flush(struct engine *engine); /* commits what can wait, too */
 void engine_break(struct engine *engine, const struct error *err);
 void engine_release_snapshot(struct snapshot *snapshot);
 void engine_wake(struct engine *engine); /* run a turn soon */

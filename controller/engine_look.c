@@ -143,6 +143,10 @@ static void tell_problems(struct engine *engine, const struct desired *desired)
 
 bool engine_look(struct engine *engine, bool all, struct error *err)
 {
+    if (engine->broken || !engine_flush(engine)) { /* what the last look brought is in the store before the next */
+        *err = engine->broken_error;
+        return false;
+    }
     struct desired *desired = desired_read(engine->model.config, engine->options.files, engine->model.state, err);
     if (desired == NULL) {
         engine_report(engine, "manifests", "unreadable", NULL, err->message, true);
@@ -168,7 +172,7 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     tell_problems(engine, desired);
     engine->model.purchase_hold_known = false;
     guard_removals(&look);
-    desired_remember(desired, engine->batch);
+    desired_remember(desired, engine->later);
     log_event(LOG_DEBUG, "looked", "files", arena_printf(arena, "%zu", desired_file_count(desired)), "resources",
               arena_printf(arena, "%zu", desired_count(desired)), NULL);
     engine_wake(engine);

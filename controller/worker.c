@@ -15,9 +15,15 @@
 
 enum { HEAVY_THREADS = 2, HEAVY_NICE = 10, WAKE_ATTEMPTS = 3 };
 
+/* A thread that waits. Whoever began to wait last is called first: its connections, roots and random generator are warm. */
+struct idle {
+    pthread_cond_t called;
+    struct idle *next;
+    bool is_called;
+};
 struct queue {
     struct job *first, **last;
-    pthread_cond_t ready;
+    struct idle *idle;
 };
 struct worker_pool {
     const struct operator_config *config;
@@ -44,9 +50,15 @@ static void append(struct job ***last, struct job *job)
 
 static struct job *take(struct worker_pool *pool, struct queue *queue)
 {
+    struct idle self = {.called = PTHREAD_COND_INITIALIZER};
     pthread_mutex_lock(&pool->lock);
-    while (queue->first == NULL && !pool->ending)
-        pthread_cond_wait(&queue->ready, &pool->lock);
+    while (queue->first == NULL && !pool->ending) {
+        self.next = queue->idle;
+        self.is_called = false;
+        queue->idle = &self;
+        while (!self.is_called && !pool->ending)
+            pthread_cond_wait(&self.called, &pool->lock);
+    }
     struct job *job = queue->first;
     if (job != NULL) {
         queue->first = job->next;
@@ -54,7 +66,18 @@ static struct job *take(struct worker_pool *pool, struct queue *queue)
             queue->last = &queue->first;
     }
     pthread_mutex_unlock(&pool->lock);
+    pthread_cond_destroy(&self.called);
     return job;
+}
+
+static void call_one(struct queue *queue)
+{
+    struct idle *idle = queue->idle;
+    if (idle == NULL)
+        return;
+    queue->idle = idle->next;
+    idle->is_called = true;
+    pthread_cond_signal(&idle->called);
 }
 
 static void give_back(struct worker_pool *pool, struct job *job)
@@ -119,7 +142,6 @@ struct worker_pool *worker_pool_create(const struct operator_config *config, con
     pthread_mutex_init(&pool->lock, NULL);
     struct queue *queues[] = {&pool->light, &pool->heavy};
     for (int i = 0; i < 2; i++) {
-        pthread_cond_init(&queues[i]->ready, NULL);
         queues[i]->last = &queues[i]->first;
     }
     pool->results_end = &pool->results;
@@ -140,15 +162,15 @@ void worker_pool_destroy(struct worker_pool *pool)
         return;
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
-    pthread_cond_broadcast(&pool->light.ready);
-    pthread_cond_broadcast(&pool->heavy.ready);
+    while (pool->light.idle != NULL)
+        call_one(&pool->light);
+    while (pool->heavy.idle != NULL)
+        call_one(&pool->heavy);
     pthread_mutex_unlock(&pool->lock);
     for (int i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
     if (pool->result_fd >= 0)
         close(pool->result_fd);
-    pthread_cond_destroy(&pool->light.ready);
-    pthread_cond_destroy(&pool->heavy.ready);
     pthread_mutex_destroy(&pool->lock);
     free(pool->threads);
     free(pool);
@@ -159,7 +181,7 @@ void worker_pool_submit(struct worker_pool *pool, struct job *job)
     struct queue *queue = job->heavy ? &pool->heavy : &pool->light;
     pthread_mutex_lock(&pool->lock);
     append(&queue->last, job);
-    pthread_cond_signal(&queue->ready);
+    call_one(queue);
     pthread_mutex_unlock(&pool->lock);
 }
 
