@@ -620,7 +620,21 @@ static bool act_poll(struct context *ctx, const struct certificate_view *view, c
     (void)step;
     if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
         return false;
-    bool ok = ops_of(view)->order_status(ctx, &account, view->order->vendor_order_id, NULL, &out->vendor, err);
+    const struct order_record *order = view->order;
+    const struct issuer_ops *ops = ops_of(view);
+    struct vendor_order ours;
+    struct error why = {0};
+    bool ok = ops->order_status(ctx, &account, order->vendor_order_id, NULL, &out->vendor, err);
+    bool others = ok && !text_empty(out->vendor.custom_order_id) &&
+                  !text_equal(out->vendor.custom_order_id, order->custom_order_id);
+    /* The number leads nowhere, or to another order: what counts is our own id. */
+    if (others || (!ok && err->kind == ERROR_NOT_FOUND)) {
+        ok = ops->order_status(ctx, &account, NULL, order->custom_order_id, &ours, &why) && same_order(order, &ours);
+        if (ok)
+            out->vendor = ours;
+        else if (others)
+            error_raise(err, ERROR_MALFORMED, "order %s is another one's at the vendor", order->vendor_order_id);
+    }
     issuer_account_close(&account);
     return ok;
 }
@@ -639,6 +653,11 @@ static void record_poll(const struct certificate_view *view, const struct step *
     int before = order->phase;
     order->polls++;
     take_vendor_order(view, order, outcome, arena, out);
+    if (!text_equal(order->vendor_order_id, view->order->vendor_order_id)) {
+        out->audit = "order.renumbered";
+        out->audit_detail = arena_printf(arena, "%s is the vendor's %s, not %s", order->custom_order_id, order->vendor_order_id,
+                                         view->order->vendor_order_id);
+    }
     if (order->state == ORDER_DEAD) {
         out->event_type = "Warning";
         out->event_reason = "OrderDead";

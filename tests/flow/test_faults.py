@@ -31,6 +31,12 @@ def an_order_that_takes_effect_late_is_not_placed_again():
     assert schedule.problems == [], schedule.problems
 
 
+def a_wrong_order_number_is_put_right_by_our_own_id():
+    schedule = faults.Schedule([{"path": "order/neworder", "do": "edit", "remove": ["TheSSLStoreOrderID"], "times": 0},
+                                {"path": "order/status", "do": "edit", "set": {"TheSSLStoreOrderID": "7"}, "times": 0}], 1).run()
+    assert schedule.problems == [], schedule.problems
+
+
 if __name__ == "__main__":
     main([whatever_the_vendor_does_a_need_is_paid_once, a_hidden_order_is_held_and_found_again,
-          an_order_that_takes_effect_late_is_not_placed_again])
+          an_order_that_takes_effect_late_is_not_placed_again, a_wrong_order_number_is_put_right_by_our_own_id])
