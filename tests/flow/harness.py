@@ -230,7 +230,8 @@ class World:
         dig = need("dig", "bind9-dnsutils")
         out = subprocess.run([dig, "+noall", "+answer", "-p", str(self.bind_port), "@127.0.0.1", zone, "AXFR"],
                              capture_output=True, text=True)
-        return sorted(line for line in out.stdout.splitlines() if "SOA" not in line.split()[3:4])
+        return sorted(line for line in out.stdout.splitlines()  # ";;": dig had to try again
+                      if not line.startswith(";") and "SOA" not in line.split()[3:4])
 
     def start_nginx(self, names, tls=True):
         """A real nginx: HTTP for challenge files, HTTPS with links into <nginx root>/<first label>/current once deployed.
