@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,10 +16,26 @@ static void give_up(const char *what)
     abort();
 }
 
+/* Looked up once for the life of the process: OpenSSL's look-up costs more than hashing a small text. */
+static EVP_MD *sha256;
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (sha256 == NULL)
+        give_up("no SHA-256");
+}
+
+static const EVP_MD *the_sha256(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch_sha256);
+    return sha256;
+}
+
 struct hash *hash_begin(void)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1)
+    if (ctx == NULL || EVP_DigestInit_ex(ctx, the_sha256(), NULL) != 1)
         give_up("no SHA-256");
     return (struct hash *)ctx;
 }
@@ -38,7 +55,7 @@ void hash_end(struct hash *hash, unsigned char out[32])
 
 void hash_sha256(struct span data, unsigned char out[32])
 {
-    if (EVP_Digest(data.data, data.length, out, NULL, EVP_sha256(), NULL) != 1)
+    if (EVP_Digest(data.data, data.length, out, NULL, the_sha256(), NULL) != 1)
         give_up("SHA-256 failed");
 }
 

@@ -377,9 +377,22 @@ char *text_clean(struct arena *arena, const char *text, size_t length, size_t ma
     return shown;
 }
 
+/* Eight bytes of which each is a printable ASCII character: none has the high bit, none is below a space, none is DEL. */
+static bool eight_printable(const char *text)
+{
+    const uint64_t high = 0x8080808080808080u, ones = 0x0101010101010101u;
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return ((word | (word - ones * 0x20) | (word + ones)) & high) == 0;
+}
+
 bool text_is_plain_utf8(const char *text, size_t length, size_t *out_bad)
 {
     for (size_t i = 0; i < length;) {
+        if (length - i >= 8 && eight_printable(text + i)) {
+            i += 8;
+            continue;
+        }
         if ((unsigned char)text[i] >= 0x20 && (unsigned char)text[i] < 0x7F) {
             i++;
             continue;
