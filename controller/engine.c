@@ -461,8 +461,9 @@ bool engine_flush(struct engine *engine)
 {
     struct error err = {0};
     state_batch_join(engine->later, engine->batch);
-    if (state_batch_empty(engine->later))
+    if (state_batch_empty(engine->later) && !engine->staged)
         return true;
+    engine->staged = false;
     bool ok = state_commit(engine->model.state, engine->later, engine->batch_paid, &err);
     state_batch_destroy(engine->later);
     engine->later = state_batch_create();
@@ -472,7 +473,24 @@ bool engine_flush(struct engine *engine)
     return ok;
 }
 
-bool engine_commit(struct engine *engine) { return state_batch_empty(engine->batch) || engine_flush(engine); }
+bool engine_commit(struct engine *engine)
+{
+    return (state_batch_empty(engine->batch) && !engine->staged) || engine_flush(engine);
+}
+
+/* What the steps brought is seen by the decisions of this turn and becomes durable with their intents. */
+static void stage_results(struct engine *engine)
+{
+    struct error err = {0};
+    if (state_batch_empty(engine->batch))
+        return;
+    if (!state_stage(engine->model.state, engine->batch, engine->batch_paid, &err))
+        engine_break(engine, &err);
+    state_batch_destroy(engine->batch);
+    engine->batch = state_batch_create();
+    engine->batch_paid = false;
+    engine->staged = true;
+}
 
 static void take_results(struct engine *engine)
 {
@@ -486,6 +504,17 @@ static void take_results(struct engine *engine)
             engine_take_account_result(engine, job);
         }
     }
+}
+
+/* The intents of a turn that broke go, but not what was brought before it. */
+static void keep_results(struct engine *engine)
+{
+    struct error err = {0};
+    struct state_batch *none = state_batch_create();
+    if (engine->staged && !state_commit(engine->model.state, none, false, &err))
+        log_event(LOG_ERROR, "what the last steps brought could not be recorded", "error", err.message, NULL);
+    state_batch_destroy(none);
+    engine->staged = false;
 }
 
 static void drop_launches(struct engine *engine)
@@ -513,7 +542,7 @@ static void turn(void *arg)
     gather(engine);
     take_results(engine);
     if (!engine->broken)
-        engine_commit(engine);
+        stage_results(engine);
     char *key;
     while (!engine->broken && !engine->draining && (key = schedule_take(engine->queue, clock_now_ms())) != NULL) {
         if (key[0] == 'c')
@@ -525,6 +554,7 @@ static void turn(void *arg)
     /* Nothing is handed to a worker before its intent is durable. */
     if (engine->broken || !engine_commit(engine)) {
         drop_launches(engine);
+        keep_results(engine);
     } else {
         for (struct job *job = engine->launch, *next; job != NULL; job = next) {
             struct certificate_job *own = (struct certificate_job *)job;

@@ -52,6 +52,7 @@ struct engine {
 
     struct state_batch *batch; /* of this turn */
     struct state_batch *later; /* what no step waits for: goes with the next commit, or when nothing runs any more */
+    bool staged; /* results of this turn are written, not yet durable */
     bool batch_paid;
     struct job *launch, **launch_end; /* to be submitted after the commit */
     int running;

@@ -185,6 +185,15 @@ static bool is_open(const struct state *state, struct error *err)
                        state->directory);
 }
 
+/* The transaction to read in: what is staged, else one of the caller's, ended by the caller. */
+static bool begin_read(const struct state *state, struct MDB_txn **own, struct MDB_txn **out, struct error *err)
+{
+    if (!is_open(state, err) || (state->staged == NULL && !store_begin(state->store, false, own, err)))
+        return false;
+    *out = state->staged != NULL ? state->staged : *own;
+    return true;
+}
+
 bool state_get(struct state *state, enum state_table table, const char *key, struct arena *arena,
                struct span *out_value, int64_t *out_revision, struct error *err)
 {
@@ -193,10 +202,11 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
         return false;
     if (state->store == NULL && state->mode == STATE_READ)
         return error_raise(err, ERROR_NOT_FOUND, "no record %s", raw.text);
-    AUTO(store_txn) struct MDB_txn *txn = NULL;
+    AUTO(store_txn) struct MDB_txn *own = NULL;
+    struct MDB_txn *txn;
     struct span stored, value;
     int64_t revision;
-    if (!is_open(state, err) || !store_begin(state->store, false, &txn, err))
+    if (!begin_read(state, &own, &txn, err))
         return false;
     if (!store_get(state->store, txn, raw.span, &stored, err))
         return error_prefix(err, "%s", raw.text);
@@ -254,10 +264,9 @@ bool state_scan(struct state *state, enum state_table table, const char *prefix,
     struct raw_key raw;
     if (state->store == NULL && state->mode == STATE_READ)
         return true;
-    if (!is_open(state, err) || !make_key(table, prefix == NULL ? "" : prefix, &raw, err))
-        return false;
-    AUTO(store_txn) struct MDB_txn *txn = NULL;
-    if (!store_begin(state->store, false, &txn, err))
+    AUTO(store_txn) struct MDB_txn *own = NULL;
+    struct MDB_txn *txn;
+    if (!make_key(table, prefix == NULL ? "" : prefix, &raw, err) || !begin_read(state, &own, &txn, err))
         return false;
     AUTO(arena) struct arena *arena = arena_create();
     AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->data_key);
@@ -320,26 +329,18 @@ bool state_put_counters(struct state *state, struct MDB_txn *txn, int64_t revisi
     return apply(state, txn, &op, revision, arena, err);
 }
 
-static bool write_batch(struct state *state, const struct state_batch *batch, int64_t revision,
-                        int64_t paid, struct error *err)
+static void drop_staged(struct state *state)
 {
-    AUTO(store_txn) struct MDB_txn *txn = NULL;
-    AUTO(arena) struct arena *arena = arena_create();
-    if (!store_begin(state->store, true, &txn, err))
-        return false;
-    for (size_t i = 0; i < batch->count; i++)
-        if (!check_must(state, txn, &batch->ops[i], err))
-            return false;
-    for (size_t i = 0; i < batch->count; i++)
-        if (!apply(state, txn, &batch->ops[i], revision, arena, err))
-            return false;
-    return state_put_counters(state, txn, revision, paid, arena, err) && store_commit(&txn, err);
+    store_abort(state->staged);
+    state->staged = NULL;
+    state->staged_paid = false;
 }
 
 /* R6: after a failed commit the environment is not trusted; what is true is what a new one reads. */
 static void open_again(struct state *state)
 {
     struct error why = {0};
+    drop_staged(state);
     store_close(state->store);
     seal_destroy(state->data_key);
     state->data_key = NULL;
@@ -352,28 +353,32 @@ static void open_again(struct state *state)
         log_event(LOG_ERROR, "the store could not be opened again", "error", why.message, NULL);
 }
 
-bool state_commit(struct state *state, struct state_batch *batch, bool paid, struct error *err)
+/* Conditions first, then writes: a conflict leaves the transaction as it was. */
+static bool write_batch(struct state *state, const struct state_batch *batch, struct error *err)
 {
-    struct error why = {0};
-    if (state->mode != STATE_WRITE)
-        return error_raise(err, ERROR_INTERNAL, "the store is open for reading only");
-    if (state->scans > 0)
-        return error_raise(err, ERROR_INTERNAL, "no commit inside a scan");
-    if (!is_open(state, err) || !audit_sync(state->audit, err))
+    AUTO(arena) struct arena *arena = arena_create();
+    if (state->staged == NULL && !store_begin(state->store, true, &state->staged, err))
         return false;
-    if (batch->count == 0 && !paid)
-        return true;
-    /* A second paid transaction is not begun while the copy knows nothing of the first. */
-    if (paid && state->copy_behind && !state_write_copy(state, err))
-        return error_prefix(err, "before a paid transaction");
+    for (size_t i = 0; i < batch->count; i++)
+        if (!check_must(state, state->staged, &batch->ops[i], err))
+            return false;
+    for (size_t i = 0; i < batch->count; i++)
+        if (!apply(state, state->staged, &batch->ops[i], state->revision + 1, arena, err))
+            return false;
+    return true;
+}
+
+static bool make_durable(struct state *state, struct error *err)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct error why = {0};
+    bool paid = state->staged_paid;
     int64_t revision = state->revision + 1, count = state->paid + (paid ? 1 : 0);
-    if (!write_batch(state, batch, revision, count, &why)) {
-        if (err != NULL)
-            *err = why;
-        if (why.kind != ERROR_CONFLICT)
-            open_again(state);
+    if (!state_put_counters(state, state->staged, revision, count, arena, err) || !store_commit(&state->staged, err)) {
+        open_again(state);
         return false;
     }
+    state->staged_paid = false;
     state->revision = revision;
     state->paid = count;
     if (paid &&
@@ -381,6 +386,44 @@ bool state_commit(struct state *state, struct state_batch *batch, bool paid, str
         log_event(LOG_ERROR, "the sealed copy of the installation could not be written", "error",
                   why.message, NULL);
     return true;
+}
+
+bool state_stage(struct state *state, struct state_batch *batch, bool paid, struct error *err)
+{
+    struct error why = {0};
+    if (state->mode != STATE_WRITE)
+        return error_raise(err, ERROR_INTERNAL, "the store is open for reading only");
+    if (state->scans > 0)
+        return error_raise(err, ERROR_INTERNAL, "nothing is written inside a scan");
+    if (!is_open(state, err))
+        return false;
+    /* A second paid transaction is not begun while the copy knows nothing of the first. */
+    if (paid && state->copy_behind && !state_write_copy(state, err))
+        return error_prefix(err, "before a paid transaction");
+    bool first = state->staged == NULL;
+    if (!write_batch(state, batch, &why)) {
+        if (err != NULL)
+            *err = why;
+        if (why.kind != ERROR_CONFLICT)
+            open_again(state);
+        else if (first)
+            drop_staged(state);
+        return false;
+    }
+    state->staged_paid = state->staged_paid || paid;
+    return true;
+}
+
+bool state_commit(struct state *state, struct state_batch *batch, bool paid, struct error *err)
+{
+    if (!is_open(state, err) || (state->audit != NULL && !audit_sync(state->audit, err)))
+        return false;
+    if ((batch->count > 0 || paid) && !state_stage(state, batch, paid, err)) {
+        if (state->staged != NULL)
+            make_durable(state, NULL);
+        return false;
+    }
+    return state->staged == NULL || make_durable(state, err);
 }
 
 bool state_audit(struct state *state, const char *actor, const char *subject, const char *action,

@@ -76,9 +76,13 @@ void state_put(struct state_batch *batch, enum state_table table, const char *ke
 void state_delete(struct state_batch *batch, enum state_table table, const char *key, int64_t must);
 /* Move everything of `from` behind `batch`; `from` is empty afterwards. */
 void state_batch_join(struct state_batch *batch, struct state_batch *from);
-/* Commit. `paid` counts the paid transaction (reliability.md 4.7). After any other failure than CONFLICT
- * the environment was closed and opened again (R6): nothing may be assumed. Fails: CONFLICT (nothing was
- * written), STATE (disk full, I/O). */
+/* Write a batch without making it durable: reads of this process see it, the next state_commit makes it last
+ * with its own batch, in one sync. So what a step brought and the intent of the step after it cost one. Fails
+ * as state_commit; after a CONFLICT what was staged before still stands. */
+bool state_stage(struct state *state, struct state_batch *batch, bool paid, struct error *err);
+/* Commit, with what is staged. `paid` counts the paid transaction (reliability.md 4.7). After any other failure than CONFLICT
+ * the environment was closed and opened again (R6): nothing may be assumed. Fails: CONFLICT (nothing of this
+ * batch was written; what was staged before it is committed), STATE (disk full, I/O). */
 bool state_commit(struct state *state, struct state_batch *batch, bool paid, struct error *err);
 
 /* The revision that every record written by the last commit got; it only grows. 0: nothing was ever

@@ -26,6 +26,8 @@ struct state {
     bool fresh;
     bool copy_behind; /* the sealed copy could not be written after a paid commit */
     int scans;        /* running now: no commit meanwhile */
+    struct MDB_txn *staged; /* written, not yet committed; reads look through it */
+    bool staged_paid;
 };
 
 /* state.c: the counters' record, as part of a transaction. */

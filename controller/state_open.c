@@ -304,6 +304,7 @@ void state_close(struct state *state)
 {
     if (state == NULL)
         return;
+    store_abort(state->staged); /* nothing that counts: a turn that ends well leaves none */
     store_close(state->store);
     audit_close(state->audit);
     seal_destroy(state->data_key);

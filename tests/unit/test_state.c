@@ -141,6 +141,67 @@ static void a_conflict_anywhere_writes_nothing_of_the_batch(void)
     state_close(state);
 }
 
+static bool stage_one(struct state *state, const char *key, const char *value, int64_t must, struct error *err)
+{
+    struct state_batch *batch = state_batch_create();
+    state_put(batch, TABLE_ORDER, key, text(value), must);
+    bool done = state_stage(state, batch, false, err);
+    state_batch_destroy(batch);
+    return done;
+}
+
+static void what_is_staged_is_seen_here_and_lasts_with_the_next_commit(void)
+{
+    fresh_folder();
+    struct error err = {0};
+    int64_t revision;
+    struct state *state = open_store(STATE_WRITE);
+    put(state, TABLE_ORDER, "old", "1");
+    int64_t before = state_revision(state);
+    CHECK_OK(stage_one(state, "new", "staged", 0, &err), err);
+    CHECK_TEXT(get(state, TABLE_ORDER, "new", &revision), "staged");
+    CHECK_INT(state_revision(state), before);
+    struct state *reader = open_store(STATE_READ);
+    CHECK(get(reader, TABLE_ORDER, "new", NULL) == NULL);
+    state_close(reader);
+    CHECK_OK(commit_one(state, TABLE_ORDER, "new", "intent", revision, &err), err); /* decided on what was staged */
+    CHECK_INT(state_revision(state), before + 1);
+    state_close(state);
+    state = open_store(STATE_WRITE);
+    CHECK_TEXT(get(state, TABLE_ORDER, "new", NULL), "intent");
+    state_close(state);
+}
+
+static void what_is_staged_and_never_committed_is_gone(void)
+{
+    fresh_folder();
+    struct error err = {0};
+    struct state *state = open_store(STATE_WRITE);
+    CHECK_OK(stage_one(state, "new", "staged", 0, &err), err);
+    state_close(state);
+    state = open_store(STATE_WRITE);
+    CHECK(get(state, TABLE_ORDER, "new", NULL) == NULL);
+    state_close(state);
+}
+
+static void a_conflict_takes_nothing_from_what_was_staged_before(void)
+{
+    fresh_folder();
+    struct error err = {0};
+    struct state *state = open_store(STATE_WRITE);
+    CHECK_OK(stage_one(state, "result", "kept", 0, &err), err);
+    CHECK(!stage_one(state, "other", "lost", 77, &err));
+    CHECK_INT(err.kind, ERROR_CONFLICT);
+    CHECK(!commit_one(state, TABLE_ORDER, "intent", "lost", 77, &err));
+    CHECK_INT(err.kind, ERROR_CONFLICT);
+    state_close(state);
+    state = open_store(STATE_WRITE);
+    CHECK_TEXT(get(state, TABLE_ORDER, "result", NULL), "kept");
+    CHECK(get(state, TABLE_ORDER, "intent", NULL) == NULL);
+    CHECK(get(state, TABLE_ORDER, "other", NULL) == NULL);
+    state_close(state);
+}
+
 static bool collect(const char *key, struct span value, int64_t revision, void *arg)
 {
     struct buffer *all = arg;
@@ -572,6 +633,9 @@ int main(void)
     RUN(what_is_written_is_read_again_after_a_restart);
     RUN(a_write_needs_the_revision_it_was_decided_on);
     RUN(a_conflict_anywhere_writes_nothing_of_the_batch);
+    RUN(what_is_staged_is_seen_here_and_lasts_with_the_next_commit);
+    RUN(what_is_staged_and_never_committed_is_gone);
+    RUN(a_conflict_takes_nothing_from_what_was_staged_before);
     RUN(a_scan_is_in_byte_order_and_stays_in_its_table);
     RUN(a_second_writer_is_told_who_holds_the_store);
     RUN(a_reader_sees_what_a_living_writer_committed);
