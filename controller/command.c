@@ -506,6 +506,11 @@ int command_run(int argc, char **argv)
         abort();
     /* Global options may stand before the verb; its own are known once it is. Both are read with the verb cut out. */
     int lead = leading_options(argv + 1);
+    char help[] = "--help";
+    if (lead + 1 < argc && strcmp(argv[1 + lead], "help") == 0) { /* `help VERB` is `VERB --help` */
+        memmove(argv + 1 + lead, argv + 2 + lead, (size_t)(argc - 2 - lead) * sizeof *argv);
+        argv[argc - 1] = help;
+    }
     const struct command *command = find_command(argv + 1 + lead, argc - 1 - lead, &used);
     memcpy(rest, argv + 1, (size_t)lead * sizeof *rest);
     memcpy(rest + lead, argv + 1 + lead + used, (size_t)(argc - lead - used) * sizeof *rest); /* and the closing NULL */

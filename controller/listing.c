@@ -26,7 +26,7 @@ void listing_add(struct listing *listing, const char *namespace_, const char *na
     struct listing_row *row = arena_push(arena, &listing->rows, listing->count);
     *row = (struct listing_row){arena_strdup(arena, namespace_), arena_strdup(arena, name),
                                 arena_strdup(arena, id),
-                                arena_array(arena, listing->column_count, sizeof *row->cells)};
+                                arena_array(arena, listing->column_count, sizeof *row->cells), listing->json.length};
     for (size_t i = 0; i < listing->column_count; i++)
         row->cells[i] = cells[i] != NULL ? look_line(arena, cells[i]) : "";
 }
@@ -64,6 +64,21 @@ static void print_table(struct listing *listing)
     table_print(listing->ctx, &table);
 }
 
+/* A document each, so that what is printed can be kept as a manifest file. */
+static int print_documents(struct listing *listing)
+{
+    int code = EXIT_OK;
+    for (size_t i = 0; i < listing->count && code == EXIT_OK; i++) {
+        size_t from = i == 0 ? 1 : listing->rows[i - 1].json_end + 1; /* behind a bracket or a comma */
+        struct buffer text = {.limit = (size_t)1 << 30};
+        buffer_append(&text, listing->json.data + from, listing->rows[i].json_end - from);
+        command_print(listing->ctx, "---\n");
+        code = look_print_document(listing->ctx, &text);
+        buffer_release(&text);
+    }
+    return code;
+}
+
 static int print_document(struct listing *listing)
 {
     struct buffer text = {.limit = (size_t)1 << 30};
@@ -89,7 +104,9 @@ int listing_end(struct listing *listing, const char *what)
     int code = EXIT_OK;
     json_end_array(&listing->w);
     if (listing_wants_document(listing)) {
-        if (!listing->single || listing->count == 1)
+        if (!listing->single && listing->ctx->output == OUTPUT_YAML)
+            code = print_documents(listing);
+        else if (!listing->single || listing->count == 1)
             code = print_document(listing);
     } else if (listing->ctx->output == OUTPUT_NAME) {
         for (size_t i = 0; i < listing->count; i++)

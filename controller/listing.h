@@ -16,6 +16,7 @@ struct listing_column {
 struct listing_row {
     const char *namespace_, *name, *id;
     const char **cells; /* one per column */
+    size_t json_end;    /* of its own in the items' JSON */
 };
 struct listing {
     struct command_context *ctx;
@@ -25,13 +26,14 @@ struct listing {
     size_t count;
     struct buffer json; /* of the items */
     struct json_writer w;
-    bool single; /* one name was asked for: JSON and YAML show the object itself */
+    bool single; /* one name was asked for: JSON and YAML show the object itself; else JSON a List, YAML a
+                    document each, as manifests are read */
 };
 
 void listing_begin(struct listing *listing, struct command_context *ctx,
                    const struct listing_column *columns);
 bool listing_wants_document(const struct listing *listing); /* JSON or YAML: cells are not needed */
-/* Cells (one per column; NULL shows as "") are copied. */
+/* Its JSON, if wanted, stands in `json` already. Cells (one per column; NULL shows as "") are copied. */
 void listing_add(struct listing *listing, const char *namespace_, const char *name, const char *id,
                  const char *const *cells);
 /* Print it; `what` in the plural, for "there are no …" on standard error. Gives the exit code. */

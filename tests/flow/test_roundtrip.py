@@ -120,6 +120,19 @@ def a_request_inline_comes_back():
         assert said(w.run("get", "certificate", "shop", "-o", "json", code=0).json()) == said(first)
 
 
+def what_a_list_prints_as_yaml_is_a_manifest_file_too():
+    with World() as first, World() as second:
+        copy(first, "tests/flow/all-fields/*.yaml")
+        for w in (first, second):
+            w.profiles["nginx"] = w.profiles["haproxy"] = {"reload": ["/bin/true"]}
+        for kind in KINDS:
+            second.manifest(f"{kind}.yaml", first.run("get", kind, "-o", "yaml", code=0).out)
+        once, again = everything(first), everything(second)
+        assert once.keys() == again.keys(), once.keys() ^ again.keys()
+        for key in once:
+            assert said(once[key]) == said(again[key]), key
+
+
 def after_issue_what_comes_back_changes_nothing():
     with shop_world(["shop", "www.shop"]) as w:
         w.manifest("shop.yaml", certificate(names=["www.shop.example.test", "SHOP.example.test."], product="positivemdcssl",
@@ -140,4 +153,4 @@ def after_issue_what_comes_back_changes_nothing():
 
 if __name__ == "__main__":
     main([every_field_of_every_kind_comes_back, json_is_as_good_as_yaml, the_examples_come_back, a_request_inline_comes_back,
-          after_issue_what_comes_back_changes_nothing])
+          what_a_list_prints_as_yaml_is_a_manifest_file_too, after_issue_what_comes_back_changes_nothing])

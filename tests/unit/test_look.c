@@ -35,6 +35,8 @@ static void a_list_shows_what_is_wanted_and_how_it_stands(void)
     CHECK_TEXT(member("items.1.status.phase"), "Propagating");
     CHECK_TEXT(member("items.1.status.conditions.0.type"), "Ready");
     CHECK_TEXT(member("items.1.status.order.placedAt"), clock_rfc3339(arena, now - 498));
+    CHECK_INT(run("get cert -o yaml"), 0);
+    CHECK(strncmp(out, "---\n", 4) == 0 && strstr(out, "\n---\n") != NULL && strstr(out, "List") == NULL);
     CHECK_INT(run("get cert -n elsewhere"), 0);
     CHECK_TEXT(out, "");
 }
