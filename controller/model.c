@@ -557,6 +557,9 @@ bool model_write(struct model *model, const struct certificate_view *view, const
     for (size_t i = 0; i < changes->challenge_count; i++)
         record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &changes->challenges[i]), &challenge_record_table,
                    &changes->challenges[i], STATE_ANY);
+    for (size_t i = 0; i < changes->leftover_count; i++)
+        record_put(batch, TABLE_LEFTOVER, leftover_key(arena, &changes->leftovers[i]), &leftover_record_table,
+                   &changes->leftovers[i], STATE_ANY);
     if (changes->revision != NULL)
         record_put(batch, TABLE_REVISION,
                    record_key_number(arena, view->namespace_, view->name, changes->revision->number),

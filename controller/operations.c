@@ -8,6 +8,7 @@
 #include "controller/command.h"
 #include "controller/engine_internal.h"
 #include "controller/holds.h"
+#include "controller/journal.h"
 #include "controller/records.h"
 
 struct operation {
@@ -214,6 +215,21 @@ static int resend(struct operation *op)
     return -1;
 }
 
+/* What `dns test` and `clean` write down: they act themselves, the holder of the lock keeps the journal. */
+static int journal(struct operation *op, const char *verb, const char *argument)
+{
+    char namespace_[256], name[256];
+    bool about = journal_subject(verb, argument, namespace_, name, sizeof name);
+    if (about && engine_busy(op->engine, namespace_, name)) {
+        buffer_printf(op->out, "certificate/%s is at work; try again in a moment", name);
+        return EXIT_STATE;
+    }
+    int code = journal_run(op->model->state, verb, argument, op->actor, op->out);
+    if (about && code == EXIT_OK && text_has_suffix(verb, "-settle"))
+        engine_touch(op->engine, namespace_, name);
+    return code;
+}
+
 int operation_run(struct engine *engine, const char *verb, const char *argument, const char *actor, struct buffer *out)
 {
     AUTO(arena) struct arena *arena = arena_create();
@@ -221,6 +237,8 @@ int operation_run(struct engine *engine, const char *verb, const char *argument,
     struct error err = {0};
     if (strcmp(verb, "confirm") == 0)
         return confirm(&op, argument);
+    if (journal_has_verb(verb))
+        return journal(&op, verb, argument);
     if (!parse_certificate(&op, argument)) {
         buffer_printf(out, "\"%s\" is no certificate's name\n", argument);
         return EXIT_USAGE;

@@ -23,6 +23,15 @@ char *record_key_sub(struct arena *arena, const char *namespace_, const char *na
     return arena_printf(arena, "%s/%s/%s", namespace_, name, sub);
 }
 
+char *leftover_key(struct arena *arena, const struct leftover_record *l)
+{
+    unsigned char digest[32];
+    const char *text = arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s", l->account, l->record_name, l->record_type,
+                                    l->record_value, l->target, l->file_name, l->file_content);
+    hash_sha256(span_of(text, strlen(text)), digest);
+    return arena_printf(arena, "%s/%s", l->namespace_, text_hex(arena, digest, 16));
+}
+
 char *challenge_key(struct arena *arena, const struct challenge_record *c)
 {
     return arena_printf(arena, "%s/%s/%06d/%s", c->namespace_, c->name, c->cycle, c->domain);
@@ -32,7 +41,7 @@ const struct field_table *record_fields(enum state_table table)
 {
     static const struct field_table *const tables[TABLE_COUNT] = {
         [TABLE_CERTIFICATE] = &certificate_record_table, [TABLE_ORDER] = &order_record_table,
-        [TABLE_CHALLENGE] = &challenge_record_table, [TABLE_REVISION] = &revision_record_table,
+        [TABLE_CHALLENGE] = &challenge_record_table, [TABLE_LEFTOVER] = &leftover_record_table, [TABLE_REVISION] = &revision_record_table,
         [TABLE_ROLLOUT] = &rollout_record_table, [TABLE_ISSUER] = &issuer_record_table,
         [TABLE_BUDGET] = &budget_record_table,
         [TABLE_HOLD] = &hold_record_table, [TABLE_EVENT] = &event_record_table,

@@ -12,6 +12,7 @@ struct secret;
 char *record_key(struct arena *arena, const char *namespace_, const char *name);                    /* <ns>/<name> */
 char *record_key_number(struct arena *arena, const char *namespace_, const char *name, int number); /* …/000007 */
 char *record_key_sub(struct arena *arena, const char *namespace_, const char *name, const char *sub);
+char *leftover_key(struct arena *arena, const struct leftover_record *leftover); /* <ns>/<digest of what it is> */
 char *challenge_key(struct arena *arena, const struct challenge_record *challenge);
 
 /* Load one record; strings in `arena`. False with NOT_FOUND when there is none. */

@@ -39,6 +39,7 @@ static const char *const table_names[] = {
     [TABLE_CERTIFICATE] = "certificate",
     [TABLE_ORDER] = "order",
     [TABLE_CHALLENGE] = "challenge",
+    [TABLE_LEFTOVER] = "leftover",
     [TABLE_REVISION] = "revision",
     [TABLE_ROLLOUT] = "rollout",
     [TABLE_ISSUER] = "issuer",

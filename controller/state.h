@@ -18,6 +18,7 @@ enum state_table {
     TABLE_CERTIFICATE, /* <ns>/<name> */
     TABLE_ORDER,       /* <ns>/<name>/<cycle as 6 digits> */
     TABLE_CHALLENGE,   /* <ns>/<name>/<cycle>/<domain> */
+    TABLE_LEFTOVER,    /* <ns>/<digest>: made outside, and no other record names it */
     TABLE_REVISION,    /* <ns>/<name>/<number as 6 digits> */
     TABLE_ROLLOUT,     /* <ns>/<name>/<target> */
     TABLE_ISSUER,      /* <ns>/<name> */

@@ -158,6 +158,28 @@ const struct field_table challenge_record_table = {
 };
 
 #undef RECORD
+#define RECORD leftover_record
+static const struct field leftover_record_fields[] = {
+    TEXT("namespace", namespace_),
+    TEXT("origin", origin),
+    TEXT("account", account),
+    TEXT("zone", zone),
+    TEXT("recordName", record_name),
+    TEXT("recordType", record_type),
+    TEXT("recordValue", record_value),
+    TEXT("target", target),
+    TEXT("fileName", file_name),
+    TEXT("fileContent", file_content),
+    LONG("notedAt", noted_at),
+};
+const struct field_table leftover_record_table = {
+    .name = "Leftover",
+    .doc = "Something made outside that is to be taken away and that no challenge names.",
+    .size = sizeof(struct leftover_record),
+    FIELDS(leftover_record_fields),
+};
+
+#undef RECORD
 #define RECORD revision_record
 static const struct field revision_record_fields[] = {
     WHOSE,

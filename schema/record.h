@@ -106,6 +106,16 @@ struct challenge_record {
     const char *error;       /* of the last failure; "" after a success */
 };
 
+/* ---- leftover: a record or file that was made outside and that no challenge names: a probe, or a proof that was wanted
+ * before. Written before the thing is made; gone from the store when the thing is gone. ---- */
+struct leftover_record {
+    const char *namespace_;
+    const char *origin;  /* "a probe by dns test", "the former proof of certificate/shop" */
+    const char *account, *zone, *record_name, *record_type, *record_value; /* DNS; zone "" when it is not known */
+    const char *target, *file_name, *file_content;                         /* a file */
+    int64_t noted_at;
+};
+
 /* ---- revision: one issued certificate with its key; blobs cert/<fingerprint>, chain/<fingerprint>, key/<key_id> ---- */
 struct revision_record {
     const char *namespace_, *name;
@@ -173,6 +183,6 @@ struct event_record {
 };
 
 extern const struct field_table certificate_record_table, order_record_table, challenge_record_table,
-    revision_record_table, rollout_record_table, issuer_record_table, budget_record_table,
+    leftover_record_table, revision_record_table, rollout_record_table, issuer_record_table, budget_record_table,
     hold_record_table, event_record_table;
 extern const char *const order_state_words[], *const challenge_state_words[], *const rollout_state_words[];

@@ -1,10 +1,10 @@
 #include <stdio.h>
 
 #include "base/arena.h"
-#include "base/http.h"
 #include "controller/command.h"
 #include "controller/command_plan.h"
 #include "controller/desired.h"
+#include "controller/outside.h"
 #include "controller/plan.h"
 
 static const struct command_option options[] = {
@@ -66,17 +66,11 @@ bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, st
 bool plan_ask(struct model *model, const struct resource *issuer, void *arg, struct error *err)
 {
     struct command_context *ctx = arg;
-    AUTO(arena) struct arena *arena = arena_create();
-    struct string_list resolve = {0};
-    for (size_t i = 0; i < ctx->config.resolve_count; i++)
-        string_list_push(arena, &resolve, arena_printf(arena, "%s=%s", ctx->config.resolve[i].name,
-                                                       ctx->config.resolve[i].value));
-    struct http_network network = {.resolve = &resolve, .allow_addresses = &ctx->config.allow_addresses};
-    struct context context = {.arena = arena, .config = &ctx->config, .http = http_client_create(&network)};
+    AUTO(outside) struct outside outside;
+    outside_open(&outside, ctx);
     struct account *account = model_account(model, issuer->namespace_, issuer->name);
     struct account_facts facts = {0};
-    bool ok = account_observe(&context, issuer, true, &facts, err);
-    http_client_destroy(context.http);
+    bool ok = account_observe(&outside.context, issuer, true, &facts, err);
     if (!ok)
         return false;
     account_facts_finish(&account->facts);

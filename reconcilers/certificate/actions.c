@@ -54,6 +54,26 @@ const struct action_row *certificate_action(enum action action)
     return action < ACTION_COUNT ? rows[action] : NULL;
 }
 
+bool certificate_may_be_made(const struct challenge_record *c)
+{
+    bool outside = (c->state >= CHALLENGE_PRESENTING && c->state < CHALLENGE_GONE) ||
+                   (c->state == CHALLENGE_PENDING && c->presented_at > 0); /* vanished, and about to be put back */
+    return outside && !c->manual && (c->account[0] != '\0' || c->target[0] != '\0');
+}
+
+void certificate_keep_leftover(const struct certificate_view *view, const struct challenge_record *c, struct arena *arena,
+                               struct changes *out)
+{
+    if (!certificate_may_be_made(c) || (c->record_value[0] == '\0' && c->file_content[0] == '\0'))
+        return;
+    struct leftover_record *leftover = arena_push(arena, &out->leftovers, out->leftover_count);
+    *leftover = (struct leftover_record){
+        .namespace_ = view->namespace_, .origin = arena_printf(arena, "a former proof of %s", view->id),
+        .account = c->account, .zone = c->zone, .record_name = c->record_name, .record_type = c->record_type,
+        .record_value = c->record_value, .target = c->target, .file_name = c->file_name, .file_content = c->file_content,
+        .noted_at = view->now};
+}
+
 struct order_record *order_copy(const struct certificate_view *view, struct arena *arena)
 {
     return arena_memdup(arena, view->order, sizeof *view->order);

@@ -22,6 +22,8 @@ struct changes { /* records to write; NULL or count 0: unchanged */
     bool order_claim; /* compare-and-set on the order's store revision */
     struct challenge_record *challenges;
     size_t challenge_count;
+    struct leftover_record *leftovers; /* what a challenge named until now, and may stand somewhere */
+    size_t leftover_count;
     const struct revision_record *revision;
     const struct rollout_record *rollout;
     bool take_place; /* the rollout's place on its target is this certificate's from now on */
@@ -97,6 +99,12 @@ struct reservation certificate_reservation(const struct certificate_view *view, 
 const char *certificate_resend_refusal(const struct certificate_view *view, struct arena *arena);
 /* Backoff for the n-th failure in a row of a kind, in seconds, with ±20 % jitter drawn from `seed`. */
 int64_t backoff_s(enum error_kind kind, int failures, uint64_t seed);
+/* Whether something of this challenge may be outside: made, being made, being taken away. */
+bool certificate_may_be_made(const struct challenge_record *challenge);
+/* Keep in the journal what the challenge names now, because it is about to name something else. Nothing if nothing of it may be
+ * outside. */
+void certificate_keep_leftover(const struct certificate_view *view, const struct challenge_record *challenge,
+                               struct arena *arena, struct changes *out);
 /* Copies of records for changing, in the arena. */
 struct order_record *order_copy(const struct certificate_view *view, struct arena *arena);
 struct certificate_record *certificate_record_copy(const struct certificate_view *view, struct arena *arena);

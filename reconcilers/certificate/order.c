@@ -361,6 +361,14 @@ static void take_challenges(const struct certificate_view *view, const struct or
         c->validated = proof->validated;
         c->vendor_status = proof->status != NULL ? proof->status : "";
         bool before_made = c->state <= CHALLENGE_PRESENTING || c->state == CHALLENGE_GONE;
+        bool other_record = proof->record_name != NULL && (!text_equal(c->record_name, proof->record_name) ||
+                                                           !text_equal(c->record_type, proof->record_type) ||
+                                                           !text_equal(c->record_value, proof->record_value));
+        bool other_file = proof->file_name != NULL && (!text_equal(c->file_name, proof->file_name) ||
+                                                       !text_equal(c->file_content, proof->file_content));
+        /* An attempt whose answer was lost may have made it. */
+        if (before_made && (c->method == DCV_DNS ? other_record : other_file))
+            certificate_keep_leftover(view, c, arena, out);
         if (before_made && proof->record_name != NULL && c->method == DCV_DNS) {
             c->record_name = proof->record_name;
             c->record_type = proof->record_type;

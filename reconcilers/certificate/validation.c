@@ -281,9 +281,13 @@ static bool prepare_present(const struct certificate_view *view, const struct st
 {
     struct challenge_record *c = challenge_copy(view, step, arena, out);
     const struct name_validation *v = validation_of(view, c->domain);
+    const char *account = v != NULL && v->dns_account != NULL ? v->dns_account->name : "";
+    const char *target = v != NULL && v->http_target != NULL ? v->http_target->name : "";
+    if (!text_equal(account, c->account) || !text_equal(target, c->target))
+        certificate_keep_leftover(view, c, arena, out); /* made elsewhere before the manifest was edited */
     c->state = CHALLENGE_PRESENTING;
-    c->account = v != NULL && v->dns_account != NULL ? v->dns_account->name : "";
-    c->target = v != NULL && v->http_target != NULL ? v->http_target->name : "";
+    c->account = account;
+    c->target = target;
     out->audit = "challenge.present";
     out->audit_detail = step->detail;
     return true;

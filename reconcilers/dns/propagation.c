@@ -137,7 +137,7 @@ static bool find_delegation(struct context *ctx, const struct propagation_world 
             }
         }
     }
-    return error_raise(err, ERROR_UNREACHABLE,
+    return error_raise(err, ERROR_NOT_FOUND,
                        "no name servers are known for %s: its zone is not delegated",
                        start != NULL ? start : challenge->name);
 }
@@ -264,6 +264,55 @@ const char *propagation_named_server(const struct operator_config *config, const
 {
     const struct name_pair *named = operators_server(config, name);
     return named != NULL ? named->value : NULL;
+}
+
+/* One question to one server: does it answer for the name itself? */
+static struct authority_server look_at_server(struct context *ctx, const struct dns_address *address, const char *name)
+{
+    struct authority_server server = {.host = arena_strdup(ctx->arena, address->host)};
+    struct dns_answer answer;
+    struct error why = {0};
+    server.answers = dns_ask(address, name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, &why);
+    if (!server.answers)
+        server.words = arena_strdup(ctx->arena, why.message);
+    else if (answer.rcode != 0 && answer.rcode != 3)
+        server.words = arena_printf(ctx->arena, "%s answers %s", server.host, dns_rcode_name(answer.rcode));
+    else if (!answer.authoritative)
+        server.words = arena_printf(ctx->arena, "%s does not answer for it itself", server.host);
+    server.authoritative = server.answers && server.words == NULL;
+    return server;
+}
+
+bool propagation_authority_by(struct context *ctx, const struct propagation_world *world, const char *name,
+                              const char *zone, struct authority *out, struct error *err)
+{
+    const struct name_pair *named = operators_server(ctx->config, name);
+    struct dns_challenge challenge = {.zone = zone, .name = name, .type = "TXT", .value = ""};
+    struct servers servers = {0};
+    struct authority authority = {0};
+    if (named != NULL) {
+        if (!dns_parse_address(named->value, 53, &servers.items[0], err))
+            return error_prefix(err, "`nameservers` in the operator's file");
+        servers.count = 1;
+    } else if (!find_delegation(ctx, world, &challenge, &authority.zone, &servers, err) ||
+               !descend(ctx, world, name, authority.zone, &servers, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < servers.count; i++)
+        *arena_push(ctx->arena, &authority.servers, authority.count) = look_at_server(ctx, &servers.items[i], name);
+    *out = authority;
+    return true;
+}
+
+bool propagation_authority(struct context *ctx, const char *name, const char *zone, struct authority *out,
+                           struct error *err)
+{
+    AUTO(buffer) struct buffer text = {0};
+    struct dns_address resolvers[3];
+    file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL);
+    struct propagation_world world = {.resolvers = resolvers, .port = 53};
+    world.resolver_count = propagation_read_resolvers(buffer_text(&text), resolvers);
+    return propagation_authority_by(ctx, &world, name, zone, out, err);
 }
 
 bool propagation_check_by(struct context *ctx, const struct propagation_world *world,

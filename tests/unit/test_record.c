@@ -8,7 +8,7 @@
 static const struct field_table *const tables[] = {
     &certificate_record_table, &order_record_table,  &challenge_record_table, &revision_record_table,
     &rollout_record_table,     &issuer_record_table, &budget_record_table,
-    &hold_record_table,        &event_record_table,
+    &hold_record_table,        &event_record_table, &leftover_record_table,
 };
 
 static struct arena *arena;
