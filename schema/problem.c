@@ -1,9 +1,19 @@
 #include "schema/problem.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/text.h"
+
+#define SHOWN_MAX 4096
+
+/* Keys and values of a manifest are its author's words: whoever quotes them, they reach a terminal clean. */
+static const char *fit_to_show(struct arena *arena, const char *text)
+{
+    return text == NULL || text_is_plain_utf8(text, strlen(text), NULL) ? text
+                                                                        : text_clean(arena, text, strlen(text), SHOWN_MAX);
+}
 
 struct problem *problem_add(struct problem_list *list, enum severity severity, const char *code,
                             struct position position, const char *path, const char *format, ...)
@@ -17,8 +27,8 @@ struct problem *problem_add(struct problem_list *list, enum severity severity, c
         .severity = severity,
         .code = code,
         .position = position,
-        .path = arena_strdup(list->arena, path),
-        .message = message,
+        .path = fit_to_show(list->arena, arena_strdup(list->arena, path)),
+        .message = fit_to_show(list->arena, message),
     };
     if (severity == SEVERITY_ERROR)
         list->errors++;

@@ -322,6 +322,18 @@ static void each_wrong_value_has_its_code_and_place(void)
     CHECK_TEXT(problems.items[0].message, "the document needs the field \"apiVersion\"");
 }
 
+static void a_message_never_carries_control_characters(void)
+{
+    struct problem_list list = {.arena = arena};
+    struct buffer text = {0};
+    struct problem *problem = problem_add(&list, SEVERITY_ERROR, "bad-value", (struct position){.file = "a.yaml"},
+                                          "map.\x1b[2J", "map.\x1b[2J begins with \"\x01\a\"");
+    problem_print(problem, &text);
+    CHECK_TEXT(buffer_text(&text), "a.yaml: error: map.\xEF\xBF\xBD[2J begins with \"\xEF\xBF\xBD\xEF\xBF\xBD\"");
+    CHECK_TEXT(problem->path, "map.\xEF\xBF\xBD[2J");
+    buffer_release(&text);
+}
+
 static void paths_are_found(void)
 {
     const struct field_table *parent = NULL;
@@ -375,6 +387,7 @@ int main(void)
     RUN(the_digest_ignores_the_order_of_sets);
     RUN(changes_are_named_by_path);
     RUN(each_wrong_value_has_its_code_and_place);
+    RUN(a_message_never_carries_control_characters);
     RUN(paths_are_found);
     RUN(several_threads_may_decode);
     arena_destroy(arena);
