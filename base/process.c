@@ -43,7 +43,7 @@ struct launch {
     gid_t gid;
     const gid_t *groups;
     size_t group_count;
-    int null_fd, output_fd, status_fd;
+    int input_fd, output_fd, error_fd, status_fd;
 };
 struct launch_failure {
     int step; /* index into launch_steps */
@@ -86,7 +86,7 @@ static void child_run(const struct launch *launch)
         child_fail(launch->status_fd, STEP_USER);
     if (chdir(launch->directory) != 0)
         child_fail(launch->status_fd, STEP_DIRECTORY);
-    if (dup2(launch->null_fd, 0) < 0 || dup2(launch->output_fd, 1) < 0 || dup2(launch->output_fd, 2) < 0 ||
+    if (dup2(launch->input_fd, 0) < 0 || dup2(launch->output_fd, 1) < 0 || dup2(launch->error_fd, 2) < 0 ||
         dup3(launch->status_fd, 3, O_CLOEXEC) < 0 || syscall(SYS_close_range, 4u, ~0u, 0u) != 0)
         child_fail(launch->status_fd, STEP_DESCRIPTORS);
     execve(launch->argv[0], launch->argv, launch->environment);
@@ -266,43 +266,59 @@ static int ms_until(int64_t deadline)
     return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* Take what is there now. Gives false when nobody can write any more. */
-static bool take_output(int fd, struct tail *tail)
+/* Take what is there now; the outlet is forgotten when nobody can write any more. */
+static void take_output(struct pollfd *outlet, struct tail *tail)
 {
     char chunk[8192];
-    ssize_t got = read(fd, chunk, sizeof chunk);
+    if (outlet->revents == 0)
+        return;
+    ssize_t got = read(outlet->fd, chunk, sizeof chunk);
     if (got > 0)
         tail_add(tail, chunk, (size_t)got);
-    return got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN));
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        outlet->fd = -1;
+}
+
+enum { CHILD, FIRST_OUTLET, OUTLETS = 2, WATCHED = FIRST_OUTLET + OUTLETS };
+
+/* What was written last may still lie in the pipes; a daemon that holds the other end does not keep us. */
+static void drain(struct pollfd outlets[OUTLETS], struct tail tails[OUTLETS])
+{
+    int64_t deadline = real_ms() + DRAIN_MS;
+    while ((outlets[0].fd >= 0 || outlets[1].fd >= 0) && ms_until(deadline) > 0) {
+        if (poll(outlets, OUTLETS, ms_until(deadline)) < 0)
+            outlets[0].revents = outlets[1].revents = 0; /* EINTR */
+        for (int i = 0; i < OUTLETS; i++)
+            take_output(&outlets[i], &tails[i]);
+    }
 }
 
 /* Until the direct child has ended; gives whether time ran out. The child is not reaped yet, so its group's
  * number cannot have gone to somebody else when it is killed. */
-static bool watch(pid_t pid, int pid_fd, int output_fd, int timeout_ms, struct tail *tail)
+static bool watch(pid_t pid, int pid_fd, const int output_fds[OUTLETS], const struct process *process,
+                  struct tail tails[OUTLETS])
 {
-    struct pollfd wait_for[] = {{.fd = pid_fd, .events = POLLIN}, {.fd = output_fd, .events = POLLIN}};
-    int64_t deadline = real_ms() + timeout_ms;
+    struct pollfd wait_for[WATCHED] = {{.fd = pid_fd, .events = POLLIN},
+                                       {.fd = output_fds[0], .events = POLLIN},
+                                       {.fd = output_fds[1], .events = POLLIN}};
+    int64_t deadline = real_ms() + (process->timeout_ms > 0 ? process->timeout_ms : DEFAULT_TIMEOUT_MS);
     int warnings = 0; /* 1: TERM sent, 2: KILL sent */
 
-    while ((wait_for[0].revents & POLLIN) == 0) {
-        int ready = poll(wait_for, COUNT_OF(wait_for), warnings == 2 ? -1 : ms_until(deadline));
-        if (ready < 0)
-            wait_for[0].revents = wait_for[1].revents = 0; /* EINTR */
-        if (wait_for[1].revents != 0 && !take_output(output_fd, tail))
-            wait_for[1].fd = -1;
-        if (warnings < 2 && (wait_for[0].revents & POLLIN) == 0 && real_ms() >= deadline) {
+    while ((wait_for[CHILD].revents & POLLIN) == 0) {
+        if (poll(wait_for, WATCHED, warnings == 2 ? -1 : ms_until(deadline)) < 0)
+            for (int i = 0; i < WATCHED; i++)
+                wait_for[i].revents = 0; /* EINTR */
+        for (int i = 0; i < OUTLETS; i++)
+            take_output(&wait_for[FIRST_OUTLET + i], &tails[i]);
+        if (warnings < 2 && (wait_for[CHILD].revents & POLLIN) == 0 && real_ms() >= deadline) {
             kill(-pid, warnings == 0 ? SIGTERM : SIGKILL);
             warnings++;
             deadline = real_ms() + TERM_GRACE_MS;
         }
     }
-    if (warnings > 0)
+    if (warnings > 0 || process->answers)
         kill(-pid, SIGKILL);
-    /* What it wrote last may still lie in the pipe; a daemon that holds the other end does not keep us. */
-    int64_t drained = real_ms() + DRAIN_MS;
-    while (wait_for[1].fd >= 0 && ms_until(drained) > 0 && poll(&wait_for[1], 1, ms_until(drained)) > 0)
-        if (!take_output(output_fd, tail))
-            wait_for[1].fd = -1;
+    drain(&wait_for[FIRST_OUTLET], tails);
     return warnings > 0;
 }
 
@@ -327,34 +343,93 @@ static const char *clean_output(const struct tail *tail, struct arena *arena)
     return arena_strdup(arena, buffer_text(&text));
 }
 
+/* The descriptors of one run; those of the child are closed once it has them. */
+struct pipes {
+    int status_read, status_write;
+    int input_read;
+    int output_read[OUTLETS], output_write[OUTLETS]; /* the second pair is there only with `answers` */
+};
+
+static void pipes_release(struct pipes *pipes)
+{
+    int *const all[] = {&pipes->status_read,    &pipes->status_write,    &pipes->input_read,
+                        &pipes->output_read[0], &pipes->output_write[0], &pipes->output_read[1],
+                        &pipes->output_write[1]};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        fd_release(all[i]);
+}
+
+/* The whole input lies in the pipe before the program starts, so that nobody waits for anybody (pipe(7): 64 KiB). */
+static bool make_input(const struct process *process, int *out_read)
+{
+    int write_end = -1;
+    if (!process->answers) {
+        int low = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        *out_read = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
+        fd_release(&low);
+        return *out_read >= 0;
+    }
+    if (process->input_length > PROCESS_INPUT_MOST) {
+        errno = EMSGSIZE;
+        return false;
+    }
+    bool done = make_pipe(out_read, &write_end) && fcntl(write_end, F_SETFL, O_NONBLOCK) == 0 &&
+                write(write_end, process->input, process->input_length) == (ssize_t)process->input_length;
+    fd_release(&write_end);
+    return done;
+}
+
+static bool make_pipes(const struct process *process, struct pipes *out)
+{
+    *out = (struct pipes){-1, -1, -1, {-1, -1}, {-1, -1}};
+    return make_input(process, &out->input_read) && make_pipe(&out->status_read, &out->status_write) &&
+           make_pipe(&out->output_read[0], &out->output_write[0]) &&
+           (!process->answers || make_pipe(&out->output_read[1], &out->output_write[1]));
+}
+
+static bool reap(pid_t pid, int *out_status)
+{
+    pid_t reaped;
+    do
+        reaped = waitpid(pid, out_status, 0);
+    while (reaped < 0 && errno == EINTR);
+    return reaped >= 0;
+}
+
+static void take_answer(const struct tail *tail, struct arena *arena, struct process_result *out)
+{
+    out->answer_cut = tail->cut || tail->length > tail->limit;
+    out->answer = arena_strndup(arena, tail->data, tail->length);
+    out->answer_length = tail->length;
+}
+
 bool process_run(const struct process *process, struct arena *arena, struct process_result *out,
                  struct error *err)
 {
-    AUTO(fd) int status_read = -1;
-    AUTO(fd) int status_write = -1;
-    AUTO(fd) int output_read = -1;
-    AUTO(fd) int output_write = -1;
-    AUTO(fd) int null_fd = -1;
+    AUTO(pipes) struct pipes pipes = {-1, -1, -1, {-1, -1}, {-1, -1}};
     struct launch launch = {0};
+    bool answers = process->answers;
 
     if (!prepare(process, arena, &launch, err))
         return false;
-    int null_low = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    null_fd = null_low < 0 ? -1 : fcntl(null_low, F_DUPFD_CLOEXEC, FIRST_HIGH_FD);
-    fd_release(&null_low);
-    if (null_fd < 0 || !make_pipe(&status_read, &status_write) || !make_pipe(&output_read, &output_write))
+    if (!make_pipes(process, &pipes))
         return error_raise(err, ERROR_SYSTEM, "cannot start %s: %m", launch.argv[0]);
-    launch.null_fd = null_fd;
-    launch.output_fd = output_write;
-    launch.status_fd = status_write;
+    launch.input_fd = pipes.input_read;
+    launch.output_fd = pipes.output_write[0];
+    launch.error_fd = pipes.output_write[answers ? 1 : 0];
+    launch.status_fd = pipes.status_write;
 
-    pid_t pid = start(&launch, status_read, &status_write, err);
+    pid_t pid = start(&launch, pipes.status_read, &pipes.status_write, err);
     if (pid < 0)
         return false;
-    fd_release(&output_write);
+    fd_release(&pipes.input_read);
+    fd_release(&pipes.output_write[0]);
+    fd_release(&pipes.output_write[1]);
 
     size_t limit = process->output_limit != 0 ? process->output_limit : DEFAULT_OUTPUT;
-    struct tail tail = {.data = arena_alloc(arena, 2 * limit), .limit = limit};
+    struct tail tails[OUTLETS] = {{.data = arena_alloc(arena, 2 * limit), .limit = limit}};
+    if (answers)
+        tails[1] = (struct tail){.data = arena_alloc(arena, 2 * DEFAULT_OUTPUT), .limit = DEFAULT_OUTPUT};
     AUTO(fd) int pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pid_fd < 0) {
         int code = errno;
@@ -363,21 +438,18 @@ bool process_run(const struct process *process, struct arena *arena, struct proc
         errno = code;
         return error_raise(err, ERROR_SYSTEM, "cannot watch %s: %m", launch.argv[0]);
     }
-    bool timed_out = watch(pid, pid_fd, output_read,
-                           process->timeout_ms > 0 ? process->timeout_ms : DEFAULT_TIMEOUT_MS, &tail);
+    bool timed_out = watch(pid, pid_fd, pipes.output_read, process, tails);
     int status = 0;
-    pid_t reaped;
-    do
-        reaped = waitpid(pid, &status, 0);
-    while (reaped < 0 && errno == EINTR);
-    if (reaped < 0)
+    if (!reap(pid, &status))
         return error_raise(err, ERROR_INTERNAL, "the end of %s was taken by somebody else: %m",
                            launch.argv[0]);
     *out = (struct process_result){
         .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
         .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
         .timed_out = timed_out,
-        .output = clean_output(&tail, arena),
+        .output = clean_output(&tails[answers ? 1 : 0], arena),
     };
+    if (answers)
+        take_answer(&tails[0], arena, out);
     return true;
 }

@@ -17,13 +17,23 @@ struct process {
     const char *user;      /* run as; NULL or our own name: as we are. Needs root otherwise */
     int timeout_ms;        /* 0: 30 s; then TERM to the group, 5 s, KILL */
     size_t output_limit;   /* 0: 64 KiB; more is read and dropped */
+    /* For a program that is asked a question: it reads `input` (at most PROCESS_INPUT_MOST bytes) on standard input,
+     * its two outputs are kept apart, and when it has ended nothing of its group goes on. */
+    bool answers;
+    const void *input;
+    size_t input_length;
 };
+enum { PROCESS_INPUT_MOST = 48 * 1024 };
 struct process_result {
     int exit_code; /* -1: did not exit by itself */
     int signal;    /* that ended it; 0: none */
     bool timed_out;
-    const char *output; /* standard output and error, cleaned for showing */
+    const char *output; /* standard output and error, cleaned for showing; of one that answers: standard error */
+    const char *answer; /* of one that answers: standard output as it came, NUL-terminated */
+    size_t answer_length;
+    bool answer_cut; /* it wrote more than the limit */
 };
 /* Blocks. Fails: SYSTEM when it could not be started; a bad exit is not a failure. After a time-out no
- * process of the group is left; a command that ends well may leave a daemon behind. CONFIG: its path or user is wrong. */
+ * process of the group is left; a command that ends well may leave a daemon behind, unless it is one that answers.
+ * CONFIG: its path or user is wrong. */
 bool process_run(const struct process *process, struct arena *arena, struct process_result *out, struct error *err);

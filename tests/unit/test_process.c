@@ -214,6 +214,70 @@ static void works_from_many_threads(void)
     CHECK_INT(bad[0] + bad[1] + bad[2] + bad[3], 0);
 }
 
+static bool ask_shell(const char *script, const char *input, size_t limit, int timeout_ms)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    struct process process = {.argv = argv,
+                              .answers = true,
+                              .input = input,
+                              .input_length = strlen(input),
+                              .output_limit = limit,
+                              .timeout_ms = timeout_ms};
+    memset(&err, 0, sizeof err);
+    return process_run(&process, arena, &result, &err);
+}
+
+static void hands_a_question_in_and_keeps_the_answer_apart(void)
+{
+    CHECK_OK(ask_shell("echo to people >&2; cat; exit 5", "{\"a\": \"\033\377\"}\n", 0, 0), err);
+    CHECK_INT(result.exit_code, 5);
+    CHECK_INT((int)result.answer_length, 12);
+    CHECK_TEXT(result.answer, "{\"a\": \"\033\377\"}\n"); /* not cleaned: its reader judges it */
+    CHECK_TEXT(result.output, "to people\n");
+    CHECK(!result.answer_cut);
+}
+
+static void hands_in_all_that_may_be_handed_in(void)
+{
+    char *input = arena_alloc(arena, PROCESS_INPUT_MOST + 2);
+    memset(input, 'x', PROCESS_INPUT_MOST);
+    CHECK_OK(ask_shell("wc -c", input, 0, 0), err);
+    CHECK_INT(atoi(result.answer), PROCESS_INPUT_MOST);
+    CHECK_OK(ask_shell("exit 0", input, 0, 0), err); /* never read: no harm to us */
+    CHECK_INT(result.exit_code, 0);
+    input[PROCESS_INPUT_MOST] = 'x';
+    CHECK(!ask_shell("cat", input, 0, 0));
+    CHECK_INT(err.kind, ERROR_SYSTEM);
+}
+
+static void says_when_an_answer_was_too_long(void)
+{
+    CHECK_OK(ask_shell("head -c 5000 /dev/zero | tr '\\0' a", "", 4096, 0), err);
+    CHECK(result.answer_cut);
+    CHECK_OK(ask_shell("head -c 4096 /dev/zero | tr '\\0' a; head -c 300000 /dev/zero >&2", "", 4096, 0), err);
+    CHECK(!result.answer_cut);
+    CHECK_INT((int)result.answer_length, 4096);
+}
+
+/* A signal is sent in no time and arrives in its own. */
+static bool is_soon_gone(pid_t pid)
+{
+    for (int i = 0; i < 1000 && alive(pid); i++)
+        usleep(10000);
+    return pid > 1 && !alive(pid);
+}
+
+static void leaves_nothing_behind_of_one_that_answers(void)
+{
+    double start = seconds();
+    CHECK_OK(ask_shell("sleep 600 & echo $!", "", 0, 0), err);
+    CHECK(is_soon_gone((pid_t)atoi(result.answer)));
+    CHECK_OK(ask_shell("sleep 600 & echo $!; sleep 600", "", 0, 300), err);
+    CHECK(result.timed_out);
+    CHECK(is_soon_gone((pid_t)atoi(result.answer)));
+    CHECK(seconds() - start < 60);
+}
+
 int main(void)
 {
     arena = arena_create();
@@ -230,6 +294,10 @@ int main(void)
     RUN(keeps_the_last_of_a_flood);
     RUN(a_flood_without_end_still_meets_its_limit);
     RUN(shows_foreign_bytes_harmless);
+    RUN(hands_a_question_in_and_keeps_the_answer_apart);
+    RUN(hands_in_all_that_may_be_handed_in);
+    RUN(says_when_an_answer_was_too_long);
+    RUN(leaves_nothing_behind_of_one_that_answers);
     RUN(works_from_many_threads);
     arena_destroy(arena);
     return CHECK_REPORT();
