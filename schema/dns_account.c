@@ -189,6 +189,25 @@ static const struct field cloudns_fields[] = {
 static const struct field_table cloudns_table = {
     .name = "cloudns", .doc = "Master zones at ClouDNS, by an API user and its password.", FIELDS(cloudns_fields)};
 
+#define HELPER_PATTERN "^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+static const struct field exec_fields[] = {
+    {.name = "program", .type = FIELD_STRING, AT(dns_account, exec.program), .required = true, .pattern = HELPER_PATTERN,
+     .example = "corp-dns", .doc = "Name of a program in the operator's file (dns.programs)."},
+    {.name = "credentialSecretRef", .type = FIELD_SECRET, AT(dns_account, exec.credential_secret_ref),
+     .doc = "Where a credential lies that is handed to the program with each request."},
+};
+static const struct field_table exec_table = {
+    .name = "exec", .doc = "Any service, driven by a program that the operator named.", FIELDS(exec_fields)};
+
+static const struct field webhook_fields[] = {
+    {.name = "endpoint", .type = FIELD_STRING, AT(dns_account, webhook.endpoint), .required = true,
+     .pattern = HELPER_PATTERN, .example = "corp-dns", .doc = "Name of an address in the operator's file (dns.webhooks)."},
+    {.name = "keySecretRef", .type = FIELD_SECRET, AT(dns_account, webhook.key_secret_ref), .required = true,
+     .doc = "Where the key lies that requests are signed with, known to both sides."},
+};
+static const struct field_table webhook_table = {
+    .name = "webhook", .doc = "Any service, driven by an HTTPS address that the operator named.", FIELDS(webhook_fields)};
+
 static const struct field_table manual_table = {
     .name = "manual", .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."};
 
@@ -213,6 +232,10 @@ static const struct field dns_account_fields[] = {
     {.name = "azureDNS", .type = FIELD_OBJECT, .table = &azure_table, .doc = "Public zones of Azure DNS."},
     {.name = "godaddy", .type = FIELD_OBJECT, .table = &godaddy_table, .doc = "Domains at GoDaddy."},
     {.name = "cloudns", .type = FIELD_OBJECT, .table = &cloudns_table, .doc = "Master zones at ClouDNS."},
+    {.name = "exec", .type = FIELD_OBJECT, .table = &exec_table,
+     .doc = "Any service, driven by a program that the operator named."},
+    {.name = "webhook", .type = FIELD_OBJECT, .table = &webhook_table,
+     .doc = "Any service, driven by an HTTPS address that the operator named."},
     {.name = "manual", .type = FIELD_OBJECT, .table = &manual_table,
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
@@ -226,6 +249,8 @@ static const char *const providers[] = {
     [DNS_PROVIDER_AZURE_DNS] = "azureDNS",
     [DNS_PROVIDER_GODADDY] = "godaddy",
     [DNS_PROVIDER_CLOUDNS] = "cloudns",
+    [DNS_PROVIDER_EXEC] = "exec",
+    [DNS_PROVIDER_WEBHOOK] = "webhook",
     [DNS_PROVIDER_COUNT] = NULL,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");

@@ -12,6 +12,8 @@ enum dns_provider {
     DNS_PROVIDER_AZURE_DNS,
     DNS_PROVIDER_GODADDY,
     DNS_PROVIDER_CLOUDNS,
+    DNS_PROVIDER_EXEC,
+    DNS_PROVIDER_WEBHOOK,
     DNS_PROVIDER_COUNT
 };
 enum route53_partition { ROUTE53_COMMERCIAL, ROUTE53_CHINA, ROUTE53_US_GOVERNMENT };
@@ -67,6 +69,14 @@ struct dns_account {
         const char *auth_id;
         struct secret_ref auth_password_secret_ref;
     } cloudns;
+    struct {
+        const char *program; /* of the operator's file */
+        struct secret_ref credential_secret_ref; /* name NULL: none */
+    } exec;
+    struct {
+        const char *endpoint; /* of the operator's file */
+        struct secret_ref key_secret_ref;
+    } webhook;
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */

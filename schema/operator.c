@@ -76,6 +76,29 @@ const struct reload_profile *operator_profile(const struct operator_config *conf
     return NULL;
 }
 
+static const struct dns_helper *helper_named(const struct dns_helper *helpers, size_t count, const char *name,
+                                             const char *namespace_)
+{
+    for (size_t i = 0; i < count; i++)
+        if (text_equal(helpers[i].name, name))
+            return helpers[i].namespaces.count == 0 || string_list_contains(&helpers[i].namespaces, namespace_)
+                       ? &helpers[i]
+                       : NULL;
+    return NULL;
+}
+
+const struct dns_helper *operator_dns_program(const struct operator_config *config, const char *name,
+                                              const char *namespace_)
+{
+    return helper_named(config->dns_programs, config->dns_program_count, name, namespace_);
+}
+
+const struct dns_helper *operator_dns_webhook(const struct operator_config *config, const char *name,
+                                              const char *namespace_)
+{
+    return helper_named(config->dns_webhooks, config->dns_webhook_count, name, namespace_);
+}
+
 /* ---- places ---- */
 
 static const char *home_directory(struct arena *arena)
@@ -156,6 +179,8 @@ static void settle_paths(struct operator_config *config, const char *folder, str
         config->roots[i].path = settle_path(arena, folder, config->roots[i].path);
     for (size_t i = 0; i < config->endpoint_count; i++)
         config->endpoints[i].ca = settle_path(arena, folder, config->endpoints[i].ca);
+    for (size_t i = 0; i < config->dns_webhook_count; i++)
+        config->dns_webhooks[i].ca = settle_path(arena, folder, config->dns_webhooks[i].ca);
     for (size_t i = 0; i < config->trust_roots.count; i++)
         config->trust_roots.items[i] = settle_path(arena, folder, config->trust_roots.items[i]);
 }

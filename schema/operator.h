@@ -33,6 +33,15 @@ struct reload_profile {
     const char *user, *directory;     /* NULL: as we are; "/" */
     int64_t timeout_s;                /* 30 unless given */
 };
+/* A program or a webhook that makes DNS records for accounts of type exec and webhook. */
+struct dns_helper {
+    const char *name;
+    struct string_list run;       /* of a program: the argument vector */
+    const char *user, *directory; /* of a program: NULL: as we are; "/" */
+    const char *url, *ca, *proxy; /* of a webhook */
+    int64_t timeout_s;            /* 30 unless given */
+    struct string_list zones, namespaces; /* it may be used for and by; empty: any */
+};
 struct endpoint {
     const char *name, *url, *ca, *proxy;
     bool sandbox; /* costs no money */
@@ -56,6 +65,8 @@ struct operator_config {
     size_t root_count;
     struct reload_profile *profiles;
     size_t profile_count;
+    struct dns_helper *dns_programs, *dns_webhooks;
+    size_t dns_program_count, dns_webhook_count;
     struct endpoint *endpoints;
     size_t endpoint_count;
     struct name_pair *resolve; /* "shop.example.test:80" -> "127.0.0.1:8080" */
@@ -78,6 +89,11 @@ struct operator_config {
 bool operator_load(const char *path, struct arena *arena, struct operator_config *out, struct problem_list *problems);
 const struct deploy_root *operator_root(const struct operator_config *config, const char *name);
 const struct reload_profile *operator_profile(const struct operator_config *config, const char *name);
+/* The program or webhook of that name, if accounts of that namespace may use it; NULL: they may not, or none. */
+const struct dns_helper *operator_dns_program(const struct operator_config *config, const char *name,
+                                              const char *namespace_);
+const struct dns_helper *operator_dns_webhook(const struct operator_config *config, const char *name,
+                                              const char *namespace_);
 /* Live, EU and Sandbox are always there; NULL: unknown. */
 const struct endpoint *operator_endpoint(const struct operator_config *config, const char *environment);
 /* Whether this is one of the vendor's own three (decisions 17). */

@@ -11,6 +11,7 @@
 #include "schema/field.h"
 #include "schema/yaml.h"
 
+#define NAMESPACE_PATTERN "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 #define NAME_PATTERN "^[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 
 /* ---- forms of text ---- */
@@ -228,6 +229,57 @@ static const struct field deploy_fields[] = {
 static const struct field_table deploy_table = {
     .name = "deploy", .doc = "What local targets may touch.", FIELDS(deploy_fields)};
 
+#define HELPER_FIELDS \
+    {.name = "timeout", .type = FIELD_DURATION_S, AT(dns_helper, timeout_s), .fallback = "30s", .min = 1, .max = 600, \
+     .doc = "Time after which an answer is no longer waited for."}, \
+    {.name = "zones", .type = FIELD_STRING_LIST, AT(dns_helper, zones), .set = true, .max = 1000, \
+     .canonical = zone_canonical, .example = "example.com", \
+     .doc = "Zones that it may be asked for, with all below them; any unless given."}, \
+    {.name = "namespaces", .type = FIELD_STRING_LIST, AT(dns_helper, namespaces), .set = true, .max = 1000, \
+     .pattern = NAMESPACE_PATTERN, .example = "default", \
+     .doc = "Namespaces whose DNSAccounts may use it; any unless given."}
+static const struct field program_fields[] = {
+    {.name = "run", .type = FIELD_STRING_LIST, AT(dns_helper, run), .required = true, .min = 1, .max = 64,
+     .example = "/usr/local/lib/certwright/corp-dns", .doc = "Program and arguments, without a shell."},
+    {.name = "user", .type = FIELD_STRING, AT(dns_helper, user), .min = 1, .max = 64, .example = "dns",
+     .doc = "Run as this user; as the controller runs unless given."},
+    {.name = "directory", .type = FIELD_STRING, AT(dns_helper, directory), .fallback = "/", .min = 1, .max = 4096,
+     .pattern = "^/", .doc = "Working directory."},
+    HELPER_FIELDS,
+};
+static void finish_program(void *out, const struct field_scope *scope)
+{
+    struct dns_helper *program = out;
+    check_program(scope, "run", &program->run);
+}
+static const struct field_table program_table = {
+    .name = "program", .doc = "A program that makes DNS records.", .size = sizeof(struct dns_helper),
+    FIELDS(program_fields), .finish = finish_program};
+
+static const struct field webhook_fields[] = {
+    {.name = "url", .type = FIELD_STRING, AT(dns_helper, url), .required = true, .pattern = "^https://[^ /]+", .max = 2048,
+     .example = "https://dns.example.com/certwright", .doc = "Where requests are posted to."},
+    {.name = "ca", .type = FIELD_STRING, AT(dns_helper, ca), .min = 1, .max = 4096, .example = "/etc/certwright/corp-ca.pem",
+     .doc = "PEM file of the roots to trust for it instead of the system's."},
+    {.name = "proxy", .type = FIELD_STRING, AT(dns_helper, proxy), .pattern = "^(https?|socks5h?)://[^ /]+", .max = 2048,
+     .example = "http://proxy.example:3128", .doc = "Proxy for it; the environment's proxies are ignored."},
+    HELPER_FIELDS,
+};
+static const struct field_table webhook_table = {
+    .name = "webhook", .doc = "An address that makes DNS records.", .size = sizeof(struct dns_helper),
+    FIELDS(webhook_fields)};
+
+static const struct field dns_fields[] = {
+    {.name = "programs", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, dns_programs, dns_program_count),
+     KEY_AT(dns_helper, name), .table = &program_table, .pattern = NAME_PATTERN, .max = 100,
+     .doc = "Programs, by name, that DNSAccounts may give as `exec.program`."},
+    {.name = "webhooks", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, dns_webhooks, dns_webhook_count),
+     KEY_AT(dns_helper, name), .table = &webhook_table, .pattern = NAME_PATTERN, .max = 100,
+     .doc = "Addresses, by name, that DNSAccounts may give as `webhook.endpoint`."},
+};
+static const struct field_table dns_table = {
+    .name = "dns", .doc = "What makes DNS records for accounts of type exec and webhook.", FIELDS(dns_fields)};
+
 static const struct field endpoint_fields[] = {
     {.name = "url", .type = FIELD_STRING, AT(endpoint, url), .required = true, .pattern = "^https://[^ /]+", .max = 2048,
      .canonical = url, .example = "https://127.0.0.1:14443/rest/",
@@ -299,6 +351,8 @@ static const struct field operator_fields[] = {
      .doc = "Ceilings on paid orders. Without one no paid call to a vendor's own endpoint is made."},
     {.name = "limits", .type = FIELD_OBJECT, .table = &limits_table, .doc = "Ceilings on what happens at once."},
     {.name = "deploy", .type = FIELD_OBJECT, .table = &deploy_table, .doc = "What local targets may touch."},
+    {.name = "dns", .type = FIELD_OBJECT, .table = &dns_table,
+     .doc = "What makes DNS records for accounts of type exec and webhook."},
     {.name = "endpoints", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, endpoints, endpoint_count),
      KEY_AT(endpoint, name), .table = &endpoint_table, .pattern = NAME_PATTERN, .max = 100,
      .doc = "Names that Issuers may give as `environment` beside Live, EU and Sandbox. An entry named cloudflare, route53, "
@@ -317,7 +371,7 @@ static const struct field operator_fields[] = {
      .doc = "PEM files of further roots for issued chains; the system's are always there."},
     {.name = "namespaces", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, namespaces, namespace_count),
      KEY_AT(namespace_rule, name), .table = &namespace_table, .max = 10000,
-     .pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+     .pattern = NAMESPACE_PATTERN,
      .doc = "What each namespace may use. Without any, a namespace sees its own things. With some, a namespace that is "
             "not listed has nothing opened; `default` sees its own things until it is listed."},
     {.name = "onUnknownOrder", .type = FIELD_ENUM, AT(operator_config, on_unknown_order), .fallback = "hold",

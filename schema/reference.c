@@ -293,20 +293,27 @@ static void resolve_people(struct resolving *r)
 
 /* ---- targets ---- */
 
-/* A root or profile that only the operator's file can give; without that file nothing can be said for sure. */
-void reference_check_place(struct resolving *r, const struct resource *target, const char *what, const char *name,
-                        bool known, const char *path)
+static const struct place_kind {
+    const char *code, *words, *hint;
+} place_kinds[] = {
+    [PLACE_ROOT] = {"unknown-root", "root", "deploy.roots (and namespaces) in the operator's file opens it"},
+    [PLACE_PROFILE] = {"unknown-profile", "reload profile", "deploy.reloadProfiles in the operator's file opens it"},
+    [PLACE_DNS_PROGRAM] = {"unknown-program", "DNS program", "dns.programs in the operator's file opens it"},
+    [PLACE_DNS_WEBHOOK] = {"unknown-webhook", "DNS webhook", "dns.webhooks in the operator's file opens it"},
+};
+
+void reference_check_place(struct resolving *r, const struct resource *resource, enum place what, const char *name,
+                           bool known, const char *path)
 {
+    const struct place_kind *kind = &place_kinds[what];
     if (known)
         return;
-    bool root = strcmp(what, "root") == 0;
     struct problem *problem = certificate_problem(
-        &r->check, r->config->path != NULL ? SEVERITY_ERROR : SEVERITY_WARNING, root ? "unknown-root" : "unknown-profile",
-        manifest_position(target, path), path, "the operator's file has no %s \"%s\" for namespace \"%s\"",
-        root ? "root" : "reload profile", name, r->resource->namespace_);
-    problem->resource = resource_id(r->check.problems->arena, target->kind, target->namespace_, target->name);
-    problem->hint = root ? "deploy.roots (and namespaces) in the operator's file opens it"
-                         : "deploy.reloadProfiles in the operator's file opens it";
+        &r->check, r->config->path != NULL ? SEVERITY_ERROR : SEVERITY_WARNING, kind->code,
+        manifest_position(resource, path), path, "the operator's file has no %s \"%s\" for namespace \"%s\"",
+        kind->words, name, resource->kind == KIND_DNS_ACCOUNT ? resource->namespace_ : r->resource->namespace_);
+    problem->resource = resource_id(r->check.problems->arena, resource->kind, resource->namespace_, resource->name);
+    problem->hint = kind->hint;
 }
 
 bool reference_root_open(const struct resolving *r, const char *name)
@@ -319,9 +326,9 @@ static void check_target(struct resolving *r, const struct resource *resource)
 {
     const struct deploy_target *target = resource->deploy_target;
     if (target->local.root != NULL)
-        reference_check_place(r, resource, "root", target->local.root, reference_root_open(r, target->local.root), "spec.local.root");
+        reference_check_place(r, resource, PLACE_ROOT, target->local.root, reference_root_open(r, target->local.root), "spec.local.root");
     if (target->reload.profile != NULL)
-        reference_check_place(r, resource, "profile", target->reload.profile,
+        reference_check_place(r, resource, PLACE_PROFILE, target->reload.profile,
                     operator_profile(r->config, target->reload.profile) != NULL, "spec.reload.profile");
 }
 

@@ -29,8 +29,10 @@ const struct resource *reference_by_name(struct resolving *r, enum resource_kind
                                          const struct reference *reference, const char *path);
 struct position reference_place(const struct resolving *r, const struct reference *reference, const char *path);
 bool reference_root_open(const struct resolving *r, const char *name);
-/* Say that the operator's file lacks a root or profile, unless it is `known`. */
-void reference_check_place(struct resolving *r, const struct resource *target, const char *what, const char *name,
+/* What only the operator's file can give. */
+enum place { PLACE_ROOT, PLACE_PROFILE, PLACE_DNS_PROGRAM, PLACE_DNS_WEBHOOK };
+/* Say that the operator's file lacks it, unless it is `known`; without that file nothing can be said for sure. */
+void reference_check_place(struct resolving *r, const struct resource *resource, enum place what, const char *name,
                            bool known, const char *path);
 /* validation.c: r->out->validations. */
 void reference_resolve_validations(struct resolving *r);

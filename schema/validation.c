@@ -71,6 +71,20 @@ static const struct resource *choose_account(struct resolving *r, const char *na
     return NULL;
 }
 
+/* A program or webhook must stand in the operator's file, open to the account's namespace. */
+static void check_helper(struct resolving *r, const struct resource *account)
+{
+    const struct dns_account *spec = account->dns_account;
+    const char *ns = account->namespace_;
+    if (spec->provider == DNS_PROVIDER_EXEC)
+        reference_check_place(r, account, PLACE_DNS_PROGRAM, spec->exec.program,
+                              operator_dns_program(r->config, spec->exec.program, ns) != NULL, "spec.exec.program");
+    if (spec->provider == DNS_PROVIDER_WEBHOOK)
+        reference_check_place(r, account, PLACE_DNS_WEBHOOK, spec->webhook.endpoint,
+                              operator_dns_webhook(r->config, spec->webhook.endpoint, ns) != NULL,
+                              "spec.webhook.endpoint");
+}
+
 static void validate_by_dns(struct resolving *r, struct name_validation *validation, const struct dcv_settings *settings)
 {
     const char *path = arena_printf(r->arena, "%s.dns.accountRef", certificate_dcv_path(&r->check, validation->name));
@@ -89,6 +103,7 @@ static void validate_by_dns(struct resolving *r, struct name_validation *validat
         validation->manual = true;
     else
         validation->dns_account = account;
+    check_helper(r, account);
 }
 
 /* ---- challenge files ---- */
@@ -143,7 +158,7 @@ static void validate_by_file(struct resolving *r, struct name_validation *valida
     if (found.count == 1) {
         validation->http_target = found.items[0];
         const char *root = found.items[0]->deploy_target->challenge_http.root;
-        reference_check_place(r, found.items[0], "root", root, reference_root_open(r, root), "spec.challenge.http.root");
+        reference_check_place(r, found.items[0], PLACE_ROOT, root, reference_root_open(r, root), "spec.challenge.http.root");
     } else if (found.count > 1) {
         struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "ambiguous-http-target", position, path,
                                                       "several targets (%s) may hold the challenge file for \"%s\"",
