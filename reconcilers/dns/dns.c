@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 extern const struct dns_provider_ops dns_rfc2136, dns_cloudflare, dns_route53, dns_azure, dns_godaddy,
-    dns_cloudns;
+    dns_cloudns, dns_exec, dns_webhook;
 
 static const struct dns_provider_ops *const providers[] = {
     [DNS_PROVIDER_RFC2136] = &dns_rfc2136,
@@ -18,6 +18,8 @@ static const struct dns_provider_ops *const providers[] = {
     [DNS_PROVIDER_AZURE_DNS] = &dns_azure,
     [DNS_PROVIDER_GODADDY] = &dns_godaddy,
     [DNS_PROVIDER_CLOUDNS] = &dns_cloudns,
+    [DNS_PROVIDER_EXEC] = &dns_exec,
+    [DNS_PROVIDER_WEBHOOK] = &dns_webhook,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT, "provider without an entry");
 

@@ -106,11 +106,11 @@ void service_answer_release(struct service_answer *answer)
 }
 
 /* Should the service repeat a credential in a text of its own, nobody downstream is to see it. */
-static void mask(struct http_response *response, const struct service_session *session)
+void service_mask(const struct service_session *session, char *text, size_t length)
 {
-    for (size_t i = 0; i < session->secret_count && response->body_length > 0; i++) {
+    for (size_t i = 0; i < session->secret_count && length > 0; i++) {
         const struct secret *secret = session->secrets[i];
-        char *at = (char *)response->body, *end = at + response->body_length;
+        char *at = text, *end = at + length;
         while (secret_length(secret) >= 4 &&
                (at = memmem(at, (size_t)(end - at), secret_bytes(secret), secret_length(secret))) != NULL)
             memset(at, '*', secret_length(secret));
@@ -134,13 +134,13 @@ bool service_ask(struct service_session *session, const struct service_request *
         .trusted_address = true,
         .once = request->once,
         .connect_timeout_ms = CONNECT_MS,
-        .timeout_ms = TIMEOUT_MS,
+        .timeout_ms = session->timeout_ms > 0 ? session->timeout_ms : TIMEOUT_MS,
         .response_limit = ANSWER_LIMIT,
     };
     *out = (struct service_answer){.body = "", .code = "", .words = ""};
     bool answered = http_perform(session->ctx->http, &wire, arena, &response, err);
     if (answered)
-        mask(&response, session);
+        service_mask(session, (char *)response.body, response.body_length);
     log_event(LOG_DEBUG, "asked the DNS service", "service", session->service->label, "account",
               session->account->name, "method", request->method, "path",
               arena_strndup(arena, request->path, strcspn(request->path, "?")), "status",

@@ -63,6 +63,7 @@ struct service_session {
     const char *host; /* of it, as the Host header says */
     const char *ca, *proxy;
     const char *key;  /* tells accounts and their credentials apart in the memory; holds no secret */
+    int64_t timeout_ms; /* of one request; 0: 30 s */
     struct secret *secrets[SERVICE_SECRETS];
     size_t secret_count;
 };
@@ -91,6 +92,8 @@ struct service_request {
  * of a failure are filled in. Fails: UNREACHABLE, MALFORMED, CREDENTIAL (control characters), CONFIG. */
 bool service_ask(struct service_session *session, const struct service_request *request,
                  struct service_answer *out, struct error *err);
+/* Overwrite the session's credentials in what came back. */
+void service_mask(const struct service_session *session, char *text, size_t length);
 /* Turn an answer into an error. Always false. */
 bool service_fail(const struct service_session *session, const struct service_request *request,
                   const struct service_answer *answer, struct error *err);

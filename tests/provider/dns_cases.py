@@ -1,4 +1,5 @@
 """Cases of the conformance suite that only one service has: its own traps (dns-providers.md, sections 2 to 7)."""
+from dns_cases_script import EXEC, WEBHOOK
 from dns_service import ZONE
 
 NAME = f"_acme-challenge.{ZONE}"
@@ -633,6 +634,8 @@ def many_records_at_a_name_are_all_seen(s):
 
 
 SPECIAL = {
+    "exec": EXEC,
+    "webhook": WEBHOOK,
     "cloudns": [bad_credentials_are_not_a_missing_zone, equal_records_side_by_side_all_go, the_same_value_by_many_is_placed_once,
                 a_copy_of_a_zone_leads_to_its_master, zones_that_cannot_be_written_are_refused,
                 another_list_of_times_to_live_is_respected, the_service_is_asked_whether_it_is_everywhere,

@@ -135,20 +135,22 @@ class Service:
         return {self.name: self.standin.url}
 
     def write_config(self):
-        zones = {z.name: self.standin.dns.address for z in self.standin.zones}
-        # A catch-all, so that a zone nobody delegates is seen as one.
-        zones["test"] = self.standin.dns.address
-        config = {"apiVersion": "certwright/v1alpha1", "kind": "ControllerConfig",
-                  "secrets": {"directory": self.path("secrets")},
-                  "endpoints": {name: {"url": url, "ca": self.standin.ca, "sandbox": True}
-                                for name, url in self.endpoints().items()},
-                  "nameservers": zones, "allowAddresses": ["127.0.0.0/8"]}
         with open(self.path("certwright.yaml"), "w") as file:
-            json.dump(config, file)
+            json.dump(self.config(), file)
         os.chmod(self.path("certwright.yaml"), 0o600)
         with open(self.path("account.yaml"), "w") as file:
             json.dump(self.manifest(), file)
         return self.path("certwright.yaml")
+
+    def config(self):
+        zones = {z.name: self.standin.dns.address for z in self.standin.zones}
+        # A catch-all, so that a zone nobody delegates is seen as one.
+        zones["test"] = self.standin.dns.address
+        return {"apiVersion": "certwright/v1alpha1", "kind": "ControllerConfig",
+                "secrets": {"directory": self.path("secrets")},
+                "endpoints": {name: {"url": url, "ca": self.standin.ca, "sandbox": True}
+                              for name, url in self.endpoints().items()},
+                "nameservers": zones, "allowAddresses": ["127.0.0.0/8"]}
 
     def manifest(self, name="account"):
         spec = {self.member: {**self.settings(), **self.more}}
@@ -437,4 +439,92 @@ class ClouDNSService(Service):
         return values
 
 
-SERVICES = [CloudflareService, Route53Service, AzureService, GoDaddyService, ClouDNSService]
+class ScriptService(Service):
+    """What exec and webhook have in common; the operations are the routes."""
+    write, zone_route, read, remove = r"POST /present", r"POST /zone", r"POST /list", r"POST /absent"
+    variants = []
+
+    def endpoints(self):
+        return {}
+
+    def config(self):
+        dns = self.helpers()
+        for helper in (helper for kind in dns.values() for helper in kind.values()):
+            helper.update(self.only)
+        return {**super().config(), "dns": dns}
+
+    def reset(self):
+        self.only = {}  # what the operator opens it for
+        super().reset()
+
+    def without_right(self):
+        self.standin.read_only = True
+
+    def throttle(self, route, wait=None):
+        after = {"retryAfter": wait} if wait is not None else {}
+        self.standin.fault(route, status=200, body=json.dumps({"ok": False, "error": "throttled", "message": "slowly", **after}))
+        return wait or 0
+
+    def put_txt(self, owner, values, **more):
+        self.standin.put(ZONE, owner, "TXT", values, **more)
+
+    def put_cname(self, owner, target):
+        self.standin.put(ZONE, owner, "CNAME", [target])
+
+    def put_a(self, owner):
+        self.standin.put(ZONE, owner, "A", ["192.0.2.9"])
+
+    def split_foreign(self, owner):
+        values = ['v=spf1 "quoted" and \\ more', "x" * 300]
+        self.standin.put(ZONE, owner, "TXT", values, ttl=1234)
+        return values
+
+
+class ExecService(ScriptService):
+    """The program is curl: an exec account needs no more to reach a service that speaks the contract."""
+    name = member = "exec"
+    credential = 'canary "exec" \\credential/0123'
+
+    def make(self):
+        from script import Script
+        return Script(self.folder, signed=False)
+
+    def give_credentials(self):
+        self.standin.credential, self.standin.read_only, self.program = self.credential, False, None
+        self.secret("credential", self.credential + "\n")
+
+    def wrong_credentials(self):
+        self.secret("credential", "canary-wrong-credential\n")
+
+    def settings(self):
+        return {"program": "curl", "credentialSecretRef": {"name": "dns", "key": "credential"}}
+
+    def helpers(self):
+        curl = ["/usr/bin/curl", "-sS", "--fail-with-body", "-A", "certwright/exec", "--cacert", self.standin.ca, "-H",
+                "Content-Type: application/json", "--data-binary", "@-", self.standin.url]
+        return {"programs": {"curl": self.program or {"run": curl}}}
+
+
+class WebhookService(ScriptService):
+    name = member = "webhook"
+    key = "canaryWebhookKey/0123456789+abcdef="
+
+    def make(self):
+        from script import Script
+        return Script(self.folder, signed=True)
+
+    def give_credentials(self):
+        self.standin.key, self.standin.read_only, self.standin.skew, self.endpoint = self.key, False, 0, {}
+        self.secret("key", self.key + "\n")
+
+    def wrong_credentials(self):
+        self.secret("key", "canaryWebhookKey/0123456789+abcdeg=\n")  # one character
+
+    def settings(self):
+        return {"endpoint": "hook", "keySecretRef": {"name": "dns", "key": "key"}}
+
+    def helpers(self):
+        return {"webhooks": {"hook": {"url": self.standin.url + "/hook", "ca": self.standin.ca, **self.endpoint}}}
+
+
+SERVICES = [CloudflareService, Route53Service, AzureService, GoDaddyService, ClouDNSService, ExecService, WebhookService]
