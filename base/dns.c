@@ -396,6 +396,12 @@ static bool ask(const struct dns_address *server, const char *name, enum dns_typ
             break;
         edns = false; /* a server from before RFC 6891 */
     }
+    /* Said to a question only when its signature is not taken (RFC 8945, section 5.2); PowerDNS leaves it unsigned. */
+    if (tsig != NULL && answer.rcode == LDNS_RCODE_NOTAUTH)
+        return error_raise(err, ERROR_CREDENTIAL,
+                           "asking %s for %s: the server does not accept our signature with key \"%s\" (NOTAUTH): the "
+                           "secret, the algorithm or the clock is another one there",
+                           server->host, name, tsig->key_name);
     if (tsig != NULL && !is_signed &&
         (answer.rcode == LDNS_RCODE_NOERROR || answer.rcode == LDNS_RCODE_NXDOMAIN))
         return error_raise(err, ERROR_MALFORMED,

@@ -3,7 +3,8 @@
 packages_build="build-essential cmake ninja-build pkg-config libyaml-dev libcjson-dev libcurl4-openssl-dev libssl-dev
   liblmdb-dev libevent-dev libldns-dev libidn2-dev libpsl-dev libinotifytools0-dev ca-certificates publicsuffix"
 packages_demo="nginx-light openssl curl"
-packages_test="$packages_demo bind9 bind9-dnsutils bind9-utils python3 nodejs node-ajv node-js-yaml strace git procps e2fsprogs spin"
+packages_test="$packages_demo bind9 bind9-dnsutils bind9-utils knot pdns-server
+  pdns-backend-sqlite3 python3 nodejs node-ajv node-js-yaml strace git procps e2fsprogs spin"
 packages_fuzz="clang libclang-rt-14-dev python3"
 
 # packages_need LIST...: install what is missing. On a terminal it asks once; with CI, --yes or no terminal it does not.

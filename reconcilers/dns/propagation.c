@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/names.h"
 #include "base/text.h"
+#include "reconcilers/dns/delegation.h"
 #include "schema/operator.h"
 
 enum { TIMEOUT_MS = 3000, ADDRESSES_MAX = 16, SERVERS_MAX = 13, REFERRALS_MAX = 5 };
@@ -142,18 +143,6 @@ static bool find_delegation(struct context *ctx, const struct propagation_world 
                        start != NULL ? start : challenge->name);
 }
 
-/* The child zone that an answer without authority points to; NULL: it is no referral further down. */
-static const char *referral_of(const struct dns_answer *answer, const char *zone, const char *name)
-{
-    for (size_t i = 0; i < answer->authority_count && !answer->authoritative && answer->rcode == 0; i++) {
-        const struct dns_record *record = &answer->authority[i];
-        if (record->type == DNS_NS && text_name_within(name, record->name) &&
-            text_name_within(record->name, zone) && strlen(record->name) > strlen(zone))
-            return record->name;
-    }
-    return NULL;
-}
-
 /* Follow referrals from the zone's servers to those of the zone that holds the name itself. */
 static bool descend(struct context *ctx, const struct propagation_world *world, const char *name,
                     const char *zone, struct servers *servers, struct error *err)
@@ -164,7 +153,7 @@ static bool descend(struct context *ctx, const struct propagation_world *world, 
         /* One that serves the child too does not refer to it: so all are asked. */
         for (size_t i = 0; i < servers->count && child == NULL; i++) {
             if (dns_ask(&servers->items[i], name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, NULL))
-                child = referral_of(&answer, zone, name);
+                child = delegation_referral(&answer, zone, name);
         }
         if (child == NULL)
             return true;

@@ -12,13 +12,15 @@
 #include "base/file.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "reconcilers/dns/delegation.h"
 #include "reconcilers/dns/dns.h"
+#include "reconcilers/dns/service.h"
 #include "schema/operator.h"
 #include "schema/resource.h"
 
 extern const struct dns_provider_ops dns_rfc2136;
 
-enum { TIMEOUT_MS = 10000, TTL_S = 60 };
+enum { TIMEOUT_MS = 10000, TTL_S = 60, DELEGATION_MS = 600 * 1000 };
 
 /* The server and key that serve one name of an account. */
 struct link {
@@ -46,15 +48,14 @@ static const struct rfc2136_zone *mapped_zone(const struct dns_account *account,
 }
 
 /* Base64 text in a file of the secrets directory to key bytes. */
-static struct secret *read_key(struct context *ctx, const struct resource *account,
-                               const struct secret_ref *ref, struct error *err)
+static struct secret *read_key(struct context *ctx, const struct secret_ref *ref, struct error *err)
 {
     AUTO(secret) struct secret *text =
         file_read_named_secret(ctx->config->secrets_directory, ref->name, ref->key, err);
     if (text == NULL) {
         if (err != NULL && err->kind == ERROR_NOT_FOUND)
             err->kind = ERROR_CREDENTIAL; /* NOT_FOUND would read as "no such zone" */
-        error_prefix(err, "the TSIG secret of DNS account %s", account->name);
+        error_prefix(err, "the TSIG secret");
         return NULL;
     }
     unsigned char *bytes;
@@ -62,9 +63,9 @@ static struct secret *read_key(struct context *ctx, const struct resource *accou
     if (!text_unbase64(ctx->arena, secret_bytes(text), secret_length(text), &bytes, &length) ||
         length == 0) {
         error_raise(err, ERROR_CREDENTIAL,
-                    "the TSIG secret of DNS account %s, {name: %s, key: %s}, is not base64 (its "
-                    "length must be a multiple of 4, \"=\" included)",
-                    account->name, ref->name, ref->key);
+                    "the TSIG secret {name: %s, key: %s} is not base64 (its length must be a multiple of 4, "
+                    "\"=\" included)",
+                    ref->name, ref->key);
         return NULL;
     }
     struct secret *key = secret_create(bytes, length);
@@ -105,22 +106,19 @@ static bool open_link(struct context *ctx, const struct resource *account, const
                                                                   : spec->rfc2136.tsig_algorithm;
     struct sockaddr_storage address;
     if (server == NULL)
-        return error_raise(err, ERROR_MANIFEST, "DNS account %s names no server for %s", account->name,
-                           name);
+        return error_raise(err, ERROR_MANIFEST, "no server is named for %s", name);
     if (!dns_parse_address(server, 53, &out->server, err))
-        return error_prefix(err, "DNS account %s", account->name);
+        return false;
     if (!address_from_text(out->server.host, out->server.port, &address) ||
         (!operator_names(ctx->config, (const struct sockaddr *)&address) &&
          !address_check((const struct sockaddr *)&address, &ctx->config->allow_addresses, err)))
-        return error_prefix(err, "DNS account %s", account->name);
+        return false;
     if ((key_name == NULL) != (ref->name == NULL))
         return error_raise(err, ERROR_MANIFEST,
-                           "DNS account %s gives a TSIG key's name without its secret, or the other "
-                           "way round",
-                           account->name);
+                           "a TSIG key's name is given without its secret, or the other way round");
     if (key_name == NULL)
         return true;
-    out->key = read_key(ctx, account, ref, err);
+    out->key = read_key(ctx, ref, err);
     if (out->key == NULL)
         return false;
     out->tsig = (struct dns_tsig){
@@ -199,8 +197,8 @@ static bool conflict(struct context *ctx, const struct seen *seen, const struct 
                        challenge->name, challenge->type);
 }
 
-static bool present(struct context *ctx, const struct resource *account,
-                    const struct dns_challenge *challenge, struct error *err)
+static bool place(struct context *ctx, const struct resource *account,
+                  const struct dns_challenge *challenge, struct error *err)
 {
     enum dns_type type = challenge_type(challenge);
     AUTO(link) struct link link = {0};
@@ -240,8 +238,8 @@ static bool present(struct context *ctx, const struct resource *account,
     return conflict(ctx, &seen, challenge, err);
 }
 
-static bool absent(struct context *ctx, const struct resource *account,
-                   const struct dns_challenge *challenge, struct error *err)
+static bool withdraw(struct context *ctx, const struct resource *account,
+                     const struct dns_challenge *challenge, struct error *err)
 {
     enum dns_type type = challenge_type(challenge);
     AUTO(link) struct link link = {0};
@@ -268,8 +266,8 @@ static bool absent(struct context *ctx, const struct resource *account,
     return true;
 }
 
-static bool list(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                 struct string_list *out, struct error *err)
+static bool read_values(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                        struct string_list *out, struct error *err)
 {
     AUTO(link) struct link link = {0};
     struct seen seen;
@@ -295,6 +293,13 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
         if (!dns_ask_signed(&link->server, at, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
                             err))
             return false;
+        for (size_t i = 0; i < answer.authority_count && !answer.authoritative && answer.rcode == 0; i++) {
+            const struct dns_record *record = &answer.authority[i];
+            if (record->type == DNS_NS && *record->name != '\0' && text_name_within(name, record->name))
+                return error_raise(err, ERROR_NOT_FOUND,
+                                   "the server %s hands %s to other servers: %s cannot be written there",
+                                   link->server.host, record->name, name);
+        }
         if (!answer.authoritative || (answer.rcode != 0 && answer.rcode != 3))
             break;
         for (size_t i = 0; i < answer.answer_count; i++)
@@ -314,8 +319,9 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
         break;
     }
     /* PowerDNS refuses questions signed with a key unknown to it as it refuses those for foreign zones. */
-    return error_raise(err, ERROR_NOT_FOUND, "the server %s holds no zone with %s%s%s%s", link->server.host,
-                       name, link->is_signed ? ", or does not accept key \"" : "",
+    return error_raise(err, ERROR_NOT_FOUND,
+                       "the server %s holds no zone with %s%s%s%s; where it answers no questions, name the zone in `zones`",
+                       link->server.host, name, link->is_signed ? ", or does not accept key \"" : "",
                        link->is_signed ? link->tsig.key_name : "", link->is_signed ? "\"" : "");
 }
 
@@ -327,19 +333,36 @@ static bool check_not_delegated(struct context *ctx, const struct link *link, co
     if (!dns_ask_signed(&link->server, name, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
                         err))
         return false;
-    for (size_t i = 0; i < answer.authority_count && !answer.authoritative && answer.rcode == 0; i++) {
-        const struct dns_record *record = &answer.authority[i];
-        if (record->type == DNS_NS && text_name_within(name, record->name) &&
-            text_name_within(record->name, zone) && strlen(record->name) > strlen(zone))
-            return error_raise(err, ERROR_NOT_FOUND,
-                               "zone %s hands %s to other servers: %s cannot be written there", zone,
-                               record->name, name);
+    const char *child = delegation_referral(&answer, zone, name);
+    return child == NULL || delegation_handed_on(zone, child, name, err);
+}
+
+/* The servers that the zone itself names, a hidden primary's too, must be those that the world is sent to. Looked at once in
+ * a while. */
+static bool check_world(struct context *ctx, const struct resource *account, const struct link *link, const char *zone,
+                        struct error *err)
+{
+    struct dns_answer answer;
+    struct string_list servers = {0};
+    const char *key = arena_printf(ctx->arena, "rfc2136 %s %s/%s %s %d", zone, account->namespace_, account->name,
+                                   link->server.host, link->server.port);
+    if (service_recall(ctx->arena, key) != NULL)
+        return true;
+    if (!dns_ask_signed(&link->server, zone, DNS_NS, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+        return false;
+    for (size_t i = 0; i < answer.answer_count; i++) {
+        if (answer.answers[i].type == DNS_NS && strcasecmp(answer.answers[i].name, zone) == 0)
+            string_list_push(ctx->arena, &servers, answer.answers[i].value);
     }
+    if (!delegation_check(ctx, arena_printf(ctx->arena, "the server %s", link->server.host), account->name, zone, &servers,
+                          err))
+        return false;
+    service_remember(key, "in order", DELEGATION_MS);
     return true;
 }
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
-                    const char **out_zone, struct error *err)
+static bool find_zone(struct context *ctx, const struct resource *account, const char *name,
+                      const char **out_zone, struct error *err)
 {
     const struct dns_account *spec = account->dns_account;
     const struct rfc2136_zone *mapped = mapped_zone(spec, name);
@@ -350,25 +373,60 @@ static bool zone_of(struct context *ctx, const struct resource *account, const c
             zone = spec->zones.items[i];
     }
     if (zone == NULL && spec->zones.count > 0)
-        return error_raise(err, ERROR_NOT_FOUND, "DNS account %s has no zone that holds %s", account->name,
-                           name);
+        return error_raise(err, ERROR_NOT_FOUND, "there is no zone that holds %s", name);
     AUTO(link) struct link link = {0};
     if (!open_link(ctx, account, zone != NULL ? zone : name, &link, err))
         return false;
-    if (zone == NULL)
-        return zone_by_soa(ctx, &link, name, out_zone, err);
-    if (!check_not_delegated(ctx, &link, zone, name, err))
+    if (!(zone != NULL ? check_not_delegated(ctx, &link, zone, name, err)
+                       : zone_by_soa(ctx, &link, name, &zone, err)) ||
+        !check_world(ctx, account, &link, zone, err))
         return false;
     *out_zone = zone;
     return true;
 }
 
 /* An update without changes: key, right and zone are judged, nothing is written. */
-static bool check(struct context *ctx, const struct resource *account, const char *zone, struct error *err)
+static bool try_update(struct context *ctx, const struct resource *account, const char *zone, struct error *err)
 {
     AUTO(link) struct link link = {0};
     return open_link(ctx, account, zone, &link, err) &&
            dns_update(&link.server, zone, NULL, 0, link_tsig(&link), TIMEOUT_MS, NULL, err);
+}
+
+/* The operations, with the account named in front of what went wrong. */
+
+static bool blame(const struct resource *account, struct error *err)
+{
+    return error_prefix(err, "DNSAccount %s", account->name);
+}
+
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
+                    struct error *err)
+{
+    return find_zone(ctx, account, name, out_zone, err) || blame(account, err);
+}
+
+static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                    struct error *err)
+{
+    return place(ctx, account, challenge, err) || blame(account, err);
+}
+
+static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                   struct error *err)
+{
+    return withdraw(ctx, account, challenge, err) || blame(account, err);
+}
+
+static bool list(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
+                 struct string_list *out, struct error *err)
+{
+    return read_values(ctx, account, challenge, out, err) || blame(account, err);
+}
+
+static bool check(struct context *ctx, const struct resource *account, const char *zone, struct error *err)
+{
+    return try_update(ctx, account, zone, err) || blame(account, err);
 }
 
 const struct dns_provider_ops dns_rfc2136 = {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/secret.h"
+#include "reconcilers/dns/delegation.h"
 #include "reconcilers/dns/service_answers.h"
 #include "reconcilers/dns/sigv4.h"
 #include "reconcilers/dns/xml.h"
@@ -244,7 +245,8 @@ static bool check_world(struct link *link, const char *id, const char *zone, con
         if (*known != '\0')
             servers = text_split(arena, known, '\n');
     } else if (configured_zone(link, id, &read, &servers, &failure)) {
-        if (!service_check_delegation(&link->session, zone, &servers, err))
+        if (!delegation_check(link->session.ctx, link->session.service->label, link->session.account->name,
+                              zone, &servers, err))
             return false;
         service_remember(key, string_list_join(arena, &servers, "\n"), 2 * ZONES_MS);
     } else if (failure.kind == ERROR_CREDENTIAL) {
@@ -254,7 +256,7 @@ static bool check_world(struct link *link, const char *id, const char *zone, con
             *err = failure;
         return false;
     }
-    return service_check_not_below(link->session.ctx, zone, &servers, name, err);
+    return delegation_check_not_below(link->session.ctx, zone, &servers, name, err);
 }
 
 static bool find(struct link *link, const char *name, bool exact, const char **out_id, const char **out_zone,

@@ -149,12 +149,6 @@ bool service_zone_id(struct service_session *session, const char *zone, service_
                      const char **out_id, struct error *err);
 /* Forget a handle that turned out to be no good. */
 void service_forget_zone(struct service_session *session, const char *zone);
-/* Whether the DNS leads to these servers for the zone, and not past it for the name. What cannot be found out
- * counts as well. Fails: NOT_FOUND, REFUSED. */
-bool service_check_delegation(struct service_session *session, const char *zone,
-                              const struct string_list *servers, struct error *err);
-bool service_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers,
-                             const char *name, struct error *err);
 
 /* ---- memory of this process: bounded, thread-safe, wiped ---- */
 

@@ -92,6 +92,9 @@ class Service:
     has_types_beside = True  # the stand-in can hold an A record
     private_twin = False     # the service has private zones of the same name
     blind_writes = 0         # it may be told to add what is there, and says so
+    kind_without_right = "Credential"
+    keeps_case = True        # of a CNAME's target
+    without = frozenset()    # names of cases that make no sense for it
 
     def __init__(self, folder):
         self.folder = folder
@@ -150,7 +153,7 @@ class Service:
                 "secrets": {"directory": self.path("secrets")},
                 "endpoints": {name: {"url": url, "ca": self.standin.ca, "sandbox": True}
                               for name, url in self.endpoints().items()},
-                "nameservers": zones, "allowAddresses": ["127.0.0.0/8"]}
+                "nameservers": zones, "allowAddresses": ["127.0.0.0/8", "::1"]}
 
     def manifest(self, name="account"):
         spec = {self.member: {**self.settings(), **self.more}}

@@ -8,8 +8,12 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from dns_cases import SPECIAL
+import dns_cases
+import dns_rfc2136
 from dns_service import SERVICES, ZONE
+
+SPECIAL = {**dns_cases.SPECIAL, **dns_rfc2136.SPECIAL}
+SUBJECTS = SERVICES + dns_rfc2136.REAL_SERVERS
 
 NAME = f"_acme-challenge.{ZONE}"
 VALUE = "oneOneOneOneOneOneOneOneOneOneOneOneOneOne1"
@@ -125,12 +129,13 @@ def a_cname_is_placed_seen_and_removed(s):
     owner, before = f"_0a1b2c3d.www.{ZONE}", s.standin.snapshot()
     with s.driver() as d:
         d.present(owner, TARGET, "CNAME")
-        assert s.standin.values(ZONE, owner, "CNAME") == [TARGET], "the target is published as given, case included"
+        there = TARGET if s.keeps_case else TARGET.lower()
+        assert s.standin.values(ZONE, owner, "CNAME") == [there], "the target is published as given, case included"
         assert d.seen(owner, TARGET, "CNAME")
         state = s.standin.snapshot()
         d.present(owner, TARGET + ".", "CNAME")
         assert s.standin.snapshot() == state
-        assert [v.rstrip(".") for v in d.values(owner, "CNAME")] == [TARGET]
+        assert [v.rstrip(".") for v in d.values(owner, "CNAME")] == [there]
         d.absent(owner, TARGET, "CNAME")
     assert s.standin.snapshot() == before
 
@@ -347,7 +352,7 @@ def a_missing_right_is_told_and_nothing_is_written(s):
     s.without_right()
     before = s.standin.snapshot()
     with s.driver() as d:
-        d.bad("Credential", "present", "account", "-", NAME, "TXT", VALUE)
+        d.bad(s.kind_without_right, "present", "account", "-", NAME, "TXT", VALUE)
     assert s.standin.snapshot() == before
 
 
@@ -355,7 +360,7 @@ def a_missing_secret_is_a_matter_of_credentials(s):
     for name in os.listdir(s.path("secrets/dns")):
         os.unlink(s.path("secrets/dns/" + name))
     with s.driver() as d:
-        d.bad("Credential", "check", "account", ZONE, says="DNS account account")
+        d.bad("Credential", "check", "account", ZONE, says=["account", "secret"])
     assert not s.standin.log
 
 
@@ -509,14 +514,14 @@ CASES = [value for value in list(globals().values())
 
 def main(*words):
     words = words + tuple(sys.argv[1:])
-    services = [service for service in SERVICES if service.name in words] or SERVICES
-    wanted = set(words) - {service.name for service in SERVICES}
+    services = [service for service in SUBJECTS if service.name in words] or SUBJECTS
+    wanted = set(words) - {service.name for service in SUBJECTS}
     passed = failed = 0
     for kind in services:
         folder, begin, count = tempfile.mkdtemp(prefix="cw-dns."), time.monotonic(), 0
         service = kind(folder)
         for case in CASES + SPECIAL.get(kind.name, []):
-            if wanted and case.__name__ not in wanted:
+            if wanted and case.__name__ not in wanted or case.__name__ in kind.without:
                 continue
             try:
                 service.reset()

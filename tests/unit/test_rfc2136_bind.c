@@ -71,6 +71,10 @@ static void set_up(void)
     config.secrets_directory = directory;
     string_list_push(arena, &config.allow_addresses, "127.0.0.0/8");
     string_list_push(arena, &config.allow_addresses, "::1");
+    static struct name_pair world = {.name = "test"};
+    world.value = arena_printf(arena, "127.0.0.1:%d", port);
+    config.nameservers = &world;
+    config.nameserver_count = 1;
     ctx = (struct context){.arena = arena, .config = &config};
     ops = dns_provider_ops(DNS_PROVIDER_RFC2136);
     char options[80] = "listen-on-v6 { none; };";

@@ -1,0 +1,4 @@
+#!/usr/bin/env python3
+from dns_suite import main
+
+main("bind")
