@@ -157,14 +157,15 @@ static bool packet_to_wire(ldns_pkt *packet, struct buffer *out, struct error *e
     return true;
 }
 
-static bool build_question(const char *name, enum dns_type type, bool recurse, bool edns,
+static bool build_question(const char *name, enum dns_type type, unsigned flags, bool edns,
                            struct buffer *out, struct error *err)
 {
     ldns_rdf *owner;
     if (!name_to_wire(name, &owner, err))
         return false;
-    AUTO(ldns_packet) ldns_pkt *packet =
-        ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, recurse ? LDNS_RD : 0);
+    uint16_t bits = (uint16_t)((flags & DNS_RECURSE ? LDNS_RD : 0) | (flags & DNS_UNCHECKED ? LDNS_CD : 0) |
+                               (flags & DNS_TELL_AUTHENTIC ? LDNS_AD : 0));
+    AUTO(ldns_packet) ldns_pkt *packet = ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, bits);
     if (packet == NULL) {
         ldns_rdf_deep_free(owner);
         return error_raise(err, ERROR_INTERNAL, "cannot build a DNS question");
@@ -241,15 +242,32 @@ static const char *txt_from_wire(const ldns_rr *rr, struct arena *arena)
     return arena_strdup(arena, buffer_text(&text));
 }
 
+static void put_text(struct buffer *out, const uint8_t *data, size_t length, bool blank_is_odd)
+{
+    for (size_t i = 0; i < length; i++) {
+        bool plain = data[i] > 0x20 && data[i] < 0x7F && data[i] != '\\';
+        if (plain || (data[i] == ' ' && !blank_is_odd))
+            buffer_putc(out, (char)data[i]);
+        else
+            buffer_printf(out, "\\%03u", data[i]);
+    }
+}
+
 static const char *caa_from_wire(const ldns_rr *rr, struct arena *arena)
 {
-    if (ldns_rr_rd_count(rr) != 3 || ldns_rdf_size(ldns_rr_rdf(rr, 0)) != 1 ||
-        ldns_rdf_size(ldns_rr_rdf(rr, 1)) < 2)
-        return NULL;
-    const ldns_rdf *tag = ldns_rr_rdf(rr, 1), *value = ldns_rr_rdf(rr, 2);
-    return arena_printf(arena, "%u %.*s %.*s", ldns_rdf_data(ldns_rr_rdf(rr, 0))[0],
-                        (int)ldns_rdf_size(tag) - 1, (const char *)ldns_rdf_data(tag) + 1,
-                        (int)ldns_rdf_size(value), (const char *)ldns_rdf_data(value));
+    /* Whatever is odd about it: a set that lacks a record says something else than the set. */
+    const ldns_rdf *flags = ldns_rr_rdf(rr, 0), *tag = ldns_rr_rd_count(rr) > 1 ? ldns_rr_rdf(rr, 1) : NULL;
+    const ldns_rdf *value = ldns_rr_rd_count(rr) > 2 ? ldns_rr_rdf(rr, 2) : NULL;
+    AUTO(buffer) struct buffer text = {0};
+    buffer_printf(&text, "%u ", ldns_rdf_size(flags) == 1 ? ldns_rdf_data(flags)[0] : 128u);
+    if (tag == NULL || ldns_rdf_size(tag) < 2)
+        buffer_puts(&text, "?"); /* no tag there is */
+    else
+        put_text(&text, ldns_rdf_data(tag) + 1, ldns_rdf_size(tag) - 1, true);
+    buffer_putc(&text, ' ');
+    if (value != NULL)
+        put_text(&text, ldns_rdf_data(value), ldns_rdf_size(value), false);
+    return arena_strdup(arena, buffer_text(&text));
 }
 
 /* NULL: not of a type we read, or not of its shape. */
@@ -276,6 +294,8 @@ static const char *value_from_wire(const ldns_rr *rr, struct arena *arena)
         return txt_from_wire(rr, arena);
     case DNS_CAA:
         return caa_from_wire(rr, arena);
+    case DNS_DNSKEY:
+        return "";
     default:
         return NULL;
     }
@@ -312,6 +332,7 @@ bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struc
     struct dns_answer answer = {
         .rcode = (int)ldns_pkt_get_rcode(packet) | ldns_pkt_edns_extended_rcode(packet) << 4,
         .authoritative = ldns_pkt_aa(packet),
+        .authentic = ldns_pkt_ad(packet),
     };
     section_from_wire(ldns_pkt_answer(packet), arena, &answer.answers, &answer.answer_count);
     section_from_wire(ldns_pkt_authority(packet), arena, &answer.authority, &answer.authority_count);
@@ -381,7 +402,7 @@ static bool exchange(const struct dns_address *server, struct buffer *message, c
     return dns_read_answer(answer.data, answer.length, arena, out, err);
 }
 
-static bool ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse,
+static bool ask(const struct dns_address *server, const char *name, enum dns_type type, unsigned flags,
                 const struct dns_tsig *tsig, int timeout_ms, struct arena *arena, struct dns_answer *out,
                 struct error *err)
 {
@@ -389,7 +410,7 @@ static bool ask(const struct dns_address *server, const char *name, enum dns_typ
     bool is_signed, edns = true;
     for (;;) {
         AUTO(buffer) struct buffer message = {0};
-        if (!build_question(name, type, recurse, edns, &message, err) ||
+        if (!build_question(name, type, flags, edns, &message, err) ||
             !exchange(server, &message, tsig, DNS_UDP_FIRST, timeout_ms, arena, &answer, &is_signed, err))
             return error_prefix(err, "asking %s for %s", server->host, name);
         if (!edns || (answer.rcode != LDNS_RCODE_FORMERR && answer.rcode != LDNS_RCODE_NOTIMPL))
@@ -414,14 +435,20 @@ static bool ask(const struct dns_address *server, const char *name, enum dns_typ
 bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse,
              int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
 {
-    return ask(server, name, type, recurse, NULL, timeout_ms, arena, out, err);
+    return ask(server, name, type, recurse ? DNS_RECURSE : 0, NULL, timeout_ms, arena, out, err);
+}
+
+bool dns_ask_flags(const struct dns_address *server, const char *name, enum dns_type type, unsigned flags,
+                   int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
+{
+    return ask(server, name, type, flags, NULL, timeout_ms, arena, out, err);
 }
 
 bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type,
                     const struct dns_tsig *tsig, int timeout_ms, struct arena *arena,
                     struct dns_answer *out, struct error *err)
 {
-    return ask(server, name, type, false, tsig, timeout_ms, arena, out, err);
+    return ask(server, name, type, 0, tsig, timeout_ms, arena, out, err);
 }
 
 /* What each answer to an update means (RFC 2136, section 2.2; dns-providers.md 5.5). */

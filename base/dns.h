@@ -12,19 +12,21 @@ struct arena;
 struct error;
 struct secret;
 
-enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_TXT = 16, DNS_AAAA = 28, DNS_CAA = 257 };
+enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_CNAME = 5, DNS_SOA = 6, DNS_TXT = 16, DNS_AAAA = 28,
+                DNS_DNSKEY = 48, DNS_CAA = 257 };
 
 struct dns_record {
     const char *name; /* owner, lower case, no trailing dot */
     enum dns_type type;
     uint32_t ttl;
     const char *value; /* CNAME, NS: name without trailing dot; TXT: its strings joined; A, AAAA: address; SOA: the
-                          first field; CAA: "flags tag value" */
+                          first field; CAA: "flags tag value", bytes that are no text written \\DDD; DNSKEY: "" */
 };
 
 struct dns_answer {
     int rcode;          /* 0 NOERROR, 3 NXDOMAIN, … */
     bool authoritative; /* AA */
+    bool authentic;     /* AD: the server says that it has checked the signatures */
     struct dns_record *answers, *authority;
     size_t answer_count, authority_count;
 };
@@ -40,6 +42,15 @@ bool dns_parse_address(const char *text, int default_port, struct dns_address *o
 /* One question over UDP, over TCP when truncated. Fails: UNREACHABLE, MALFORMED (wrong id, wrong question). */
 bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse, int timeout_ms,
              struct arena *arena, struct dns_answer *out, struct error *err);
+
+enum dns_flag {
+    DNS_RECURSE = 1,
+    DNS_UNCHECKED = 2, /* CD: also what does not pass the server's own check of signatures (RFC 4035, section 3.2.2) */
+    DNS_TELL_AUTHENTIC = 4, /* AD: say whether it passed (RFC 6840, section 5.7) */
+};
+/* The same with any of these flags. */
+bool dns_ask_flags(const struct dns_address *server, const char *name, enum dns_type type, unsigned flags, int timeout_ms,
+                   struct arena *arena, struct dns_answer *out, struct error *err);
 
 enum dns_tsig_algorithm { TSIG_HMAC_MD5, TSIG_HMAC_SHA1, TSIG_HMAC_SHA224, TSIG_HMAC_SHA256, TSIG_HMAC_SHA384,
                           TSIG_HMAC_SHA512 };

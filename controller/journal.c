@@ -180,6 +180,8 @@ struct journal *journal_open(struct command_context *ctx, const char *holder)
     return journal;
 }
 
+struct state *journal_state(const struct journal *journal) { return journal != NULL ? journal->state : NULL; }
+
 void journal_close(struct journal *journal)
 {
     if (journal != NULL)

@@ -15,6 +15,8 @@ struct state;
 
 /* Take the lock as `holder`, or find who has it. Prints what fails; NULL: exit with EXIT_STATE. */
 struct journal *journal_open(struct command_context *ctx, const char *holder);
+/* The store, when this process holds the lock: no other may be opened beside it. NULL: somebody else holds it. */
+struct state *journal_state(const struct journal *journal);
 void journal_close(struct journal *journal); /* NULL is fine */
 
 /* The intent to make it. Fails: STATE; nothing may be made then. */

@@ -19,6 +19,8 @@ struct plan_cost {
     const char *currency;
     int64_t cents;
 };
+struct check_list;
+
 struct plan {
     struct arena *arena;
     struct plan_item *items; /* only those with steps */
@@ -31,6 +33,7 @@ struct plan {
     bool invalid;          /* some manifest does not fit the others */
     struct string_list notes; /* accounts that could not be asked */
     bool offline;
+    const struct check_list *preflight; /* NULL: not asked for */
 };
 
 /* Asks an account once, when something wants to buy there; NULL: nobody is asked (plan --offline). */

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "controller/check.h"
 #include "controller/plan.h"
 
 static const char symbols[VERB_COUNT] = {
@@ -110,6 +111,16 @@ static void print_step(const struct plan *plan, const struct step *step, const s
 
 static const char offline_note[] = "nobody was asked (--offline): prices, and what the account holds already, are not known";
 
+static void print_preflight(const struct plan *plan, const struct plan_colours *colours, int width, struct buffer *out)
+{
+    struct check_colours own = {.good = colours->green, .warn = colours->yellow, .bad = colours->red, .bold = colours->bold,
+                                .dim = colours->dim, .none = colours->none};
+    if (plan->preflight == NULL)
+        return;
+    buffer_printf(out, "\n%sPreflight:%s %s.\n", colours->bold, colours->none, check_summary(plan->preflight, &check_answers));
+    check_print_all(plan->preflight, &check_answers, &own, width, out);
+}
+
 void plan_print_text(const struct plan *plan, const struct plan_colours *colours, int width, struct buffer *out)
 {
     if (plan->offline && plan->count > 0)
@@ -134,6 +145,7 @@ void plan_print_text(const struct plan *plan, const struct plan_colours *colours
     if (plan->settled > 0)
         buffer_printf(out, ". %zu as the manifests say", plan->settled);
     buffer_puts(out, ".\n");
+    print_preflight(plan, colours, width, out);
 }
 
 static void money_member(struct json_writer *w, const struct plan *plan, const struct step *step)
@@ -185,6 +197,10 @@ void plan_print_json(const struct plan *plan, const struct desired *desired, str
             json_end_object(&w);
         }
     json_end_array(&w);
+    if (plan->preflight != NULL) {
+        json_key(&w, "preflight");
+        check_put_json(plan->preflight, &check_answers, &w);
+    }
     json_key(&w, "summary");
     json_begin_object(&w);
     for (enum verb verb = VERB_ORDER; verb < VERB_COUNT; verb++)
@@ -226,6 +242,23 @@ static void cell(struct buffer *out, const char *text)
     buffer_puts(out, " | ");
 }
 
+static void preflight_rows(const struct plan *plan, struct buffer *out)
+{
+    if (plan->preflight == NULL)
+        return;
+    buffer_printf(out, "\n#### Preflight: %s\n\n| answer | about | looked into | why | to do |\n|---|---|---|---|---|\n",
+                  check_summary(plan->preflight, &check_answers));
+    for (size_t i = 0; i < plan->preflight->count; i++) {
+        const struct check *check = &plan->preflight->items[i];
+        buffer_printf(out, "| **%s** | ", check_answers.json[check->outcome]);
+        cell(out, check->about);
+        cell(out, arena_printf(plan->arena, "%s %s", check->name, check->subject));
+        cell(out, check->cause);
+        plain(out, check->outcome != CHECK_YES ? check->cure : NULL);
+        buffer_puts(out, " |\n");
+    }
+}
+
 void plan_print_markdown(const struct plan *plan, struct buffer *out)
 {
     buffer_puts(out, "### certwright plan\n\n");
@@ -258,4 +291,5 @@ void plan_print_markdown(const struct plan *plan, struct buffer *out)
     buffer_puts(out, "\n**");
     summary(plan, out);
     buffer_puts(out, "**\n");
+    preflight_rows(plan, out);
 }

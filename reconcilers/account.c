@@ -13,7 +13,7 @@ bool account_observe(struct context *ctx, const struct resource *issuer, bool li
     /* What is read outlives the step, so it goes into an arena of its own. */
     struct context own = *ctx;
     own.arena = arena_create();
-    own.vendor_ahead_s = 0;
+    own.vendor_ahead_s = INT64_MIN; /* until an answer tells */
     struct account_facts facts = {.arena = own.arena, .url = arena_strdup(own.arena, account.url)};
     bool ok = ops->check(&own, &account, err) && ops->prices(&own, &account, &facts.prices, err) &&
               (!list_orders || ops->order_list(&own, &account, 0, 0, &facts.orders, &facts.order_count, err));
@@ -24,7 +24,8 @@ bool account_observe(struct context *ctx, const struct resource *issuer, bool li
     }
     facts.listed = list_orders;
     facts.at = clock_now();
-    facts.vendor_ahead_s = own.vendor_ahead_s;
+    facts.vendor_clock_told = own.vendor_ahead_s != INT64_MIN;
+    facts.vendor_ahead_s = facts.vendor_clock_told ? own.vendor_ahead_s : 0;
     *out = facts;
     return true;
 }

@@ -14,7 +14,8 @@ struct account_facts {
     size_t order_count;
     bool listed;
     int64_t at; /* clock_now() */
-    int64_t vendor_ahead_s; /* the vendor's clock against this host's (reliability.md R10) */
+    int64_t vendor_ahead_s; /* the vendor's clock against this host's (reliability.md R10); 0 unless it was told */
+    bool vendor_clock_told;
 };
 
 /* Ask. `ctx->arena` is used as well. On success `out` owns an arena; account_facts_finish frees it.

@@ -33,8 +33,8 @@ static size_t without_newline(const char *text, size_t length)
     return length;
 }
 
-bool http_challenge_check(struct context *ctx, const char *name, bool https, const char *file_name,
-                          const char *content, struct error *err)
+static bool fetch(struct context *ctx, const char *name, bool https, const char *file_name, const char **out_url,
+                  struct http_response *out, struct error *err)
 {
     if (!dns_name_usable(name) || name[0] == '*')
         return error_raise(err, ERROR_REFUSED, "\"%.80s\" is no name that a file can be fetched from",
@@ -56,12 +56,32 @@ bool http_challenge_check(struct context *ctx, const char *name, bool https, con
         .follow_redirects = REDIRECTS,
         .once = true,
     };
+    *out_url = url;
+    if (http_perform(ctx->http, &request, ctx->arena, out, err))
+        return true;
+    if (err != NULL && err->kind == ERROR_MALFORMED)
+        err->kind = ERROR_REFUSED; /* something else than the file is there */
+    return error_prefix(err, "%s", url);
+}
+
+bool http_reach_check(struct context *ctx, const char *name, bool https, const char *file_name, int *out_status,
+                      struct error *err)
+{
     struct http_response response;
-    if (!http_perform(ctx->http, &request, ctx->arena, &response, err)) {
-        if (err != NULL && err->kind == ERROR_MALFORMED)
-            err->kind = ERROR_REFUSED; /* something else than the file is there */
-        return error_prefix(err, "%s", url);
-    }
+    const char *url;
+    if (!fetch(ctx, name, https, file_name, &url, &response, err))
+        return false;
+    *out_status = response.status;
+    return true;
+}
+
+bool http_challenge_check(struct context *ctx, const char *name, bool https, const char *file_name,
+                          const char *content, struct error *err)
+{
+    struct http_response response;
+    const char *url;
+    if (!fetch(ctx, name, https, file_name, &url, &response, err))
+        return false;
     if (response.status != 200)
         return error_raise(err, ERROR_REFUSED, "%s answers %d, not 200", url, response.status);
     size_t wanted = without_newline(content, strlen(content));

@@ -18,6 +18,7 @@ static struct validity_rule *ladder;
 static size_t ladder_count;
 static struct dated_rule *dated;
 static size_t dated_count;
+static struct string_list identities[FAMILY_DIGICERT + 1];
 static struct arena *memory;
 static struct json *document; /* the texts live in it */
 
@@ -69,6 +70,12 @@ static void load(void)
             .source = text(item, "source"),
         };
     assert(ladder_count > 0);
+    for (item = json_first(json_member(document, "caa")); item != NULL; item = json_next(item)) {
+        struct string_list *list = &identities[strcmp(text(item, "family"), "Sectigo") == 0 ? FAMILY_SECTIGO : FAMILY_DIGICERT];
+        for (const struct json *name = json_first(json_member(item, "identities")); name != NULL; name = json_next(name))
+            string_list_push(memory, list, json_string(name));
+    }
+    assert(identities[FAMILY_SECTIGO].count > 0 && identities[FAMILY_DIGICERT].count > 0);
 }
 
 static void ready(void)
@@ -99,6 +106,12 @@ const struct dated_rule *rules_dated_at(unsigned index)
 {
     ready();
     return index < dated_count ? &dated[index] : NULL;
+}
+
+const struct string_list *rules_caa_identities(enum brand_family family)
+{
+    ready();
+    return &identities[family];
 }
 
 const char *rules_version(void)

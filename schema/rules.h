@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/text.h"
+#include "schema/catalogue.h"
+
 struct validity_rule {
     int64_t from;        /* Unix seconds, inclusive */
     int max_days;        /* of a certificate */
@@ -22,4 +25,6 @@ struct dated_rule {
 };
 const struct dated_rule *rules_dated(const char *word);
 const struct dated_rule *rules_dated_at(unsigned index); /* NULL past the end */
+/* By which names a CAA record may mean the CA of a family (RFC 8659, section 4.2). */
+const struct string_list *rules_caa_identities(enum brand_family family);
 const char *rules_version(void); /* "2026-11-22" */

@@ -6,9 +6,11 @@
 #include "controller/desired.h"
 #include "controller/outside.h"
 #include "controller/plan.h"
+#include "controller/preflight.h"
 
 static const struct command_option options[] = {
     {"detailed-exitcode", NULL, "exit with 2 when there is something to do or blocked"},
+    {"preflight", NULL, "also look into what may stand in the way: CAA, delegation, accounts, web servers"},
     {"offline", NULL, "ask nobody: prices and the account's orders stay unknown"},
     {0},
 };
@@ -79,6 +81,32 @@ bool plan_ask(struct model *model, const struct resource *issuer, void *arg, str
     return true;
 }
 
+/* Those that the plan has steps for. */
+static bool is_planned(struct model *model, const struct desired_entry *entry, void *arg)
+{
+    const struct plan *plan = arg;
+    AUTO(arena) struct arena *arena = arena_create();
+    const char *id = resource_id(arena, KIND_CERTIFICATE, entry->namespace_, entry->name);
+    (void)model;
+    for (size_t i = 0; i < plan->count; i++)
+        if (text_equal(plan->items[i].id, id))
+            return true;
+    return false;
+}
+
+static bool look_ahead(struct command_context *ctx, struct model *model, struct plan *plan, struct error *err)
+{
+    struct check_list *list = arena_alloc(ctx->arena, sizeof *list);
+    size_t count;
+    AUTO(outside) struct outside outside;
+    outside_open(&outside, ctx);
+    list->arena = ctx->arena;
+    struct preflight preflight = {.list = list, .ctx = &outside.context, .model = model, .filter = is_planned,
+                                  .filter_arg = plan};
+    plan->preflight = list;
+    return preflight_run(&preflight, &count, err);
+}
+
 static int run(struct command_context *ctx, int argc, char **argv)
 {
     struct plan_selection selection;
@@ -86,6 +114,9 @@ static int run(struct command_context *ctx, int argc, char **argv)
     struct error err = {0};
     if (!plan_selection_parse(ctx, argc, argv, &selection))
         return EXIT_USAGE;
+    bool offline = command_option(ctx, "offline") != NULL;
+    if (offline && command_option(ctx, "preflight") != NULL)
+        return command_fail(ctx, EXIT_USAGE, "--offline asks nobody, and --preflight asks: give one of them");
     if (!command_config(ctx))
         return EXIT_CONFIG;
     struct state *state = command_state(ctx);
@@ -96,13 +127,14 @@ static int run(struct command_context *ctx, int argc, char **argv)
         state_close(state);
         return EXIT_ERROR;
     }
-    bool offline = command_option(ctx, "offline") != NULL;
     struct model model;
     model_init(&model, &ctx->config, state);
     model.desired = desired;
     model.assume_fresh_accounts = offline;
     int code;
     bool ok = plan_build(&model, plan_selection_filter(&selection), &selection, offline ? NULL : plan_ask, ctx, ctx->arena, &plan, &err);
+    if (ok && command_option(ctx, "preflight") != NULL)
+        ok = look_ahead(ctx, &model, &plan, &err);
     command_print_problems(ctx, desired_problems(desired));
     if (!ok) {
         code = command_fail_error(ctx, &err);

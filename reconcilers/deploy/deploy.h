@@ -54,6 +54,10 @@ struct deploy_ops {
      * exclusively, 0644; the same content already there is success. Fails: CONFLICT (other content: not touched), CONFIG. */
     bool (*challenge_present)(struct context *ctx, const struct resource *target, const char *file_name,
                               const char *content, struct error *err);
+    /* Whether a file with exactly this content is there; nothing is changed. `file_name` NULL: only whether the webroot can
+     * be used. Fails: CONFIG, MANIFEST, SYSTEM. */
+    bool (*challenge_look)(struct context *ctx, const struct resource *target, const char *file_name, const char *content,
+                           bool *out_there, struct error *err);
     /* Gone afterwards, if its content is ours; folders we made and that are empty go too. Already gone is success. */
     bool (*challenge_absent)(struct context *ctx, const struct resource *target, const char *file_name,
                              const char *content, struct error *err);

@@ -283,5 +283,6 @@ const struct deploy_ops deploy_local = {
     .rollback = rollback,
     .clean = clean,
     .challenge_present = local_challenge_present,
+    .challenge_look = local_challenge_look,
     .challenge_absent = local_challenge_absent,
 };

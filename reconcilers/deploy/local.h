@@ -95,5 +95,7 @@ bool local_probe(struct context *ctx, const struct deployment *d, struct error *
 /* local_challenge.c */
 bool local_challenge_present(struct context *ctx, const struct resource *target, const char *file_name,
                              const char *content, struct error *err);
+bool local_challenge_look(struct context *ctx, const struct resource *target, const char *file_name,
+                          const char *content, bool *out_there, struct error *err);
 bool local_challenge_absent(struct context *ctx, const struct resource *target, const char *file_name,
                             const char *content, struct error *err);

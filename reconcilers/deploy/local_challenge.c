@@ -185,6 +185,21 @@ bool local_challenge_present(struct context *ctx, const struct resource *target,
     return error_raise(err, why.kind, "%s", why.message);
 }
 
+bool local_challenge_look(struct context *ctx, const struct resource *target, const char *file_name,
+                          const char *content, bool *out_there, struct error *err)
+{
+    AUTO(webroot) struct webroot webroot = {.root = -1, .well_known = -1, .files = -1};
+    struct error why = {0};
+    *out_there = false;
+    if ((file_name != NULL && !check_values(file_name, content, err)) || !open_webroot(ctx, target, &webroot, err))
+        return false;
+    if (!open_folders(ctx, &webroot, false, &why))
+        return why.kind == ERROR_NOT_FOUND || error_raise(err, why.kind, "%s", why.message);
+    if (file_name == NULL || read_content(webroot.files, file_name, content, out_there, &why))
+        return true;
+    return why.kind == ERROR_NOT_FOUND || error_raise(err, why.kind, "%s", why.message);
+}
+
 /* A folder of ours that nothing is in. One that is in use, or stands where we may not write, stays. */
 static bool remove_if_empty(int parent, int folder, const char *name)
 {

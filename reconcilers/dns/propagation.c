@@ -269,6 +269,7 @@ static struct authority_server look_at_server(struct context *ctx, const struct 
     else if (!answer.authoritative)
         server.words = arena_printf(ctx->arena, "%s does not answer for it itself", server.host);
     server.authoritative = server.answers && server.words == NULL;
+    server.answers = server.answers && answer.rcode != 2; /* SERVFAIL says that it cannot tell now */
     return server;
 }
 

@@ -24,7 +24,7 @@ bool propagation_check(struct context *ctx, const struct dns_challenge *challeng
 /* Who answers for a name, and whether they answer as their own. */
 struct authority_server {
     const char *host;
-    bool answers, authoritative;
+    bool answers, authoritative; /* SERVFAIL is no answer */
     const char *words; /* what is wrong with it; NULL: nothing */
 };
 struct authority {

@@ -92,6 +92,11 @@ struct vendor_order {
     size_t challenge_count;
     const char *serial;
 };
+struct vendor_balance { /* what the account may spend */
+    int64_t cents;         /* -1: not stated */
+    bool credit;           /* orders beyond the balance are put on a bill */
+    const char *plan;      /* the vendor's word; "" */
+};
 enum answer_class { ANSWER_NOT_SENT /* E0 */, ANSWER_ACCEPTED /* E1 */, ANSWER_REFUSED /* E2, still to be confirmed by a
                     look-up */, ANSWER_UNKNOWN /* E3 */ };
 
@@ -100,6 +105,8 @@ struct issuer_ops {
     /* Credentials are accepted. Fails: CREDENTIAL, UNREACHABLE, MALFORMED, THROTTLED. */
     bool (*check)(struct context *ctx, const struct issuer_account *account, struct error *err);
     bool (*prices)(struct context *ctx, const struct issuer_account *account, struct price_list *out, struct error *err);
+    /* Fails: as check. */
+    bool (*balance)(struct context *ctx, const struct issuer_account *account, struct vendor_balance *out, struct error *err);
     bool (*approvers)(struct context *ctx, const struct issuer_account *account, const char *product, const char *domain,
                       struct string_list *out, struct error *err);
     /* The bytes to send with the token replaced by a mark; pure. Fails: MANIFEST (what the product needs and is missing). */

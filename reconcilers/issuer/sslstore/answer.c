@@ -445,6 +445,23 @@ void sslstore_read_approvers(const struct answer *answer, const char *domain, st
     *out = approvers;
 }
 
+bool sslstore_read_balance(const struct answer *answer, struct arena *arena, struct vendor_balance *out,
+                           struct error *err)
+{
+    const struct json *object = answer->object;
+    struct vendor_balance balance = {.cents = -1, .plan = ""};
+    if (object != NULL && *sslstore_text(arena, object, "PartnerCode") != '\0') {
+        balance.cents = sslstore_cents(json_member_nocase(object, "AccountBalance"));
+        balance.credit = sslstore_bool(object, "AllowCredit");
+        balance.plan = sslstore_text(arena, object, "CurrentPlan");
+        *out = balance;
+        return true;
+    }
+    if (answer->is_error)
+        return answer_raise(answer, false, err);
+    return error_raise(err, ERROR_MALFORMED, "the vendor's answer is no account");
+}
+
 /* ---- download (12) ---- */
 
 bool sslstore_read_files(const struct answer *answer, const char *vendor_order_id, struct arena *arena,

@@ -153,6 +153,19 @@ static bool prices(struct context *ctx, const struct issuer_account *account, st
     return ok;
 }
 
+static bool balance(struct context *ctx, const struct issuer_account *account, struct vendor_balance *out,
+                    struct error *err)
+{
+    struct buffer body = {0};
+    struct answer answer;
+    request_balance(&body, account);
+    if (!ask(ctx, account, &body, "user/accountdetail/", 0, &answer, err))
+        return error_prefix(err, "reading the account's balance");
+    bool ok = sslstore_read_balance(&answer, ctx->arena, out, err);
+    answer_release(&answer);
+    return ok || error_prefix(err, "reading the account's balance");
+}
+
 static bool approvers(struct context *ctx, const struct issuer_account *account, const char *product,
                       const char *domain, struct string_list *out, struct error *err)
 {
@@ -403,6 +416,7 @@ const struct issuer_ops issuer_sslstore = {
     .name = "sslstore",
     .check = check,
     .prices = prices,
+    .balance = balance,
     .approvers = approvers,
     .order_freeze = order_freeze,
     .order_place = order_place,

@@ -77,6 +77,11 @@ void request_validate(struct buffer *out, const struct issuer_account *account)
     json_end_object(&w);
 }
 
+void request_balance(struct buffer *out, const struct issuer_account *account)
+{
+    request_validate(out, account); /* the same flat form: 2.2 */
+}
+
 void request_products(struct buffer *out, const struct issuer_account *account)
 {
     struct json_writer w = begin(out, account);

@@ -56,6 +56,9 @@ int64_t sslstore_date_of(const struct json *object, const char *name); /* prefer
 
 bool sslstore_read_prices(const struct answer *answer, struct arena *arena, struct price_list *out,
                           struct error *err);
+/* The flat account object; its `isError` lies (3.3). Fails: MALFORMED, and what the vendor says. */
+bool sslstore_read_balance(const struct answer *answer, struct arena *arena, struct vendor_balance *out,
+                           struct error *err);
 /* Only constructed addresses at an authorization domain of `domain` (7.7). */
 void sslstore_read_approvers(const struct answer *answer, const char *domain, struct arena *arena,
                              struct string_list *out);
@@ -89,6 +92,7 @@ bool sslstore_http_status(const struct http_response *response, struct error *er
 #define SSLSTORE_MARK_REPLAY "\"\\!replay-token\""
 
 void request_validate(struct buffer *out, const struct issuer_account *account);
+void request_balance(struct buffer *out, const struct issuer_account *account);
 void request_products(struct buffer *out, const struct issuer_account *account);
 void request_approvers(struct buffer *out, const struct issuer_account *account, const char *product,
                        const char *domain);
