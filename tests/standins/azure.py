@@ -10,6 +10,10 @@ import uuid
 from common import Standin
 
 
+def media_type(request):
+    return (request.headers.get("Content-Type") or "").split(";")[0].strip()
+
+
 class Refusal(Exception):
     def __init__(self, status, code, message, front=False, headers=None):
         self.status, self.code, self.message, self.front, self.headers = status, code, message, front, headers or {}
@@ -41,6 +45,8 @@ class Azure(Standin):
 
     def answer(self, request):
         try:
+            if request.path.endswith("/v2.0/.well-known/openid-configuration"):
+                return self.directory(request)
             if "/oauth2/" in request.path:
                 return self.sign_in(request)
             return self.manage(request)
@@ -50,13 +56,22 @@ class Azure(Standin):
 
     # ---- the sign-in ----
 
+    def directory(self, request):
+        """What Microsoft's own client asks first: where tokens are to be had."""
+        host, tenant = request.headers.get("Host"), request.path.split("/")[1]
+        if tenant not in {d for d, _ in self.applications}:
+            return self.reply(400, {"error": "invalid_tenant", "error_description": f"AADSTS90002: Tenant '{tenant}' not found."})
+        base = f"https://{host}/{tenant}"
+        return self.reply(200, {"token_endpoint": f"{base}/oauth2/v2.0/token", "issuer": f"{base}/v2.0",
+                                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize", "jwks_uri": f"{base}/discovery/v2.0/keys"})
+
     def sign_in(self, request):
         def refuse(status, error, number, text):
             return self.reply(status, {"error": error, "error_description": f"AADSTS{number}: {text}\r\nTrace ID: 1\r\nCorrelation ID: 2",
                                        "error_codes": [number], "timestamp": "2026-01-01 00:00:00Z"})
-        match = re.fullmatch(r"/([^/]+)/oauth2/v2\.0/token", urllib.parse.unquote(request.path))
+        match = re.fullmatch(r"/([^/]+)/oauth2/(v2\.0/)?token", urllib.parse.unquote(request.path))
         form = dict(urllib.parse.parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
-        if request.method != "POST" or not match or request.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+        if request.method != "POST" or not match or media_type(request) != "application/x-www-form-urlencoded":
             return refuse(400, "invalid_request", 900144, "The request is not as it must be.")
         directory = match.group(1)
         if directory not in {d for d, _ in self.applications}:
@@ -69,13 +84,17 @@ class Azure(Standin):
                           f"request is the client secret value, not the client secret ID: {form.get('client_secret')}")
         if application.get("expired"):
             return refuse(401, "invalid_client", 7000222, "The provided client secret keys are expired.")
-        if form.get("grant_type") != "client_credentials" or form.get("scope") != self.audience + "/.default":
-            return refuse(400, "invalid_scope", 1002012, "The provided value for scope is not valid.")
+        old = not match.group(2)  # the older end point: for a resource, and its numbers are text
+        wanted = ("resource", self.audience + "/") if old else ("scope", self.audience + "/.default")
+        if form.get("grant_type") != "client_credentials" or form.get(wanted[0]) != wanted[1]:
+            return refuse(400, "invalid_scope", 1002012, f"The provided value for {wanted[0]} is not valid.")
         token = "eyJ0eXAi.canary-" + secrets.token_urlsafe(40)
         self.tokens[token] = (time.monotonic() + self.lifetime, self.audience)
         self.issued.append(token)
-        return self.reply(200, {"token_type": "Bearer", "ext_expires_in": self.lifetime, "access_token": token,
-                                "expires_in": str(self.lifetime) if self.expires_in_as_text else self.lifetime})
+        form = str if old or self.expires_in_as_text else int
+        return self.reply(200, {"token_type": "Bearer", "ext_expires_in": form(self.lifetime), "access_token": token,
+                                "expires_in": form(self.lifetime),
+                                **({"resource": self.audience + "/", "expires_on": str(int(time.time()) + self.lifetime)} if old else {})})
 
     def revoke(self):
         self.tokens.clear()
@@ -114,6 +133,8 @@ class Azure(Standin):
             return self.reply(200, self.zone_json(zone))
         if zone is None:
             raise Refusal(404, "ParentResourceNotFound", "Can not perform requested operation on nested resource. Parent resource not found.", True)
+        if len(parts) == 9 and request.method == "GET":
+            return self.list_sets(request, zone, lower[8])
         return self.record_set(request, zone, lower[8].upper(), lower[9])
 
     def add_zone(self, name, group=None, kind="Public", **more):
@@ -126,9 +147,17 @@ class Azure(Standin):
                                                                   "numberOfRecordSets": len(zone.records), "zoneType": zone.kind}}
 
     def list_zones(self, request, zones):
+        return self.page(request, [self.zone_json(z) for z in zones])
+
+    def list_sets(self, request, zone, what):
+        """One type, or all of them ("recordsets", "all")."""
+        wanted = [r for r in zone.records if what in ("recordsets", "all") or r["type"].lower() == what]
+        return self.page(request, [self.set_json(zone, r) for r in wanted])
+
+    def page(self, request, items):
         top, start = int(request.query.get("$top", 100)), int(request.query.get("$skipToken", 0))
-        body = {"value": [self.zone_json(z) for z in zones[start:start + top]]}
-        if start + top < len(zones):
+        body = {"value": items[start:start + top]}
+        if start + top < len(items):
             host = request.headers.get("Host")
             body["nextLink"] = f"https://{host}{request.path}?api-version=2018-05-01&$top={top}&$skipToken={start + top}"
         return self.reply(200, body)
@@ -156,7 +185,7 @@ class Azure(Standin):
                 return 204, {}, ""
             zone.records.remove(found)
             return 200, {}, ""
-        if request.method != "PUT" or request.headers.get("Content-Type") != "application/json":
+        if request.method != "PUT" or media_type(request) != "application/json":
             raise Refusal(400, "BadRequest", "no such request")
         given = request.json()["properties"]
         self.check(zone, kind, name, given)
