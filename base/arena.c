@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fatal.h"
+
 /* Blocks double from 4 KiB up to 256 KiB; a larger wish gets a block of its own. They are zeroed when they are made, which
  * costs nothing where they come from the kernel, and what is handed out is not zeroed again. */
 enum { LARGE = 128 * 1024 };
@@ -20,12 +22,6 @@ struct arena {
     size_t used;
 };
 
-static void no_memory(void)
-{
-    fputs("certwright: out of memory\n", stderr);
-    abort();
-}
-
 /* A large block will be filled: its pages are had in one call instead of a fault each. As a favour only. */
 static void populate(struct block *block, size_t size)
 {
@@ -37,7 +33,7 @@ static struct block *block_create(size_t size, struct block *next)
 {
     struct block *block = calloc(1, sizeof *block + size);
     if (block == NULL)
-        no_memory();
+        fatal_memory();
     block->next = next;
     block->size = size;
     if (size >= LARGE)
@@ -49,7 +45,7 @@ struct arena *arena_create(void)
 {
     struct arena *arena = malloc(sizeof *arena);
     if (arena == NULL)
-        no_memory();
+        fatal_memory();
     *arena = (struct arena){.blocks = block_create(4096 - sizeof(struct block) - 32, NULL)};
     return arena;
 }
@@ -83,7 +79,7 @@ void arena_reset(struct arena *arena)
 void *arena_alloc(struct arena *arena, size_t size)
 {
     if (size > SIZE_MAX / 2)
-        no_memory();
+        fatal_memory();
     size_t rounded = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     struct block *block = arena->blocks;
     if (block->size - block->used < rounded) {
@@ -107,7 +103,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total))
-        no_memory();
+        fatal_memory();
     return arena_alloc(arena, total);
 }
 

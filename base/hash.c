@@ -1,7 +1,6 @@
 #include "base/hash.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -9,12 +8,7 @@
 #include <openssl/rand.h>
 
 #include "base/arena.h"
-
-static void give_up(const char *what)
-{
-    fprintf(stderr, "certwright: %s\n", what);
-    abort();
-}
+#include "base/fatal.h"
 
 /* Looked up once for the life of the process: OpenSSL's look-up costs more than hashing a small text. */
 static EVP_MD *sha256;
@@ -22,7 +16,7 @@ static void fetch_sha256(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (sha256 == NULL)
-        give_up("no SHA-256");
+        fatal("no SHA-256");
 }
 
 static const EVP_MD *the_sha256(void)
@@ -36,39 +30,39 @@ struct hash *hash_begin(void)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (ctx == NULL || EVP_DigestInit_ex(ctx, the_sha256(), NULL) != 1)
-        give_up("no SHA-256");
+        fatal("no SHA-256");
     return (struct hash *)ctx;
 }
 
 void hash_add(struct hash *hash, const void *data, size_t length)
 {
     if (EVP_DigestUpdate((EVP_MD_CTX *)hash, data, length) != 1)
-        give_up("SHA-256 failed");
+        fatal("SHA-256 failed");
 }
 
 void hash_end(struct hash *hash, unsigned char out[32])
 {
     if (EVP_DigestFinal_ex((EVP_MD_CTX *)hash, out, NULL) != 1)
-        give_up("SHA-256 failed");
+        fatal("SHA-256 failed");
     EVP_MD_CTX_free((EVP_MD_CTX *)hash);
 }
 
 void hash_sha256(struct span data, unsigned char out[32])
 {
     if (EVP_Digest(data.data, data.length, out, NULL, the_sha256(), NULL) != 1)
-        give_up("SHA-256 failed");
+        fatal("SHA-256 failed");
 }
 
 void hash_hmac_sha256(struct span key, struct span data, unsigned char out[32])
 {
     if (HMAC(EVP_sha256(), key.data, (int)key.length, (const unsigned char *)data.data, data.length, out, NULL) == NULL)
-        give_up("HMAC-SHA-256 failed");
+        fatal("HMAC-SHA-256 failed");
 }
 
 void random_bytes(void *out, size_t length)
 {
     if (RAND_bytes(out, (int)length) != 1)
-        give_up("the kernel gives no random bytes");
+        fatal("the kernel gives no random bytes");
 }
 
 char *random_token(struct arena *arena, size_t length, const char *alphabet)

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/log.h"
 
 enum {
@@ -99,7 +100,7 @@ struct http_client *http_client_create(const struct http_network *network)
     if (client == NULL || (client->checked = curl_easy_init()) == NULL ||
         (client->trusted = curl_easy_init()) == NULL ||
         (client->targets = calloc(count + 1, sizeof *client->targets)) == NULL)
-        abort();
+        fatal_memory();
     for (size_t i = 0; i < count; i++) {
         if (!add_resolve(client, network->resolve->items[i]))
             log_event(LOG_WARN, "resolve entry cannot be used: host:port=address:port is wanted", "entry",

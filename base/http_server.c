@@ -27,6 +27,7 @@
 #include <openssl/ssl.h>
 
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/text.h"
 
 enum {
@@ -163,7 +164,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
     }
     struct connection *connection = calloc(1, sizeof *connection);
     if (bev == NULL || connection == NULL)
-        abort(); /* memory is gone; evhttp would go on without TLS */
+        fatal_memory(); /* memory is gone; evhttp would go on without TLS */
     bufferevent_incref(bev);
     *connection = (struct connection){
         .server = server, .bev = bev, .deadline_ms = real_ms() + server->deadline_ms};
@@ -232,7 +233,7 @@ static void on_request(struct evhttp_request *request, void *arg)
     struct http_server *server = arg;
     struct http_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL)
-        abort();
+        fatal_memory();
     struct evhttp_connection *evcon = evhttp_request_get_connection(request);
     exchange->server = server;
     exchange->request = request;
@@ -329,7 +330,7 @@ void http_exchange_reply(struct http_exchange *exchange, int status, const char 
 {
     struct evbuffer *buffer = evbuffer_new();
     if (buffer == NULL)
-        abort();
+        fatal_memory();
     evbuffer_add(buffer, body, length);
     set_head(exchange, content_type, length);
     send_body(exchange, status, buffer);
@@ -350,7 +351,7 @@ static void hold_back(struct http_exchange *exchange, event_callback_fn callback
 {
     exchange->timer = event_new(exchange->server->base, -1, flags, callback, exchange);
     if (exchange->timer == NULL)
-        abort();
+        fatal_memory();
     event_add(exchange->timer,
               &(struct timeval){.tv_sec = delay_ms / 1000, .tv_usec = delay_ms % 1000 * 1000});
 }
@@ -360,7 +361,7 @@ void http_exchange_reply_later(struct http_exchange *exchange, int delay_ms, int
 {
     exchange->later = evbuffer_new();
     if (exchange->later == NULL)
-        abort();
+        fatal_memory();
     evbuffer_add(exchange->later, body, length);
     exchange->status = status;
     set_head(exchange, content_type, length);
@@ -374,7 +375,7 @@ static void on_trickle(evutil_socket_t fd, short what, void *arg)
     struct evhttp_request *request = exchange->request;
     struct evbuffer *part = evbuffer_new();
     if (part == NULL)
-        abort();
+        fatal_memory();
     evbuffer_remove_buffer(exchange->later, part, exchange->step);
     evhttp_send_reply_chunk(request, part);
     evbuffer_free(part);
@@ -390,7 +391,7 @@ void http_exchange_reply_slowly(struct http_exchange *exchange, size_t step, int
 {
     exchange->later = evbuffer_new();
     if (exchange->later == NULL)
-        abort();
+        fatal_memory();
     evbuffer_add(exchange->later, body, length);
     exchange->step = step > 0 ? step : 1;
     set_head(exchange, content_type, length);
@@ -496,7 +497,7 @@ struct http_server *http_server_create(struct event_base *base, const struct htt
 {
     struct http_server *server = calloc(1, sizeof *server);
     if (server == NULL)
-        abort();
+        fatal_memory();
     *server = (struct http_server){.base = base, .handler = handler, .arg = arg};
     server->max_connections = options->max_connections > 0 ? options->max_connections : DEFAULT_CONNECTIONS;
     server->deadline_ms = (options->deadline_s > 0 ? options->deadline_s : DEFAULT_DEADLINE_S) * 1000;
@@ -513,7 +514,7 @@ struct http_server *http_server_create(struct event_base *base, const struct htt
     server->sweep = evtimer_new(base, on_sweep, server);
     server->http = evhttp_new(base);
     if (server->sweep == NULL || server->http == NULL)
-        abort();
+        fatal_memory();
     evhttp_set_bevcb(server->http, on_connection, server);
     evhttp_set_gencb(server->http, on_request, server);
     evhttp_set_timeout(server->http, IDLE_S);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/text.h"
 
 enum { MAX_DEPTH = 32 };
@@ -61,7 +62,7 @@ static bool check_members(const cJSON *value, struct error *err)
         return true;
     const char **names = calloc(count, sizeof *names);
     if (names == NULL)
-        abort();
+        fatal_memory();
     size_t i = 0;
     cJSON_ArrayForEach(member, value) names[i++] = member->string;
     qsort(names, count, sizeof *names, compare_names);
@@ -94,7 +95,7 @@ struct json *json_parse(const char *text, size_t length, struct error *err)
     /* cJSON wants to see a terminator to tell trailing bytes. */
     char *copy = malloc(length + 1);
     if (copy == NULL)
-        abort();
+        fatal_memory();
     memcpy(copy, text, length);
     copy[length] = '\0';
     const char *end = NULL;

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/hash.h"
 #include "base/key_internal.h"
 #include "base/secret.h"
@@ -56,10 +57,8 @@ static const struct curve *curve_of(EVP_PKEY *pkey)
 static struct key *key_wrap(EVP_PKEY *pkey)
 {
     struct key *key = malloc(sizeof *key);
-    if (key == NULL) {
-        fputs("certwright: out of memory\n", stderr);
-        abort();
-    }
+    if (key == NULL)
+        fatal_memory();
     key->pkey = pkey;
     return key;
 }
@@ -302,8 +301,7 @@ static char *hash_der(unsigned char *der, int length, struct arena *arena)
 {
     unsigned char digest[32];
     if (length <= 0) { /* a public half that was read a moment ago: only memory can be missing */
-        fputs("certwright: OpenSSL cannot encode a public key\n", stderr);
-        abort();
+        fatal("OpenSSL cannot encode a public key");
     }
     hash_sha256(span_of((const char *)der, (size_t)length), digest);
     OPENSSL_free(der);

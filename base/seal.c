@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/secret.h"
@@ -27,12 +28,6 @@ struct seal {
 
 static inline void cipher_ctx_release(EVP_CIPHER_CTX **ctx) { EVP_CIPHER_CTX_free(*ctx); }
 
-static void give_up(const char *what)
-{
-    fprintf(stderr, "certwright: %s\n", what);
-    abort();
-}
-
 static const unsigned char *seal_key(const struct seal *seal)
 {
     return (const unsigned char *)secret_bytes(seal->key);
@@ -42,11 +37,11 @@ struct seal *seal_from_bytes(const unsigned char key[32])
 {
     struct seal *seal = calloc(1, sizeof *seal);
     if (seal == NULL)
-        give_up("out of memory");
+        fatal("out of memory");
     seal->key = secret_create(key, KEY_BYTES);
     seal->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     if (seal->cipher == NULL)
-        give_up("OpenSSL has no AES-256-GCM");
+        fatal("OpenSSL has no AES-256-GCM");
     return seal;
 }
 
@@ -235,7 +230,7 @@ bool seal_open(const struct seal *seal, struct span associated, struct span seal
 {
     AUTO(cipher_ctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     if (ctx == NULL)
-        give_up("out of memory");
+        fatal("out of memory");
     return open_with(ctx, seal->cipher, seal_key(seal), associated, sealed, arena, out, err);
 }
 
@@ -243,7 +238,7 @@ struct seal_opener *seal_opener_create(const struct seal *seal)
 {
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     if (ctx == NULL || EVP_DecryptInit_ex2(ctx, seal->cipher, seal_key(seal), NULL, NULL) != 1)
-        give_up("OpenSSL has no AES-256-GCM");
+        fatal("OpenSSL has no AES-256-GCM");
     return (struct seal_opener *)ctx;
 }
 
@@ -261,7 +256,7 @@ static void hmac(const unsigned char *key, struct span data, unsigned char out[3
     if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, 32, (const unsigned char *)data.data, data.length,
                   out, 32, &length) == NULL ||
         length != 32)
-        give_up("OpenSSL has no HMAC-SHA-256");
+        fatal("OpenSSL has no HMAC-SHA-256");
 }
 
 void seal_tag(const struct seal *seal, const char *purpose, struct span data, unsigned char out[32])

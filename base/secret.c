@@ -1,11 +1,12 @@
 #include "base/secret.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <openssl/crypto.h>
+
+#include "base/fatal.h"
 
 struct secret {
     size_t length;
@@ -15,10 +16,8 @@ struct secret {
 struct secret *secret_create(const void *data, size_t length)
 {
     struct secret *secret = calloc(1, sizeof *secret + length + 1);
-    if (secret == NULL) {
-        fputs("certwright: out of memory\n", stderr);
-        abort();
-    }
+    if (secret == NULL)
+        fatal_memory();
     mlock(secret, sizeof *secret + length + 1); /* as far as the limit allows */
     secret->length = length;
     if (length > 0)

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/fatal.h"
 
 /* ---- lists ---- */
 
@@ -84,10 +85,8 @@ void buffer_append(struct buffer *buffer, const void *data, size_t length)
         while (capacity < buffer->length + length + 1)
             capacity *= 2;
         char *grown = realloc(buffer->data, capacity);
-        if (grown == NULL) {
-            fputs("certwright: out of memory\n", stderr);
-            abort();
-        }
+        if (grown == NULL)
+            fatal_memory();
         buffer->data = grown;
         buffer->capacity = capacity;
     }
@@ -111,7 +110,7 @@ void buffer_vprintf(struct buffer *buffer, const char *format, va_list args)
     } else if (length > 0) {
         char *large = malloc((size_t)length + 1);
         if (large == NULL)
-            abort();
+            fatal_memory();
         vsnprintf(large, (size_t)length + 1, format, again);
         buffer_append(buffer, large, (size_t)length);
         free(large);

@@ -23,6 +23,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -115,7 +116,7 @@ struct audit *audit_open(const char *directory, struct error *err)
     }
     struct audit *audit = calloc(1, sizeof *audit);
     if (audit == NULL || (audit->directory = strdup(directory)) == NULL)
-        abort();
+        fatal_memory();
     if (!open_file(audit, err)) {
         audit_close(audit);
         return NULL;

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "controller/command_run.h"
 #include "controller/desired.h"
@@ -503,7 +504,7 @@ int command_run(int argc, char **argv)
     char **words = calloc((size_t)argc + 1, sizeof *words), **rest = calloc((size_t)argc + 1, sizeof *rest);
     int count = 0, used = 0, code;
     if (words == NULL || rest == NULL)
-        abort();
+        fatal_memory();
     /* Global options may stand before the verb; its own are known once it is. Both are read with the verb cut out. */
     int lead = leading_options(argv + 1);
     char help[] = "--help";

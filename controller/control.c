@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -240,7 +241,7 @@ static void accept_client(void *arg)
     }
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL)
-        abort();
+        fatal_memory();
     *client = (struct client){.control = control, .fd = fd, .in = {.limit = LINE_MOST}, .next = control->clients,
                               .arena = arena_create()};
     control->clients = client;
@@ -256,7 +257,7 @@ struct control *control_listen(struct engine *engine, const char *state_director
         return NULL;
     struct control *control = calloc(1, sizeof *control);
     if (control == NULL)
-        abort();
+        fatal_memory();
     control->engine = engine;
     control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     unlinkat(directory, "control.sock", 0); /* left behind by a crash: we hold the lock */
@@ -271,7 +272,7 @@ struct control *control_listen(struct engine *engine, const char *state_director
         return NULL;
     }
     close(directory);
-    control->path = strdup(state_directory);
+    control->path = fatal_unless(strdup(state_directory));
     control->source = loop_readable(engine_loop(engine), control->fd, accept_client, control);
     return control;
 }

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "controller/desired_read.h"
@@ -80,7 +81,7 @@ static struct candidate *collect(const struct desired *set, size_t *out_count)
         count += set->files[i]->holding_count;
     struct candidate *all = malloc((count + 1) * sizeof *all);
     if (all == NULL)
-        abort();
+        fatal_memory();
     size_t at = 0, starts[KIND_COUNT + 1] = {0};
     for (size_t i = 0; i < set->file_count; i++)
         for (size_t j = 0; j < set->files[i]->holding_count; j++)
@@ -260,7 +261,7 @@ struct desired *desired_read(const struct operator_config *config, const struct 
 {
     struct desired *set = calloc(1, sizeof *set);
     if (set == NULL)
-        abort();
+        fatal_memory();
     set->arena = arena_create();
     set->problems.arena = set->arena;
     set->given = files != NULL && files->count > 0;

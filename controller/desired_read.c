@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "schema/manifest.h"
@@ -43,13 +44,6 @@ void reading_finish(struct reading *reading)
 
 /* ---- the table of files by path ---- */
 
-static void *must_have(void *memory)
-{
-    if (memory == NULL)
-        abort();
-    return memory;
-}
-
 static struct slot *slot_of(const struct reading *reading, const char *path, size_t length)
 {
     unsigned hash = (unsigned)path_hash(path, length);
@@ -74,12 +68,12 @@ static struct manifest_file *find(const struct reading *reading, const char *pat
 static void grow(struct reading *reading)
 {
     size_t capacity = reading->file_capacity == 0 ? 64 : reading->file_capacity * 2;
-    reading->files = must_have(reallocarray(reading->files, capacity, sizeof(struct manifest_file *)));
+    reading->files = fatal_unless(reallocarray(reading->files, capacity, sizeof(struct manifest_file *)));
     reading->file_capacity = capacity;
     struct slot *old = reading->slots;
     size_t count = reading->slot_count;
     reading->slot_count = capacity * 2;
-    reading->slots = must_have(calloc(reading->slot_count, sizeof *reading->slots));
+    reading->slots = fatal_unless(calloc(reading->slot_count, sizeof *reading->slots));
     for (size_t i = 0; i < count; i++) {
         size_t at = old[i].hash;
         if (old[i].index == 0)
@@ -337,7 +331,7 @@ struct visit {
 static void put_off(struct reading *reading, struct manifest_file *file)
 {
     if ((reading->pending_count & (reading->pending_count + 1)) == 0) /* 0, 1, 3, 7, …: full */
-        reading->pending = must_have(
+        reading->pending = fatal_unless(
             reallocarray(reading->pending, reading->pending_count * 2 + 1, sizeof(void *)));
     reading->pending[reading->pending_count++] = file;
 }

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "controller/desired_ignore.h"
@@ -221,7 +222,7 @@ bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bo
         length--;
     struct walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL || (walk->names = malloc(NAMES_BUFFER)) == NULL)
-        abort();
+        fatal_memory();
     walk->arena = arena_create();
     walk->root_fd = root_fd;
     walk->visit = visit;

@@ -1,3 +1,4 @@
+#include "base/fatal.h"
 #include "controller/engine_internal.h"
 
 #include <stdio.h>
@@ -54,11 +55,11 @@ struct standing_entry *engine_entry(struct engine *engine, const char *key, bool
     }
     struct standing_entry *entry = calloc(1, sizeof *entry);
     if (engine->standing == NULL || entry == NULL)
-        abort();
+        fatal_memory();
     memmove(engine->standing + low + 1, engine->standing + low, (engine->standing_count - low) * sizeof *engine->standing);
     engine->standing[low] = entry;
     engine->standing_count++;
-    *entry = (struct standing_entry){.key = strdup(key), .stand = STAND_ACTIVE, .requested = ACTION_REST};
+    *entry = (struct standing_entry){.key = fatal_unless(strdup(key)), .stand = STAND_ACTIVE, .requested = ACTION_REST};
     return entry;
 }
 
@@ -72,7 +73,7 @@ static void keep_step(struct standing_entry *entry, const struct step *step)
         size += texts[i] != NULL ? strlen(texts[i]) + 1 : 0;
     char *block = malloc(size + 1), *at = block;
     if (block == NULL)
-        abort();
+        fatal_memory();
     const char *kept[COUNT_OF(texts)];
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         kept[i] = texts[i] != NULL ? at : NULL;
@@ -263,7 +264,7 @@ static void note_standing(struct engine *engine, const char *key, const struct c
     if (!said || text_equal(entry->told, words))
         return;
     forget_told(entry);
-    entry->told = strdup(words);
+    entry->told = fatal_unless(strdup(words));
     engine_report(engine, view->id,
                   stand == STAND_READY ? (view->want != NULL ? "ready" : "forgotten") : stand == STAND_BLOCKED ? "blocked" : "waiting",
                   step, step->reason, stand == STAND_BLOCKED);
@@ -586,7 +587,7 @@ struct engine *engine_create(const struct engine_options *options, struct error 
 {
     struct engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
-        abort();
+        fatal_memory();
     engine->arena = arena_create();
     engine->options = *options;
     model_init(&engine->model, options->config, options->state);

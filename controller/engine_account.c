@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "base/log.h"
 #include "controller/engine_internal.h"
 #include "controller/records.h"
@@ -112,7 +113,7 @@ static void park(struct account *account, const char *key)
 {
     struct account_waiter *waiter = malloc(sizeof *waiter + strlen(key) + 1);
     if (waiter == NULL)
-        abort();
+        fatal_memory();
     waiter->next = NULL;
     strcpy(waiter->key, key);
     if (account->waiting == NULL)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "base/log.h"
 #include "controller/engine_internal.h"
 #include "controller/holds.h"
@@ -158,7 +159,7 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     desired_shared_digest(desired, look.shared);
     struct snapshot *snapshot = malloc(sizeof *snapshot);
     if (snapshot == NULL)
-        abort();
+        fatal_memory();
     *snapshot = (struct snapshot){desired, 1};
     engine_release_snapshot(engine->snapshot);
     engine->snapshot = snapshot;

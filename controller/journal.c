@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/json.h"
 #include "controller/command.h"
 #include "controller/control.h"
@@ -175,7 +176,7 @@ struct journal *journal_open(struct command_context *ctx, const char *holder)
     }
     struct journal *journal = calloc(1, sizeof *journal);
     if (journal == NULL)
-        abort();
+        fatal_memory();
     *journal = (struct journal){.ctx = ctx, .state = state};
     return journal;
 }

@@ -1,9 +1,10 @@
 #include "controller/loop.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
+
+#include "base/fatal.h"
 
 struct loop {
     struct event_base *base;
@@ -14,19 +15,10 @@ struct loop_source {
     void *arg;
 };
 
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("certwright: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
-
 struct loop *loop_create(void)
 {
-    struct loop *loop = must(calloc(1, sizeof *loop));
-    loop->base = must(event_base_new());
+    struct loop *loop = fatal_unless(calloc(1, sizeof *loop));
+    loop->base = fatal_unless(event_base_new());
     return loop;
 }
 
@@ -51,9 +43,9 @@ static void called(evutil_socket_t fd, short what, void *arg)
 
 static struct loop_source *add(struct loop *loop, int fd, short what, loop_callback *call, void *arg, bool now)
 {
-    struct loop_source *source = must(calloc(1, sizeof *source));
+    struct loop_source *source = fatal_unless(calloc(1, sizeof *source));
     *source = (struct loop_source){.call = call, .arg = arg};
-    source->event = must(event_new(loop->base, fd, what, called, source));
+    source->event = fatal_unless(event_new(loop->base, fd, what, called, source));
     if (now)
         event_add(source->event, NULL);
     return source;

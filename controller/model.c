@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "base/hash.h"
 #include "base/secret.h"
 #include "controller/holds.h"
@@ -496,9 +497,10 @@ static void claim(struct model *model, const struct certificate_view *view, cons
         model->claim_capacity = model->claim_capacity > 0 ? model->claim_capacity * 2 : 16;
         model->claims = realloc(model->claims, model->claim_capacity * sizeof *model->claims);
         if (model->claims == NULL)
-            abort();
+            fatal_memory();
     }
-    model->claims[model->claim_count++] = (struct claim){strdup(key), strdup(view->namespace_), strdup(view->name)};
+    model->claims[model->claim_count++] = (struct claim){
+        fatal_unless(strdup(key)), fatal_unless(strdup(view->namespace_)), fatal_unless(strdup(view->name))};
 }
 
 void model_claim(struct model *model, const struct certificate_view *view)

@@ -1,8 +1,9 @@
 #include "controller/schedule.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/fatal.h"
 
 /* A binary heap by due time, ties by arrival (so that service is fair), and an open-addressing map from key to place. */
 struct entry {
@@ -18,15 +19,6 @@ struct schedule {
     size_t slot_count;
     uint64_t arrivals;
 };
-
-static void *must(void *memory)
-{
-    if (memory == NULL) {
-        fputs("certwright: out of memory\n", stderr);
-        abort();
-    }
-    return memory;
-}
 
 static uint64_t hash_of(const char *key) /* FNV-1a; keys are names of limited length from the operator's own tree */
 {
@@ -52,7 +44,7 @@ static void grow_slots(struct schedule *s)
 {
     free(s->slots);
     s->slot_count = s->slot_count > 0 ? s->slot_count * 2 : 64;
-    s->slots = must(calloc(s->slot_count, sizeof *s->slots));
+    s->slots = fatal_unless(calloc(s->slot_count, sizeof *s->slots));
     for (size_t i = 0; i < s->count; i++)
         *slot_of(s, s->heap[i].key, s->heap[i].hash) = i + 1;
 }
@@ -96,7 +88,7 @@ static void sift(struct schedule *s, size_t at)
 
 struct schedule *schedule_create(void)
 {
-    struct schedule *s = must(calloc(1, sizeof *s));
+    struct schedule *s = fatal_unless(calloc(1, sizeof *s));
     grow_slots(s);
     return s;
 }
@@ -125,13 +117,13 @@ void schedule_set(struct schedule *s, const char *key, int64_t due_ms)
     }
     if (s->count == s->capacity) {
         s->capacity = s->capacity > 0 ? s->capacity * 2 : 32;
-        s->heap = must(realloc(s->heap, s->capacity * sizeof *s->heap));
+        s->heap = fatal_unless(realloc(s->heap, s->capacity * sizeof *s->heap));
     }
     if ((s->count + 1) * 2 > s->slot_count) {
         grow_slots(s);
         slot = slot_of(s, key, hash);
     }
-    put(s, s->count, (struct entry){must(strdup(key)), due_ms, s->arrivals++, hash}, slot);
+    put(s, s->count, (struct entry){fatal_unless(strdup(key)), due_ms, s->arrivals++, hash}, slot);
     s->count++;
     sift(s, s->count - 1);
 }

@@ -4,16 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fatal.h"
 #include "base/secret.h"
 
-static void *must_have(void *memory)
-{
-    if (memory == NULL)
-        abort(); /* as arena.h: the process starts again into a recorded state */
-    return memory;
-}
-
-struct state_batch *state_batch_create(void) { return must_have(calloc(1, sizeof(struct state_batch))); }
+struct state_batch *state_batch_create(void) { return fatal_unless(calloc(1, sizeof(struct state_batch))); }
 
 void state_batch_destroy(struct state_batch *batch)
 {
@@ -36,7 +30,7 @@ static struct state_op *next(struct state_batch *batch, size_t more)
 {
     if (batch->count + more > batch->capacity) {
         size_t capacity = batch->capacity * 2 + more + 8;
-        batch->ops = must_have(reallocarray(batch->ops, capacity, sizeof *batch->ops));
+        batch->ops = fatal_unless(reallocarray(batch->ops, capacity, sizeof *batch->ops));
         batch->capacity = capacity;
     }
     return &batch->ops[batch->count];
@@ -47,8 +41,8 @@ void state_put(struct state_batch *batch, enum state_table table, const char *ke
 {
     struct state_op *op = next(batch, 1);
     *op = (struct state_op){.put = true, .table = table, .length = value.length, .must = must};
-    op->key = must_have(strdup(key));
-    op->value = must_have(malloc(value.length + 1));
+    op->key = fatal_unless(strdup(key));
+    op->value = fatal_unless(malloc(value.length + 1));
     if (value.length > 0)
         memcpy(op->value, value.data, value.length);
     op->value[value.length] = '\0';
@@ -58,7 +52,7 @@ void state_put(struct state_batch *batch, enum state_table table, const char *ke
 void state_delete(struct state_batch *batch, enum state_table table, const char *key, int64_t must)
 {
     struct state_op *op = next(batch, 1);
-    *op = (struct state_op){.table = table, .key = must_have(strdup(key)), .must = must};
+    *op = (struct state_op){.table = table, .key = fatal_unless(strdup(key)), .must = must};
     batch->count++;
 }
 

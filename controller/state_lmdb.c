@@ -2,6 +2,7 @@
  *
  * One unnamed tree: no sorted duplicates, no nested transactions, nothing that old release is known to get
  * wrong. Synced commits and a read-only map always: a wild pointer of ours cannot reach the file. */
+#include "base/fatal.h"
 #include "controller/state_store.h"
 
 #include <errno.h>
@@ -93,7 +94,7 @@ struct store *store_open(const char *directory, bool write, size_t map_size, str
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
-        abort();
+        fatal_memory();
     store->write = write;
     if (map_size == 0)
         map_size = DEFAULT_MAP;

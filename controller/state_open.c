@@ -1,4 +1,5 @@
 /* Opening the store: the lock, the sealing key, the head rows, and the comparison with the sealed copy. */
+#include "base/fatal.h"
 #include "controller/state_internal.h"
 
 #include <inttypes.h>
@@ -283,7 +284,7 @@ struct state *state_open(const struct state_options *options, struct error *err)
 {
     struct state *state = calloc(1, sizeof *state);
     if (state == NULL)
-        abort();
+        fatal_memory();
     state->arena = arena_create();
     state->mode = options->mode;
     state->directory = arena_strdup(state->arena, options->directory);

@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -268,7 +269,7 @@ struct watch *watch_create(struct event_base *base, const char *directory, int s
 {
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
-        abort();
+        fatal_memory();
     *watch = (struct watch){
         .base = base, .settle_ms = settle_ms, .changed = changed, .arg = arg, .pipe = -1};
     watch->arena = arena_create();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/http.h"
 
 enum { HEAVY_THREADS = 2, HEAVY_NICE = 10, WAKE_ATTEMPTS = 3 };
@@ -116,7 +117,7 @@ static bool start_threads(struct worker_pool *pool, int light, struct error *err
     while (failed == 0 && pool->thread_count < wanted) {
         struct thread_start *start = malloc(sizeof *start);
         if (start == NULL)
-            abort();
+            fatal_memory();
         *start = (struct thread_start){pool, pool->thread_count >= light};
         failed = pthread_create(&pool->threads[pool->thread_count], NULL, work, start);
         if (failed == 0)
@@ -136,7 +137,7 @@ struct worker_pool *worker_pool_create(const struct operator_config *config, con
 {
     struct worker_pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL)
-        abort();
+        fatal_memory();
     pool->config = config;
     pool->network = network;
     pthread_mutex_init(&pool->lock, NULL);
@@ -148,7 +149,7 @@ struct worker_pool *worker_pool_create(const struct operator_config *config, con
     pool->result_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pool->threads = calloc((size_t)(workers + HEAVY_THREADS), sizeof *pool->threads);
     if (pool->threads == NULL)
-        abort();
+        fatal_memory();
     bool ok = pool->result_fd >= 0 || error_raise(err, ERROR_SYSTEM, "cannot begin: %s", strerror(errno));
     if (ok && start_threads(pool, workers, err))
         return pool;

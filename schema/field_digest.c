@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fatal.h"
 #include "base/hash.h"
 #include "schema/field_internal.h"
 #include "schema/resource.h"
@@ -42,7 +43,7 @@ static void put_texts(const char *items, size_t step, size_t count, bool set, st
 {
     const char *few[32], **texts = few, *last = NULL;
     if (count > COUNT_OF(few) && (texts = calloc(count, sizeof *texts)) == NULL)
-        abort();
+        fatal_memory();
     for (size_t i = 0; i < count; i++)
         texts[i] = *(const char *const *)(items + i * step);
     if (set && count > 1)

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/fatal.h"
 #include "schema/field_internal.h"
 #include "schema/resource.h"
 #include "schema/yaml.h"
@@ -94,7 +95,7 @@ bool field_matches(const char *pattern, const char *text)
     assert(i < COUNT_OF(known));
     if (known[i].pattern == NULL) {
         if (regcomp(&known[i].compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-            abort(); /* a table's pattern; the tests try them all */
+            fatal_memory(); /* a table's pattern; the tests try them all */
         known[i].pattern = pattern;
     }
     pthread_mutex_unlock(&lock);

@@ -12,6 +12,7 @@
 #include <yaml.h>
 
 #include "base/arena.h"
+#include "base/fatal.h"
 #include "base/text.h"
 #include "schema/problem.h"
 
@@ -364,7 +365,7 @@ static void check_repeated(struct reader *r, const struct yaml_node *mapping)
     }
     struct yaml_node **sorted = calloc(mapping->count, sizeof *sorted);
     if (sorted == NULL)
-        abort();
+        fatal_memory();
     size_t count = 0;
     for (struct yaml_node *child = mapping->first; child != NULL; child = child->next)
         sorted[count++] = child;
@@ -524,7 +525,7 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
 {
     for (bool done = false; !done;) {
         if (!yaml_parser_initialize(&r->parser))
-            abort(); /* memory */
+            fatal_memory(); /* memory */
         yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text + r->piece, r->length - r->piece);
         begin_document(r, r->piece);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "base/hash.h"
 #include "base/secret.h"
 #include "reconcilers/dns/service.h"
@@ -32,7 +33,7 @@ static char *copy_of(const char *text)
 {
     char *copy = strdup(text);
     if (copy == NULL)
-        abort();
+        fatal_memory();
     return copy;
 }
 

@@ -5,6 +5,7 @@
  * What a manifest does not say is filled in as the vendor's practical minimum asks (8.4): with no contact
  * named, both contacts hold one e-mail address and nothing else, admin@<registrable domain of the common
  * name>, which is one of the five constructed mailboxes; with one contact named, it stands for both. */
+#include "base/fatal.h"
 #include "reconcilers/issuer/sslstore/sslstore.h"
 
 #include <stdio.h>
@@ -57,7 +58,7 @@ bool request_fill(const char *frozen, const struct secret *token, const char *re
     size_t room = strlen(frozen) + 6 * (secret_length(token) + strlen(replay_token)) + 16;
     *out = (struct buffer){.data = malloc(room), .capacity = room, .limit = room};
     if (out->data == NULL)
-        abort();
+        fatal_memory();
     struct json_writer w = {.out = out};
     buffer_append(out, frozen, (size_t)(first - frozen));
     json_put_stringn(&w, secret_bytes(token), secret_length(token));

@@ -1,0 +1,10 @@
+/* What nobody can go on from: memory is gone, or OpenSSL lacks its algorithms. The process says so and ends at once with exit
+ * code 71. Nothing is tidied up: it starts again into a recorded state, as after any other death. */
+#pragma once
+
+#define EXIT_NO_MEMORY 71 /* EX_OSERR of sysexits.h */
+
+_Noreturn void fatal(const char *words); /* "out of memory" */
+_Noreturn void fatal_memory(void);
+/* What malloc, strdup and the like gave; ends the process when that is NULL. */
+void *fatal_unless(void *memory);
