@@ -131,7 +131,8 @@ struct reach { /* how far a revision came on the targets that take it by themsel
 
 static const char *rollout_word(const struct rollout_record *r)
 {
-    return r->state == ROLLOUT_ROLLED_BACK    ? "RolledBack"
+    return !text_empty(r->drift)              ? "Drifted"
+           : r->state == ROLLOUT_ROLLED_BACK  ? "RolledBack"
            : r->state == ROLLOUT_ROLLING_BACK ? "RollingBack"
            : r->error[0] != '\0'              ? "DeployFailed"
                                               : "Deploying";
@@ -145,11 +146,14 @@ static void note_rollout(const struct certificate_view *view, size_t i, struct a
     if (target->deploy == DEPLOY_MANUAL && r->state == ROLLOUT_WANTED)
         return;
     bool settled = view->revision != NULL && rollout_settled(view, i, arena);
+    bool drifted = settled && !text_empty(r->drift);
+    settled = settled && !drifted;
     bool lies = settled || (view->revision != NULL && r->revision == view->revision->number &&
                             (r->state == ROLLOUT_PUBLISHED || r->state == ROLLOUT_RELOADED));
     const char *words =
         arena_printf(arena, "%s: %s", r->target,
-                     r->error[0] != '\0'          ? r->error
+                     drifted                      ? r->drift
+                     : r->error[0] != '\0'        ? r->error
                      : r->state == ROLLOUT_ACTIVE ? "another revision or other settings are in place"
                      : r->state == ROLLOUT_WANTED ? "nothing is there yet"
                                                   : rollout_state_words[r->state]);

@@ -182,13 +182,14 @@ static void forget_told(struct standing_entry *entry)
     entry->told = NULL;
 }
 
-/* A certificate that is forgotten may have held what others wanted. */
+/* A certificate that is forgotten may have held what others wanted; an order that turned up opens its account again. */
 static void wake_displaced(struct engine *engine)
 {
     for (size_t i = 0; i < engine->standing_count; i++) {
         struct standing_entry *entry = engine->standing[i];
         if (entry->stand == STAND_BLOCKED &&
-            (text_equal(entry->step.code, "PlaceTaken") || text_equal(entry->step.code, "DuplicateNeed")))
+            (text_equal(entry->step.code, "PlaceTaken") || text_equal(entry->step.code, "DuplicateNeed") ||
+             text_equal(entry->step.code, "AccountClosed")))
             schedule_set(engine->queue, entry->key, clock_now_ms());
     }
 }
@@ -224,7 +225,7 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
     note_failure(entry, own, &changes);
     model_write(&engine->model, &now_view, &changes, engine->batch, arena, &err);
     engine->batch_paid = engine->batch_paid || changes.paid;
-    if (own->outcome.ok && own->step.action == ACTION_FORGET)
+    if (own->outcome.ok && (own->step.action == ACTION_FORGET || own->step.action == ACTION_LOOK_UP))
         wake_displaced(engine);
     if (own->outcome.ok) {
         if (own->step.verb != VERB_WAIT)

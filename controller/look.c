@@ -125,6 +125,10 @@ static struct step standing_step(const struct look *look, const struct certifica
     if (is_being_sent(look, view->order))
         return step_wait("Ordering", "the order is being sent to the vendor", 0);
     struct step step = certificate_decide(view, arena);
+    for (size_t i = 0; step.action == ACTION_INSPECT && i <= view->rollout_count; i++) { /* a look is no standing */
+        view = certificate_assume(view, &step, arena);
+        step = certificate_decide(view, arena);
+    }
     return step.action == ACTION_WAIT_ACCOUNT ? waiting_for_account(look, view, step, arena) : step;
 }
 
@@ -202,6 +206,8 @@ static const char *who_acts(const struct certificate_look *c)
         {"MassPurchase", "the operator"},
         {"ClockNotSane", "the operator of this host"},
         {"Pending", "the operator"},
+        {"AccountClosed", "whoever holds the vendor's account"},
+        {"Drifted", "whoever keeps the target"},
         {"OrderHeld", "whoever holds the vendor's account"},
         {"OrderRefused", "whoever holds the vendor's account"},
         {"OrderDead", "whoever holds the vendor's account"},

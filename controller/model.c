@@ -94,6 +94,57 @@ static void view_account(struct model *model, struct certificate_view *view, str
                                          text_duration_words(arena, off > 0 ? off : -off), off > 0 ? "behind" : "ahead of");
 }
 
+/* "unknown/<account>/<certificate>": an order of which nobody knows whether the vendor took it. The order's own record
+ * decides; the row only says where to look. */
+static char *unknown_prefix(const struct resource *issuer, struct arena *arena)
+{
+    return arena_printf(arena, "unknown/%s/%s/", issuer->namespace_, issuer->name);
+}
+
+static bool is_unknown(const struct order_record *order)
+{
+    return order != NULL && (order->state == ORDER_UNKNOWN || order->state == ORDER_HELD);
+}
+
+struct collected {
+    struct arena *arena;
+    struct string_list values;
+};
+
+static bool collect_value(const char *key, struct span value, int64_t revision, void *arg)
+{
+    struct collected *collected = arg;
+    (void)key, (void)revision;
+    string_list_push(collected->arena, &collected->values, arena_strndup(collected->arena, value.data, value.length));
+    return true;
+}
+
+static bool view_unknown(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
+{
+    struct collected orders = {.arena = arena};
+    struct order_record order;
+    if (model->state == NULL || view->refs.issuer == NULL)
+        return true;
+    if (!state_scan(model->state, TABLE_META, unknown_prefix(view->refs.issuer, arena), collect_value, &orders, err))
+        return false;
+    for (size_t i = 0; i < orders.values.count; i++)
+        view->account.unknown_open += record_load(model->state, TABLE_ORDER, orders.values.items[i], &order_record_table, arena,
+                                                  &order, NULL, NULL) && is_unknown(&order);
+    return true;
+}
+
+static void write_unknown(const struct certificate_view *view, const struct order_record *order, struct state_batch *batch,
+                          struct arena *arena)
+{
+    if (view->refs.issuer == NULL || is_unknown(view->order) == is_unknown(order))
+        return;
+    char *key = arena_printf(arena, "%s%s/%s", unknown_prefix(view->refs.issuer, arena), view->namespace_, view->name);
+    if (is_unknown(order))
+        meta_put(batch, key, record_key_number(arena, view->namespace_, view->name, order->cycle));
+    else
+        state_delete(batch, TABLE_META, key, STATE_ANY);
+}
+
 static bool view_budget(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
 {
     const char *currency = NULL;
@@ -205,7 +256,7 @@ static bool load_rollouts(struct model *model, struct certificate_view *view, st
         }
         *r = (struct rollout_record){.namespace_ = view->namespace_, .name = view->name, .target = target,
             .state = ROLLOUT_WANTED, .fingerprint = "", .previous_fingerprint = "", .root = "", .path = "", .layout = "",
-            .error = "", .settings_digest = ""};
+            .error = "", .drift = "", .settings_digest = ""};
     }
     return true;
 }
@@ -444,6 +495,8 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
         return true;
     find_places(model, view, arena);
     bool buys = view->order == NULL || view->order->state == ORDER_PREPARED || view->order->state == ORDER_REFUSED;
+    if ((buys || is_unknown(view->order)) && !view_unknown(model, view, arena, err))
+        return false;
     if (!buys)
         return true;
     find_duplicate(model, view, arena);
@@ -553,6 +606,8 @@ bool model_write(struct model *model, const struct certificate_view *view, const
     const char *key = record_key(arena, view->namespace_, view->name);
     if (changes->certificate != NULL)
         record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, changes->certificate, STATE_ANY);
+    if (changes->order != NULL)
+        write_unknown(view, changes->order, batch, arena);
     if (changes->order != NULL)
         record_put(batch, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, changes->order->cycle),
                    &order_record_table, changes->order, changes->order_claim ? view->order_revision : STATE_ANY);

@@ -149,6 +149,10 @@ static int sync_now(struct operation *op)
         struct rollout_record r = view->rollouts[i];
         if (r.state == ROLLOUT_WANTED)
             continue;
+        if (r.state == ROLLOUT_ROLLING_BACK && r.published_at == 0) /* back it is: what was cured is tried forward */
+            r.state = ROLLOUT_ROLLED_BACK;
+        if (r.state == ROLLOUT_ACTIVE) /* what lies there is looked at again, and what was left as it is judged anew */
+            r.checked_at = 1, r.drift = "";
         r.retry_at = 0;
         record_put(batch, TABLE_ROLLOUT, record_key_sub(op->arena, op->namespace_, op->name, r.target),
                    &rollout_record_table, &r, STATE_ANY);
@@ -177,8 +181,9 @@ static int deploy(struct operation *op)
     }
     for (size_t i = 0; i < view->rollout_count; i++) {
         struct rollout_record r = view->rollouts[i];
+        bool drifted = r.state == ROLLOUT_ACTIVE && !text_empty(r.drift);
         bool current = r.state == ROLLOUT_ACTIVE && r.revision == view->revision->number;
-        if (view->refs.targets[i]->deploy_target->deploy != DEPLOY_MANUAL || current)
+        if (!drifted && (view->refs.targets[i]->deploy_target->deploy != DEPLOY_MANUAL || current))
             continue;
         if (r.state == ROLLOUT_ACTIVE) { /* what serves now is what a rollback goes to */
             r.previous = r.generation;

@@ -26,6 +26,7 @@ enum action {
     ACTION_FETCH,       /* download, accept, record a revision */
     ACTION_STAGE, ACTION_PUBLISH, ACTION_RELOAD, ACTION_PROBE, /* rollout, reliability.md 6.3 */
     ACTION_ROLL_BACK, ACTION_RELOAD_BACK, ACTION_PROBE_BACK, /* and back */
+    ACTION_INSPECT,     /* whether what was published is still there */
     ACTION_RESEND,      /* the approval mail once more; asked for by a person, never decided */
     ACTION_FORGET,      /* the manifest is gone: stop managing, keep everything */
     ACTION_COUNT

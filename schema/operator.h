@@ -14,7 +14,7 @@ struct field_table;
 struct problem_list;
 
 enum spending_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_QUARTER, PERIOD_YEAR };
-enum unknown_order_policy { UNKNOWN_ORDER_HOLD };
+enum unknown_order_policy { UNKNOWN_ORDER_HOLD, UNKNOWN_ORDER_RESUBMIT };
 
 struct spending {
     const char *issuer; /* name of the Issuer resource; NULL: every issuer */

@@ -375,8 +375,10 @@ static const struct field operator_fields[] = {
      .doc = "What each namespace may use. Without any, a namespace sees its own things. With some, a namespace that is "
             "not listed has nothing opened; `default` sees its own things until it is listed."},
     {.name = "onUnknownOrder", .type = FIELD_ENUM, AT(operator_config, on_unknown_order), .fallback = "hold",
-     .words = WORDS([UNKNOWN_ORDER_HOLD] = "hold"),
-     .doc = "What to do when it is not known whether an order reached the vendor."},
+     .words = WORDS([UNKNOWN_ORDER_HOLD] = "hold", [UNKNOWN_ORDER_RESUBMIT] = "resubmit"),
+     .doc = "What to do with an order whose answer was lost and which the vendor, asked again and again, does not know: "
+            "hold it for a person, or send it again under the same id, once a day at most and never at the vendor's own "
+            "live endpoint."},
     {.name = "log", .type = FIELD_OBJECT, .table = &log_table, .doc = "How the controller logs."},
     {.name = "clock", .type = FIELD_OBJECT, .table = &clock_table, .doc = "Tests only: a turned clock."},
 };

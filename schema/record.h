@@ -61,6 +61,7 @@ struct order_record {
     int64_t grace_boot_ms;
     struct string_list evidence; /* newest last, at most 6, each at most 120 bytes */
     const char *held_reason;  /* why a person is needed */
+    int64_t resubmitted_at;   /* last given back for sending without a person (onUnknownOrder: resubmit) */
     const char *vendor_order_id, *partner_order_id, *ca_order_id;
     const char *major_status, *minor_status; /* the vendor's words, cleaned */
     int phase;                /* enum vendor_phase, judged from them */
@@ -93,6 +94,8 @@ struct challenge_record {
     enum challenge_state state;
     const char *record_name, *record_type, *record_value; /* DNS; type "CNAME" or "TXT" */
     const char *file_name, *file_content; /* HTTP, HTTPS */
+    const char *next_record_name, *next_record_type, *next_record_value, *next_file_name,
+        *next_file_content;  /* what the vendor wants instead of what was made, until that is taken away; "": the same */
     const char *approver;    /* Email */
     const char *account, *zone; /* DNS: where it was made */
     const char *target; /* HTTP: where it was made */
@@ -142,6 +145,9 @@ struct rollout_record {
     int64_t retry_at;
     const char *error;
     bool reloaded;            /* the reload of this generation succeeded */
+    int64_t previous_ends_at; /* notAfter of P; 0: not known */
+    const char *drift;        /* what somebody changed at the target and is left as it is; "": nothing */
+    int64_t cured_at;         /* when it was last deployed again because somebody had changed it */
     const char *settings_digest; /* of what the target said when it became active: mode, owner, layout, path */
 };
 

@@ -39,7 +39,7 @@ static const struct action_row action_forget = {"forget", 0, false, false, false
 
 extern const struct action_row action_prepare, action_submit, action_look_up, action_poll, action_present, action_check,
     action_remove, action_fetch, action_stage, action_publish, action_reload, action_probe, action_roll_back,
-    action_reload_back, action_probe_back, action_resend;
+    action_reload_back, action_probe_back, action_inspect, action_resend;
 
 const struct action_row *certificate_action(enum action action)
 {
@@ -49,7 +49,8 @@ const struct action_row *certificate_action(enum action action)
         [ACTION_REMOVE] = &action_remove, [ACTION_FETCH] = &action_fetch, [ACTION_STAGE] = &action_stage,
         [ACTION_PUBLISH] = &action_publish, [ACTION_RELOAD] = &action_reload, [ACTION_PROBE] = &action_probe,
         [ACTION_ROLL_BACK] = &action_roll_back, [ACTION_RELOAD_BACK] = &action_reload_back,
-        [ACTION_PROBE_BACK] = &action_probe_back, [ACTION_RESEND] = &action_resend, [ACTION_FORGET] = &action_forget,
+        [ACTION_PROBE_BACK] = &action_probe_back, [ACTION_INSPECT] = &action_inspect,
+        [ACTION_RESEND] = &action_resend, [ACTION_FORGET] = &action_forget,
     };
     return action < ACTION_COUNT ? rows[action] : NULL;
 }

@@ -65,6 +65,8 @@ struct outcome { /* what act brought home; members by action */
     /* rollout */
     int generation, previous;
     const char *previous_fingerprint, *path;
+    int64_t previous_ends_at;
+    enum drift { DRIFT_NONE, DRIFT_DAMAGED, DRIFT_REPLACED } drift; /* words say what it is */
     int64_t at; /* clock_now() when it was done */
 };
 

@@ -59,7 +59,8 @@ static void assume_placed(struct certificate_view *next, struct arena *arena)
             .record_name = file || v->method == DCV_EMAIL ? "" : RECORD_TO_COME,
             .record_type = next->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT", .record_value = "",
             .file_name = file ? "<file>" : "", .file_content = "", .account = "", .zone = "", .target = "",
-            .vendor_status = "", .last_check = "", .error = ""};
+            .vendor_status = "", .last_check = "", .error = "", .next_record_name = "", .next_record_type = "",
+            .next_record_value = "", .next_file_name = "", .next_file_content = ""};
     }
 }
 
@@ -76,6 +77,7 @@ static void assume_active(struct certificate_view *next, struct arena *arena)
     order->phase = VENDOR_ACTIVE;
     order->major_status = "Active";
     order->poll_at = 0;
+    order->polled_at = next->now;
     next->challenges = arena_memdup(arena, next->challenges, next->challenge_count * sizeof *next->challenges);
     for (size_t i = 0; i < next->challenge_count; i++)
         next->challenges[i].validated = true;
@@ -115,7 +117,9 @@ static void assume_rollout(struct certificate_view *next, const struct step *ste
     case ACTION_PROBE:
         r->state = ROLLOUT_ACTIVE;
         r->settings_digest = rollout_settings_digest(next, (size_t)step->index, arena);
+        r->checked_at = next->now;
         break;
+    case ACTION_INSPECT: r->checked_at = next->now; break;
     case ACTION_ROLL_BACK:
         r->published_at = 0;
         r->reloaded = false;
@@ -147,8 +151,18 @@ struct certificate_view *certificate_assume(const struct certificate_view *view,
         c->checked_at = 0;
         break;
     }
-    case ACTION_CHECK: challenge_for_change(next, step, arena)->state = CHALLENGE_SEEN; break;
-    case ACTION_REMOVE: challenge_for_change(next, step, arena)->state = CHALLENGE_GONE; break;
+    case ACTION_CHECK: {
+        struct challenge_record *c = challenge_for_change(next, step, arena);
+        c->state = CHALLENGE_SEEN;
+        c->checked_at = next->now;
+        break;
+    }
+    case ACTION_REMOVE: {
+        struct challenge_record *c = challenge_for_change(next, step, arena);
+        c->state = CHALLENGE_GONE;
+        c->next_record_name = c->next_file_name = "";
+        break;
+    }
     case ACTION_POLL: assume_active(next, arena); break;
     case ACTION_FETCH: assume_issued(next, arena); break;
     case ACTION_WAIT_ACCOUNT: next->account.checked = true; break;
@@ -159,7 +173,8 @@ struct certificate_view *certificate_assume(const struct certificate_view *view,
     case ACTION_PROBE:
     case ACTION_ROLL_BACK:
     case ACTION_RELOAD_BACK:
-    case ACTION_PROBE_BACK: assume_rollout(next, step, arena); break;
+    case ACTION_PROBE_BACK:
+    case ACTION_INSPECT: assume_rollout(next, step, arena); break;
     default: break;
     }
     return next;

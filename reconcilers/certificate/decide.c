@@ -116,6 +116,12 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
         step.action = ACTION_WAIT_ACCOUNT;
         return step;
     }
+    if (account->unknown_open > UNKNOWN_OPEN_MOST)
+        return step_blocked("AccountClosed",
+                            arena_printf(arena, "of %d orders at issuer/%s it is not known whether the vendor took them: nothing "
+                                                "more is bought there meanwhile", account->unknown_open, issuer),
+                            "they are looked for by themselves; those that are held wait for a person, each in its own name",
+                            "certwright get orders");
     if (view->foreign != NULL)
         return step_blocked("ForeignOrder",
                             arena_printf(arena, "the account holds order %s (%s, %s) for the same names, which is not ours",
@@ -321,8 +327,9 @@ static struct step decide_settled(const struct certificate_view *view, struct ar
                             arena_printf(arena, "the certificate ends on %s and was due for replacement on %s",
                                          day(arena, view->revision->not_after), day(arena, renewal)),
                             reissue_by_hand(view, arena), NULL);
+    int64_t inspection = inspection_due(view);
     struct step rest = {.action = ACTION_REST, .verb = VERB_NONE, .code = "Ready", .subject = "", .detail = "", .index = -1,
-                        .due = renewal,
+                        .due = inspection > 0 && inspection < renewal ? inspection : renewal,
                         .reason = arena_printf(arena, "issued, and good until %s", day(arena, view->revision->not_after))};
     return rest;
 }
@@ -378,7 +385,9 @@ static struct step decide_ladder(const struct certificate_view *view, struct are
             return later;
         return step;
     }
-    step = decide_settled(view, arena);
+    step = decide_inspection(view, arena);
+    if (nothing_yet(&step))
+        step = decide_settled(view, arena);
     if (!nothing_yet(&later) && (step.action == ACTION_BLOCKED || later.due < step.due))
         return later;
     return step;

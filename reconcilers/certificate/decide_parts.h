@@ -6,6 +6,9 @@
 struct step decide_validation(const struct certificate_view *view, struct arena *arena); /* validation.c */
 struct step decide_removal(const struct certificate_view *view, struct arena *arena);    /* validation.c */
 struct step decide_rollouts(const struct certificate_view *view, struct arena *arena);   /* rollout.c */
+/* What is deployed is looked at twice a day: a look that is due, or what somebody changed. (inspect.c) */
+struct step decide_inspection(const struct certificate_view *view, struct arena *arena);
+int64_t inspection_due(const struct certificate_view *view); /* the next look; 0: nothing is deployed */
 
 /* A time further off than any wait of ours was written under another clock: then it is due now. */
 static inline int64_t due_within(int64_t at, int64_t now, int64_t most_s) { return at > now + most_s ? now : at; }

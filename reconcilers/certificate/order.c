@@ -1,8 +1,9 @@
-/* Buying: the order protocol of reliability.md section 4 in mode `hold`.
+/* Buying: the order protocol of reliability.md section 4.
  *
  *   PREPARE  key, CSR and frozen request; stored and read back before anything is sent
  *   SUBMIT   claim by compare-and-set, then the one call, sent at most once
- *   LOOK_UP  what became of it, with a positive control; found, or after the grace held for a person
+ *   LOOK_UP  what became of it, with a positive control; found, or after the grace held for a person (or, where the
+ *            operator said so, sent once more)
  *   POLL     how the order gets on, and what it wants to see */
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
     GRACE_S = 900,           /* G >= S + D + V */
     LOOK_UPS = 3,
     LOOK_UP_EVERY_S = 60,
+    RESUBMIT_EVERY_S = 86400,
     FORMER_KEYS_MOST = 6,
 };
 
@@ -331,6 +333,26 @@ static const struct vendor_challenge *wanted_proof(const struct vendor_order *ve
     return base;
 }
 
+/* What was made already is taken away before another takes its place. True: something else was wanted until now, and was not
+ * known to be made. */
+static bool take_proof(struct challenge_record *c, const struct vendor_challenge *proof)
+{
+    bool before_made = c->state == CHALLENGE_PENDING || c->state == CHALLENGE_GONE, other = false;
+    if (proof->record_name != NULL && c->method == DCV_DNS) {
+        other = !text_equal(c->record_name, proof->record_name) || !text_equal(c->record_type, proof->record_type) ||
+                !text_equal(c->record_value, proof->record_value);
+        *(before_made ? &c->record_name : &c->next_record_name) = other || before_made ? proof->record_name : "";
+        *(before_made ? &c->record_type : &c->next_record_type) = other || before_made ? proof->record_type : "";
+        *(before_made ? &c->record_value : &c->next_record_value) = other || before_made ? proof->record_value : "";
+    }
+    if (proof->file_name != NULL && (c->method == DCV_HTTP || c->method == DCV_HTTPS)) {
+        other = !text_equal(c->file_name, proof->file_name) || !text_equal(c->file_content, proof->file_content);
+        *(before_made ? &c->file_name : &c->next_file_name) = other || before_made ? proof->file_name : "";
+        *(before_made ? &c->file_content : &c->next_file_content) = other || before_made ? proof->file_content : "";
+    }
+    return other && before_made;
+}
+
 /* Take over what the vendor wants to see, name by name; a proof once made is only changed when the vendor changed it. */
 static void take_challenges(const struct certificate_view *view, const struct order_record *order,
                             const struct vendor_order *vendor, int64_t now, struct arena *arena, struct changes *out)
@@ -350,7 +372,8 @@ static void take_challenges(const struct certificate_view *view, const struct or
             *c = (struct challenge_record){.domain = v->name, .method = (int)v->method, .manual = v->manual,
                 .approver = v->approver != NULL ? v->approver : "", .record_name = "", .record_type = "",
                 .record_value = "", .file_name = "", .file_content = "", .account = "", .zone = "",
-                .target = "", .vendor_status = "", .last_check = "", .error = "",
+                .target = "", .vendor_status = "", .last_check = "", .error = "", .next_record_name = "",
+                .next_record_type = "", .next_record_value = "", .next_file_name = "", .next_file_content = "",
                 .created_at = now};
         c->namespace_ = view->namespace_;
         c->name = view->name;
@@ -360,24 +383,8 @@ static void take_challenges(const struct certificate_view *view, const struct or
             continue;
         c->validated = proof->validated;
         c->vendor_status = proof->status != NULL ? proof->status : "";
-        bool before_made = c->state <= CHALLENGE_PRESENTING || c->state == CHALLENGE_GONE;
-        bool other_record = proof->record_name != NULL && (!text_equal(c->record_name, proof->record_name) ||
-                                                           !text_equal(c->record_type, proof->record_type) ||
-                                                           !text_equal(c->record_value, proof->record_value));
-        bool other_file = proof->file_name != NULL && (!text_equal(c->file_name, proof->file_name) ||
-                                                       !text_equal(c->file_content, proof->file_content));
-        /* An attempt whose answer was lost may have made it. */
-        if (before_made && (c->method == DCV_DNS ? other_record : other_file))
-            certificate_keep_leftover(view, c, arena, out);
-        if (before_made && proof->record_name != NULL && c->method == DCV_DNS) {
-            c->record_name = proof->record_name;
-            c->record_type = proof->record_type;
-            c->record_value = proof->record_value;
-        }
-        if (before_made && proof->file_name != NULL && (c->method == DCV_HTTP || c->method == DCV_HTTPS)) {
-            c->file_name = proof->file_name;
-            c->file_content = proof->file_content;
-        }
+        if (take_proof(c, proof) && was != NULL) /* an attempt whose answer was lost may have made it */
+            certificate_keep_leftover(view, was, arena, out);
     }
     out->challenges = all;
     out->challenge_count = refs->validation_count;
@@ -550,6 +557,43 @@ static void start_grace_anew(const struct certificate_view *view, struct order_r
     order->lookups = 0;
 }
 
+/* Why an order that is absent for good waits for a person; NULL: it may be sent again by itself (4.5). That a request takes
+ * effect within D or never is an assumption that nobody has tried at the vendor's live endpoints. */
+static const char *resubmit_refusal(const struct certificate_view *view, const struct order_record *order, struct arena *arena)
+{
+    const struct endpoint *endpoint = view->account.endpoint;
+    if (view->config->on_unknown_order != UNKNOWN_ORDER_RESUBMIT)
+        return "";
+    if (view->want == NULL || view->invalid || view->want->certificate->suspend)
+        return "; nothing asks for it any more";
+    if (endpoint == NULL || (operator_endpoint_is_vendors(endpoint) && !endpoint->sandbox))
+        return "; at the vendor's live endpoint nothing is sent again by itself";
+    if (view->clock_words != NULL)
+        return "; the clock is not to be trusted";
+    if (order->resubmitted_at > 0 && view->now - order->resubmitted_at < RESUBMIT_EVERY_S)
+        return "; it was sent again once today already";
+    if (view->account.unknown_open > UNKNOWN_OPEN_MOST)
+        return arena_printf(arena, "; with %d unknown orders the account is closed", view->account.unknown_open);
+    return NULL;
+}
+
+/* Back to PREPARED: the same bytes under the same id. As before every claim but the first, the vendor is asked once more. */
+static void give_back(struct order_record *order, const struct outcome *outcome, struct arena *arena, struct changes *out)
+{
+    if (!string_list_contains(&order->former_key_ids, order->key_id)) /* an edit may give the next attempt another one */
+        order->former_key_ids = with_former_key(&order->former_key_ids, order->key_id, arena);
+    order->state = ORDER_PREPARED;
+    order->attempt++;
+    order->looked_up = false;
+    order->submitted_at = 0;
+    order->resubmitted_at = outcome->at;
+    out->audit = "order.resubmit";
+    out->audit_detail = order->custom_order_id;
+    out->event_type = "Warning";
+    out->event_reason = "Resubmitting";
+    out->event_message = "its answer was lost, the vendor does not know of it: it is sent again under the same id";
+}
+
 static void record_absent(const struct certificate_view *view, struct order_record *order, const struct outcome *outcome,
                           struct arena *arena, struct changes *out)
 {
@@ -575,15 +619,20 @@ static void record_absent(const struct certificate_view *view, struct order_reco
     order->lookups++;
     bool grace_over = outcome->sent_boot_ms - order->grace_boot_ms > (int64_t)GRACE_S * 1000;
     if (order->lookups >= LOOK_UPS && grace_over) {
+        const char *refusal = resubmit_refusal(view, order, arena);
+        if (refusal == NULL) {
+            give_back(order, outcome, arena, out);
+            return;
+        }
         order->state = ORDER_HELD;
-        order->held_reason = "the order was sent, its answer was lost, and the vendor does not know of it";
+        order->held_reason = arena_printf(
+            arena, "the order was sent, its answer was lost, and the vendor does not know of it%s", refusal);
         out->audit = "order.held";
         out->audit_detail = order->custom_order_id;
         out->event_type = "Warning";
         out->event_reason = "OrderHeld";
         out->event_message = order->held_reason;
     }
-    (void)arena;
 }
 
 static void record_look_up(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,

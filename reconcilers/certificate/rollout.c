@@ -63,6 +63,17 @@ static struct step rollout_step(const struct certificate_view *view, size_t inde
     return step;
 }
 
+/* A reload that failed is a person's: nothing but its own words tells why. */
+static struct step with_cure(struct step step, const struct certificate_view *view, struct arena *arena)
+{
+    const struct rollout_record *r = &view->rollouts[step.index];
+    if (r->error[0] == '\0' || r->attempts == 0 || step.due <= view->now || step.verb != VERB_RELOAD)
+        return step;
+    step.human = "cure what makes the reload fail; it is tried again when it is due, or at once by sync";
+    step.command = arena_printf(arena, "certwright sync %s", view->id);
+    return step;
+}
+
 static struct step rollout_next(const struct certificate_view *view, size_t index, struct arena *arena)
 {
     const struct rollout_record *r = &view->rollouts[index];
@@ -77,8 +88,9 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
         if (current && t->reload.profile == NULL && t->probe.address == NULL)
             return rollout_step(view, index, ACTION_PROBE, VERB_WAIT, "Deploying", "published", arena);
         if (current)
-            return rollout_step(view, index, ACTION_RELOAD, VERB_RELOAD, "Reloading",
-                                r->error[0] != '\0' ? r->error : "the new files are in place", arena);
+            return with_cure(rollout_step(view, index, ACTION_RELOAD, VERB_RELOAD, "Reloading",
+                                          r->error[0] != '\0' ? r->error : "the new files are in place", arena),
+                             view, arena);
         break;
     case ROLLOUT_RELOADED:
         if (current)
@@ -88,8 +100,9 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
     case ROLLOUT_ROLLING_BACK:
         if (r->published_at > 0)
             return rollout_step(view, index, ACTION_ROLL_BACK, VERB_DEPLOY, "RollingBack", r->error, arena);
-        return rollout_step(view, index, r->reloaded ? ACTION_PROBE_BACK : ACTION_RELOAD_BACK,
-                            r->reloaded ? VERB_WAIT : VERB_RELOAD, "RollingBack", r->error, arena);
+        return with_cure(rollout_step(view, index, r->reloaded ? ACTION_PROBE_BACK : ACTION_RELOAD_BACK,
+                                      r->reloaded ? VERB_WAIT : VERB_RELOAD, "RollingBack", r->error, arena),
+                         view, arena);
     default: break;
     }
     struct step step = rollout_step(view, index, ACTION_STAGE, VERB_DEPLOY, "Deploying", "", arena);
@@ -199,8 +212,10 @@ static bool act_stage(struct context *ctx, const struct certificate_view *view, 
     if (d.generation == 0) /* above everything that exists, so that a number is never used twice */
         d.generation = (seen.highest > d.previous ? seen.highest : d.previous) + 1;
     out->generation = d.generation;
-    out->previous = seen.current > 0 && seen.current != d.generation ? seen.current : d.previous;
-    out->previous_fingerprint = seen.current > 0 && seen.current != d.generation ? seen.fingerprint : d.previous_fingerprint;
+    bool good = seen.current > 0 && seen.current != d.generation && seen.whole; /* to go back to */
+    out->previous = good ? seen.current : d.previous;
+    out->previous_fingerprint = good ? seen.fingerprint : d.previous_fingerprint;
+    out->previous_ends_at = good ? seen.not_after : view->rollouts[step->index].previous_ends_at;
     d.previous = out->previous;
     return deploy_local.stage(ctx, &d, err);
 }
@@ -217,6 +232,7 @@ static void record_stage(const struct certificate_view *view, const struct step 
     succeeded(r);
     r->previous = outcome->previous;
     r->previous_fingerprint = outcome->previous_fingerprint != NULL ? outcome->previous_fingerprint : "";
+    r->previous_ends_at = outcome->previous_ends_at;
     r->path = outcome->path;
     r->root = target_of(view, (size_t)step->index)->local.root;
     r->layout = target_of(view, (size_t)step->index)->layout == LAYOUT_COMBINED ? "Combined" : "Generation";
@@ -258,10 +274,11 @@ static void record_publish(const struct certificate_view *view, const struct ste
     out->event_message = arena_printf(arena, "%s: generation %d", r->target, r->generation);
 }
 
-/* A new generation that does not serve goes back, if there is one to go back to. */
-static bool goes_back(const struct certificate_view *view, const struct step *step, const struct rollout_record *r)
+/* A new generation that does not serve goes back, if there is one to go back to that is still good (6.4). */
+static bool goes_back(const struct certificate_view *view, const struct step *step, const struct rollout_record *r, int64_t now)
 {
-    return target_of(view, (size_t)step->index)->rollback == ROLLBACK_AUTO && r->previous > 0;
+    bool ended = r->previous_ends_at > 0 && r->previous_ends_at <= now;
+    return target_of(view, (size_t)step->index)->rollback == ROLLBACK_AUTO && r->previous > 0 && !ended;
 }
 
 static bool prepare_reload(const struct certificate_view *view, const struct step *step, struct arena *arena,
@@ -289,7 +306,7 @@ static void record_reload(const struct certificate_view *view, const struct step
     struct rollout_record *r = rollout_copy(view, step, arena, out);
     if (!outcome->ok) {
         failed(r, outcome, "ReloadFailed", arena, out);
-        if (goes_back(view, step, r)) {
+        if (goes_back(view, step, r, outcome->at)) {
             r->state = ROLLOUT_ROLLING_BACK;
             r->retry_at = 0;
         }
@@ -320,6 +337,7 @@ static void record_probe(const struct certificate_view *view, const struct step 
         succeeded(r);
         r->state = ROLLOUT_ACTIVE;
         r->active_at = r->checked_at = outcome->at;
+        r->drift = "";
         r->attempts = 0;
         r->settings_digest = rollout_settings_digest(view, (size_t)step->index, arena);
         out->event_type = "Normal";
@@ -345,7 +363,7 @@ static void record_probe(const struct certificate_view *view, const struct step 
         return;
     }
     failed(r, outcome, "NotServed", arena, out);
-    if (goes_back(view, step, r)) {
+    if (goes_back(view, step, r, outcome->at)) {
         r->state = ROLLOUT_ROLLING_BACK;
         r->retry_at = 0;
     } else {

@@ -17,7 +17,12 @@
 
 extern const struct action_row action_fetch;
 
-enum { PUT_BACK_MOST = 5, POLL_WHILE_UNSEEN_S = 300 };
+enum {
+    PUT_BACK_MOST = 5,
+    POLL_WHILE_UNSEEN_S = 300,
+    SEEN_LOOK_S = 60,      /* what was seen is looked for again until the vendor has looked */
+    ACTIVE_GOOD_FOR_S = 60, /* an order that is not delivered may have been cancelled since it was Active */
+};
 
 static bool is_file(const struct challenge_record *c) { return c->method == DCV_HTTP || c->method == DCV_HTTPS; }
 
@@ -102,6 +107,22 @@ static bool known(const struct challenge_record *c)
 
 /* ---- deciding ---- */
 
+/* The vendor wants to see something else than what was made: that goes first. */
+static bool superseded(const struct challenge_record *c)
+{
+    return !text_empty(c->next_record_name) || !text_empty(c->next_file_name);
+}
+
+static struct step removal_step(const struct certificate_view *view, size_t index, const char *reason, struct arena *arena)
+{
+    const struct challenge_record *c = &view->challenges[index];
+    struct step step = step_do(ACTION_REMOVE, VERB_VALIDATE, "CleaningUp", c->domain,
+                               arena_printf(arena, "remove %s", how(view, c, arena)), c->error[0] != '\0' ? c->error : reason);
+    step.index = (int)index;
+    step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
+    return step;
+}
+
 static struct step challenge_step(const struct certificate_view *view, size_t index, struct arena *arena)
 {
     const struct challenge_record *c = &view->challenges[index];
@@ -111,8 +132,10 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
     switch (c->state) {
     case CHALLENGE_PENDING:
     case CHALLENGE_PRESENTING:
-    case CHALLENGE_REMOVING: /* taken away while the manifest was gone, and wanted again */
+    case CHALLENGE_REMOVING: /* taken away while the manifest was gone, and wanted again; or another one is wanted */
     case CHALLENGE_GONE:
+        if (superseded(c))
+            return removal_step(view, index, "the vendor wants another one now", arena);
         step = step_do(ACTION_PRESENT, VERB_VALIDATE, "Validating", c->domain, how(view, c, arena),
                        c->error[0] != '\0' ? c->error
                        : c->put_back > 0   ? "it vanished and is put back"
@@ -121,6 +144,8 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
         step.human = c->manual ? by_hand(c, arena) : NULL;
         break;
     case CHALLENGE_PRESENTED: {
+        if (superseded(c))
+            return removal_step(view, index, "the vendor wants another one now", arena);
         const struct name_validation *v = validation_of(view, c->domain);
         int64_t interval = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.interval_s : 5;
         step = step_do(ACTION_CHECK, VERB_WAIT, c->manual ? "AwaitingManual" : "Propagating", c->domain, how(view, c, arena),
@@ -130,10 +155,31 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
         step.patient = c->manual;
         break;
     }
-    default: return step;
+    default:
+        if (superseded(c))
+            return removal_step(view, index, "the vendor wants another one now", arena);
+        return step;
     }
     step.index = (int)index;
     return step;
+}
+
+/* Of what was seen, that which is to be looked for first: it may vanish before the vendor looks. */
+static struct step seen_again(const struct certificate_view *view, struct arena *arena)
+{
+    struct step first = {.action = ACTION_COUNT};
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *c = &view->challenges[i];
+        if (c->state != CHALLENGE_SEEN || c->validated || c->method == DCV_EMAIL)
+            continue;
+        struct step step = step_do(ACTION_CHECK, VERB_WAIT, "AwaitingVendor", c->domain, how(view, c, arena),
+                                   "whether the proof is still in place");
+        step.index = (int)i;
+        step.due = due_within((c->checked_at > 0 ? c->checked_at : view->now) + SEEN_LOOK_S, view->now, SEEN_LOOK_S);
+        if (first.action == ACTION_COUNT || step.due < first.due)
+            first = step;
+    }
+    return first;
 }
 
 static struct step waiting_step(const struct certificate_view *view, int64_t due, struct arena *arena)
@@ -193,6 +239,8 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
             later = step;
     }
     int64_t poll = due_within(order->poll_at, view->now, RETRY_MOST_S);
+    if (order->phase == VENDOR_ACTIVE && poll <= view->now && view->now - order->polled_at > ACTIVE_GOOD_FOR_S)
+        return step_do(ACTION_POLL, VERB_WAIT, "Issuing", order->vendor_order_id, "", "whether the order is still good");
     if (order->phase == VENDOR_ACTIVE && poll <= view->now)
         return step_do(ACTION_FETCH, VERB_ISSUE, "Issuing", order->common_name,
                        text_equal(order->vendor_order_id, ORDER_TO_COME)
@@ -210,6 +258,15 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
     struct step waiting = waiting_step(view, poll, arena);
     if (later.action != ACTION_COUNT && later.due < poll)
         return later;
+    struct step again = order->phase == VENDOR_ACTIVE ? (struct step){.action = ACTION_COUNT} : seen_again(view, arena);
+    if (again.action != ACTION_COUNT && again.due < poll && (later.action == ACTION_COUNT || again.due < later.due)) {
+        again.reason = waiting.reason;
+        again.code = waiting.code;
+        again.human = waiting.human;
+        again.command = waiting.command;
+        again.patient = waiting.patient;
+        return again;
+    }
     bool to_come = text_equal(order->vendor_order_id, ORDER_TO_COME);
     struct step step = step_do(ACTION_POLL, VERB_WAIT, waiting.code, to_come ? order->common_name : order->vendor_order_id, "",
                                waiting.reason);
@@ -232,11 +289,7 @@ struct step decide_removal(const struct certificate_view *view, struct arena *ar
         bool ours = c->method != DCV_EMAIL && c->state >= CHALLENGE_PRESENTING && c->state < CHALLENGE_GONE;
         if (!ours)
             continue;
-        struct step step = step_do(ACTION_REMOVE, VERB_VALIDATE, "CleaningUp", c->domain,
-                                   arena_printf(arena, "remove %s", how(view, c, arena)),
-                                   c->error[0] != '\0' ? c->error : "the proof is no longer needed");
-        step.index = (int)i;
-        step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
+        struct step step = removal_step(view, i, "the proof is no longer needed", arena);
         if (step.due <= view->now)
             return step;
         if (later.action == ACTION_COUNT || step.due < later.due)
@@ -381,8 +434,21 @@ static void record_check(const struct certificate_view *view, const struct step 
 {
     struct challenge_record *c = challenge_copy(view, step, arena, out);
     const struct name_validation *v = validation_of(view, c->domain);
+    bool was_seen = c->state == CHALLENGE_SEEN;
     c->checked_at = outcome->at;
     c->last_check = outcome->words != NULL ? outcome->words : "";
+    if (outcome->seen && was_seen)
+        return;
+    if (!outcome->seen && was_seen) { /* made again at once, which changes nothing if it is there after all */
+        bool again = !c->manual && c->put_back < PUT_BACK_MOST;
+        c->state = again ? CHALLENGE_PENDING : CHALLENGE_PRESENTED;
+        c->put_back += again;
+        c->presented_at = outcome->at;
+        out->event_type = "Warning";
+        out->event_reason = "Vanished";
+        out->event_message = arena_printf(arena, "%s: it was there and is not seen any more: %s", c->domain, c->last_check);
+        return;
+    }
     if (outcome->seen) {
         c->state = CHALLENGE_SEEN;
         c->seen_at = outcome->at;
@@ -401,6 +467,24 @@ static void record_check(const struct certificate_view *view, const struct step 
         out->event_message = arena_printf(arena, "%s: not seen after %s: %s", c->domain,
                                           text_duration_words(arena, patience), c->last_check);
     }
+}
+
+static void take_next(struct challenge_record *c)
+{
+    if (!text_empty(c->next_record_name)) {
+        c->record_name = c->next_record_name;
+        c->record_type = c->next_record_type;
+        c->record_value = c->next_record_value;
+    }
+    if (!text_empty(c->next_file_name)) {
+        c->file_name = c->next_file_name;
+        c->file_content = c->next_file_content;
+    }
+    if (superseded(c)) {
+        c->zone = "";
+        c->put_back = 0;
+    }
+    c->next_record_name = c->next_record_type = c->next_record_value = c->next_file_name = c->next_file_content = "";
 }
 
 static bool prepare_remove(const struct certificate_view *view, const struct step *step, struct arena *arena,
@@ -452,6 +536,7 @@ static void record_remove(const struct certificate_view *view, const struct step
     }
     record_success(c);
     c->state = CHALLENGE_GONE;
+    take_next(c);
     out->event_type = "Normal";
     out->event_reason = c->manual ? "RemoveByHand" : "Removed";
     out->event_message = c->manual ? arena_printf(arena, "%s: the record or file made by hand may be taken away", c->domain)

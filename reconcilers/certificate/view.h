@@ -25,7 +25,9 @@ struct account_view { /* the issuer, as last observed */
     bool within_budget; /* counting this order */
     const char *budget_words; /* when not: "40 of 40 orders in 2026-11" */
     const char *budget_period;
+    int unknown_open; /* orders of this account of which nobody knows whether the vendor took them, this one too */
 };
+enum { UNKNOWN_OPEN_MOST = 2 }; /* with more of them the account is closed for orders (reliability.md 4.5) */
 
 struct certificate_view {
     const struct operator_config *config;

@@ -26,6 +26,8 @@ struct deployment {
 struct deploy_observation {
     int current;              /* generation the link names; 0: nothing published; -1: something that is not ours */
     const char *fingerprint;  /* of the leaf at the published path; "" none or unreadable */
+    int64_t not_after;        /* of that leaf; 0: unknown */
+    bool whole;               /* leaf, chain and key are there and belong together */
     bool rights_ok;           /* owner, group, mode of the key as stated */
     const char *words;        /* what is not as it should be; "" fine */
     int highest;              /* the highest gen-N that exists */

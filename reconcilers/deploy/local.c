@@ -78,7 +78,7 @@ static const char *key_rights(const struct place *place, int number, struct aren
 
 static void observe_current(const struct place *place, struct arena *arena, struct deploy_observation *out)
 {
-    struct generation found;
+    AUTO(generation) struct generation found = {0};
     struct x509_info leaf;
     struct error why = {0};
 
@@ -86,10 +86,12 @@ static void observe_current(const struct place *place, struct arena *arena, stru
     out->rights_ok = rights == NULL;
     if (rights != NULL)
         out->words = rights;
-    if (generation_read(place, out->current, false, arena, &found, &why) &&
-        x509_parse(found.leaf, arena, &leaf, &why))
+    if (generation_read(place, out->current, true, arena, &found, &why) && x509_parse(found.leaf, arena, &leaf, &why)) {
         out->fingerprint = leaf.fingerprint;
-    else
+        out->not_after = leaf.not_after;
+        out->whole = generation_check(&found, NULL, arena, &why);
+    }
+    if (!out->whole)
         out->words = arena_strdup(arena, why.message);
 }
 

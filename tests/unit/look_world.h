@@ -246,7 +246,8 @@ static struct challenge_record challenge_of(const char *name, const char *domain
 {
     return (struct challenge_record){.namespace_ = "default", .name = name, .cycle = 1, .domain = domain,
         .method = (int)method, .record_name = "", .record_type = "", .record_value = "", .file_name = "",
-        .file_content = "", .approver = "", .account = "", .zone = "", .target = "",
+        .file_content = "", .next_record_name = "", .next_record_type = "", .next_record_value = "",
+        .next_file_name = "", .next_file_content = "", .approver = "", .account = "", .zone = "", .target = "",
         .vendor_status = "", .last_check = "", .error = "", .created_at = now - 498};
 }
 

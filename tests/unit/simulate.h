@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 
-enum { SIM_CERTIFICATES = 3, SIM_TARGETS = 4, SIM_DOMAINS = 8, SIM_ORDERS = 32, SIM_WANTS = 40 };
+enum { SIM_CERTIFICATES = 4, SIM_TARGETS = 4, SIM_DOMAINS = 8, SIM_ORDERS = 32, SIM_WANTS = 40 };
 
 /* Faults of the program itself, played to see that the rules catch them. */
 enum sim_defect {
@@ -67,6 +67,7 @@ struct sim {
     size_t need_count;
     int64_t reserved_cents, spent_cents;
     int serial;
+    bool resubmit; /* onUnknownOrder: resubmit */
     bool trace;
     const char *violation;
     size_t mutations; /* steps with an outside effect */
@@ -91,6 +92,8 @@ static inline void sim_broken(struct sim *sim, const char *rule)
 }
 
 /* ---- the world's records as a view ---- */
+
+static struct operator_config sim_resubmits; /* made_config with onUnknownOrder: resubmit */
 
 static inline const char *sim_need(struct sim *sim, const char *product, const struct string_list *names)
 {
@@ -125,11 +128,22 @@ static inline const struct rollout_record *sim_rollout(const struct sim_certific
     return NULL;
 }
 
+/* As the controller counts them: what nobody knows of the account's orders. */
+static inline int sim_unknown_open(const struct sim *sim)
+{
+    int count = 0;
+    for (int i = 0; i < SIM_CERTIFICATES; i++) {
+        const struct order_record *order = sim->certificates[i].order;
+        count += order != NULL && (order->state == ORDER_UNKNOWN || order->state == ORDER_HELD);
+    }
+    return count;
+}
+
 static inline void sim_view(struct sim *sim, int index, struct certificate_view *view)
 {
     struct sim_certificate *c = &sim->certificates[index];
     *view = (struct certificate_view){
-        .config = &made_config,
+        .config = sim->resubmit ? &sim_resubmits : &made_config,
         .now = sim_now(sim),
         .boot_ms = (sim->true_s - sim->boot_at) * 1000,
         .boot_id = arena_printf(sim->arena, "boot-%d", sim->boots),
@@ -149,6 +163,7 @@ static inline void sim_view(struct sim *sim, int index, struct certificate_view 
                                           .prices = sim->checked ? prices : NULL,
                                           .spending_open = true,
                                           .within_budget = true,
+                                          .unknown_open = sim_unknown_open(sim),
                                           .budget_period = "2026-11"};
     if (sim_now(sim) < sim->newest_time - 300)
         view->clock_words = "the clock went back";
@@ -501,7 +516,8 @@ static inline void sim_judge(struct sim *sim, int index, const struct certificat
     if (step->action != ACTION_PREPARE && step->action != ACTION_SUBMIT)
         return;
     if (!view->account.checked || view->clock_words != NULL || view->duplicate_of != NULL ||
-        view->want == NULL || view->want->certificate->suspend || step->cost_cents <= 0)
+        view->want == NULL || view->want->certificate->suspend || step->cost_cents <= 0 ||
+        view->account.unknown_open > UNKNOWN_OPEN_MOST)
         sim_broken(sim, "a guard was passed by");
     if (order != NULL && order->state != ORDER_PREPARED && order->state != ORDER_REFUSED)
         sim_broken(sim, "a purchase was begun while another order lives");
@@ -622,7 +638,9 @@ static inline size_t sim_wants(struct sim_want *wants, struct arena *arena)
 
 static inline void sim_begin(struct sim *sim, struct arena *arena, uint64_t seed)
 {
-    static const char *const names[SIM_CERTIFICATES] = {"one", "two", "three"};
+    static const char *const names[SIM_CERTIFICATES] = {"one", "two", "three", "four"};
+    sim_resubmits = made_config;
+    sim_resubmits.on_unknown_order = UNKNOWN_ORDER_RESUBMIT;
     *sim = (struct sim){
         .arena = arena, .random = seed, .true_s = MADE_NOW, .boot_at = MADE_NOW - 5000, .checked = true};
     for (int i = 0; i < SIM_CERTIFICATES; i++) {

@@ -655,7 +655,7 @@ static void proof_is_taken_over_until_it_was_made(void)
     static const struct {
         enum challenge_state state;
         bool taken;
-    } rows[] = {{CHALLENGE_PENDING, true},  {CHALLENGE_PRESENTING, true}, {CHALLENGE_PRESENTED, false},
+    } rows[] = {{CHALLENGE_PENDING, true},  {CHALLENGE_PRESENTING, false}, {CHALLENGE_PRESENTED, false},
                 {CHALLENGE_SEEN, false},    {CHALLENGE_REMOVING, false},  {CHALLENGE_GONE, true}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         begin(ONE);
@@ -664,8 +664,63 @@ static void proof_is_taken_over_until_it_was_made(void)
         poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
         CHECK_TEXT(changes.challenges[0].record_name,
                    rows[i].taken ? "_new.shop.example.com" : "_0.shop.example.com");
+        CHECK_TEXT(changes.challenges[0].next_record_name, rows[i].taken ? "" : "_new.shop.example.com");
         CHECK_INT(changes.challenges[0].state, rows[i].state);
     }
+}
+
+/* What was made for the former wish is taken away, and then the new one is made. */
+static void changed_proof_takes_the_place_of_the_former(void)
+{
+    struct vendor_challenge proof = {.domain = "shop.example.com", .record_name = "_new.shop.example.com",
+                                     .record_type = "CNAME", .record_value = "new.example.net"};
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
+    take();
+    struct step step = certificate_decide(&made.view, arena);
+    CHECK_INT(step.action, ACTION_REMOVE);
+    CHECK(strstr(step.detail, "_0.shop.example.com") != NULL);
+    record(step, (struct outcome){.ok = true, .at = made.view.now});
+    CHECK_TEXT(changes.challenges[0].record_name, "_new.shop.example.com");
+    CHECK_TEXT(changes.challenges[0].record_value, "new.example.net");
+    CHECK_TEXT(changes.challenges[0].next_record_name, "");
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PRESENT);
+}
+
+/* Seen is not seen for ever: until the vendor has looked, it is looked for again and put back, five times. */
+static void proof_that_vanishes_is_put_back(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_SEEN);
+    struct step step = step_of(ACTION_CHECK);
+    step.index = 0;
+    for (int i = 1; i <= 6; i++) {
+        made.view.challenges[0].state = CHALLENGE_SEEN;
+        record(step, (struct outcome){.ok = true, .words = "nobody has it", .at = made.view.now});
+        CHECK_INT(changes.challenges[0].state, i <= 5 ? CHALLENGE_PENDING : CHALLENGE_PRESENTED);
+        CHECK_INT(changes.challenges[0].put_back, i <= 5 ? i : 5);
+        CHECK_TEXT(changes.event_reason, "Vanished");
+        take();
+    }
+}
+
+/* An order that was Active and delivers nothing is asked about again: it may have been cancelled. */
+static void active_order_that_delivers_nothing_is_asked_about(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    poll((struct vendor_order){.phase = VENDOR_ACTIVE, .major_status = "Active"});
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_FETCH);
+    made.view.now += 61;
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_POLL);
+    poll((struct vendor_order){.phase = VENDOR_CANCELLED, .major_status = "Cancelled"});
+    take();
+    CHECK_TEXT(certificate_decide(&made.view, arena).code, "OrderDead");
 }
 
 static void wildcard_is_proven_by_its_base(void)
@@ -789,6 +844,9 @@ int main(void)
     RUN(failed_poll_keeps_what_is_known);
     RUN(vendor_is_asked_less_and_less_often);
     RUN(proof_is_taken_over_until_it_was_made);
+    RUN(changed_proof_takes_the_place_of_the_former);
+    RUN(proof_that_vanishes_is_put_back);
+    RUN(active_order_that_delivers_nothing_is_asked_about);
     RUN(wildcard_is_proven_by_its_base);
     RUN(forgetting_touches_nothing_but_the_record);
     RUN(failures_of_one_step_are_counted_and_end_with_its_success);

@@ -22,6 +22,8 @@ static void begin(const char *spec)
 
 static void derive(void)
 {
+    for (size_t i = 0; i < made.view.rollout_count; i++)
+        made.view.rollouts[i].checked_at = made.view.now; /* what is deployed was just looked at */
     step = certificate_decide(&made.view, arena);
     conditions_derive(&made.view, &step, arena, conditions);
     for (int i = 0; i < CONDITION_COUNT; i++)

@@ -28,7 +28,16 @@ static struct certificate_view *begin(const char *manifests)
     return &made.view;
 }
 
-static struct step decide(void) { return certificate_decide(&made.view, arena); }
+/* What is deployed is looked at twice a day: here it is found as it should be. */
+static struct step decide(void)
+{
+    struct step step = certificate_decide(&made.view, arena);
+    while (step.action == ACTION_INSPECT) {
+        made.view.rollouts[step.index].checked_at = made.view.now;
+        step = certificate_decide(&made.view, arena);
+    }
+    return step;
+}
 
 static void expect(enum action action, const char *code)
 {
@@ -417,7 +426,25 @@ static void settled_certificate_rests_until_its_renewal(void)
     begin(ONE);
     made_settled(&made);
     expect(ACTION_REST, "Ready");
+    made.view.rollouts[0].checked_at = made.view.now;
+    CHECK_INT(decide().due, made.view.now + 12 * 3600); /* the next look at what is deployed */
+    made.view.rollout_count = 0;
     CHECK_INT(decide().due, certificate_renewal_time(&made.view));
+}
+
+static void what_is_deployed_is_looked_at_twice_a_day(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.view.rollouts[0].checked_at = made.view.now;
+    made.view.now += 12 * 3600 - 1;
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_REST);
+    made.view.now++;
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_INSPECT);
+    made.view.rollouts[0].checked_at = made.view.now;
+    made.view.rollouts[0].drift = "generation 1 is published, not 2";
+    expect(ACTION_BLOCKED, "Drifted");
+    CHECK(says(decide().command, "certwright deploy"));
 }
 
 static void certificate_without_targets_rests_once_fetched(void)
@@ -547,6 +574,7 @@ int main(void)
     RUN(target_without_service_needs_no_reload);
     RUN(no_rollout_state_leads_to_a_purchase);
     RUN(settled_certificate_rests_until_its_renewal);
+    RUN(what_is_deployed_is_looked_at_twice_a_day);
     RUN(certificate_without_targets_rests_once_fetched);
     RUN(renewal_time_is_a_third_before_the_end_unless_said);
     RUN(near_its_end_a_person_is_called_and_nothing_is_bought);

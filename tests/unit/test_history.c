@@ -133,6 +133,7 @@ static const char *history(uint64_t seed, enum sim_defect defect, struct arena *
     sim.prices = prices;
     sim.double_prices = double_prices;
     sim.defect = defect;
+    sim.resubmit = seed % 2 == 1;
     sim.trace = getenv("CERTWRIGHT_TRACE") != NULL && defect == DEFECT_NONE;
     for (int i = 0; i < SIM_CERTIFICATES; i++)
         if (sim_chance(&sim, 80))
