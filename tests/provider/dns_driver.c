@@ -9,6 +9,7 @@
  *     check   ACCOUNT ZONE
  *     applied ACCOUNT ZONE NAME TYPE VALUE
  *     seen    ZONE NAME TYPE VALUE
+ *     seen-by PORT ZONE NAME TYPE VALUE         the delegation from the resolver 127.0.0.1:PORT, the servers at that port too
  *     crowd   ACCOUNT ZONE NAME TYPE VALUE...   each value by a thread of its own, at once
  *     turn    SECONDS
  */
@@ -135,10 +136,23 @@ static int crowd(const char *const *words, int count)
     return failed;
 }
 
+/* words: PORT ZONE NAME TYPE VALUE */
+static bool seen_by(struct context *ctx, const char *const *words, struct result *result)
+{
+    struct dns_address resolver = {.host = "127.0.0.1", .port = atoi(words[0])};
+    const struct propagation_world world = {&resolver, 1, resolver.port};
+    const struct dns_challenge challenge = {words[1], words[2], words[3], words[4]};
+    struct propagation propagation = {0};
+    bool ok = propagation_check_by(ctx, &world, &challenge, &propagation, &result->err);
+    result->flag = propagation.everywhere;
+    result->words = propagation.words;
+    return ok;
+}
+
 static void perform(struct context *ctx, const char *const *words, int count, struct result *result)
 {
     const char *verb = words[0];
-    const struct resource *account = count > 1 && strcmp(verb, "seen") != 0 && strcmp(verb, "turn") != 0
+    const struct resource *account = count > 1 && strncmp(verb, "seen", 4) != 0 && strcmp(verb, "turn") != 0
                                          ? account_named(words[1])
                                          : NULL;
     const struct dns_provider_ops *ops =
@@ -165,6 +179,8 @@ static void perform(struct context *ctx, const char *const *words, int count, st
         result->ok = propagation_check(ctx, &challenge, &propagation, &result->err);
         result->flag = propagation.everywhere;
         result->words = propagation.words;
+    } else if (strcmp(verb, "seen-by") == 0 && count == 6) {
+        result->ok = seen_by(ctx, words + 1, result);
     } else if (strcmp(verb, "crowd") == 0 && count > 5) {
         result->failed = crowd(words + 1, count - 1);
         result->ok = result->failed == 0;

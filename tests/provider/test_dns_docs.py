@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "standins"))
 from common import make_certificate
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docs/dns")
-SCHEMA = "/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql"
+SCHEMA = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"
 NAME = f"_acme-challenge.{ZONE}"
 API_KEY, SHARED_KEY = "canary-powerdns-api-key", "canary/shared+webhook=key"
 
