@@ -549,6 +549,8 @@ static void turn(void *arg)
     while (!engine->broken && !engine->draining && (key = schedule_take(engine->queue, clock_now_ms())) != NULL) {
         if (key[0] == 'c')
             decide_certificate(engine, key);
+        else if (strcmp(key, CREDENTIALS_KEY) == 0)
+            engine_credentials_due(engine);
         else
             engine_account_due(engine, key);
         free(key);

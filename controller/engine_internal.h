@@ -8,7 +8,8 @@
 #include "controller/worker.h"
 #include "base/http.h"
 
-/* Keys of the queue: 'c' or 'i', \x01, then the key of the index. */
+/* Keys of the queue: 'c' or 'i', \x01, then the key of the index; or this one: credentials of DNS accounts are looked at. */
+#define CREDENTIALS_KEY "e"
 
 struct standing_entry { /* one certificate, as last decided */
     char *key;
@@ -89,3 +90,7 @@ void engine_account_wanted(struct engine *engine, const char *namespace_, const 
 int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view, const char *key);
 void engine_account_forget(struct engine *engine); /* frees what waits */
 void engine_account_done(struct engine *engine, const char *namespace_, const char *name);
+
+/* DNS accounts: engine_dns.c */
+/* Warn of credentials that end, and come again when the next one does. */
+void engine_credentials_due(struct engine *engine);

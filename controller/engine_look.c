@@ -173,6 +173,7 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     tell_problems(engine, desired);
     engine->model.purchase_hold_known = false;
     guard_removals(&look);
+    schedule_set(engine->queue, CREDENTIALS_KEY, clock_now_ms());
     desired_remember(desired, engine->later);
     log_event(LOG_DEBUG, "looked", "files", arena_printf(arena, "%zu", desired_file_count(desired)), "resources",
               arena_printf(arena, "%zu", desired_count(desired)), NULL);

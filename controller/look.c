@@ -201,6 +201,7 @@ static const char *who_acts(const struct certificate_look *c)
         {"NeedsReissue", "the author of the manifest"},
         {"TermNotSold", "the author of the manifest"},
         {"ProductNotSold", "the author of the manifest"},
+        {"CredentialExpired", "whoever holds the DNS account"},
         {"SpendingClosed", "the operator"},
         {"BudgetExceeded", "the operator"},
         {"MassPurchase", "the operator"},

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "controller/credentials.h"
 #include "controller/holds.h"
 #include "controller/index.h"
 #include "controller/records.h"
@@ -79,6 +80,15 @@ static void ask_account(struct build *build, struct certificate_view *view)
     if (!build->observe(build->model, issuer, build->observe_arg, &err))
         string_list_push(build->plan->arena, &build->plan->notes,
                          arena_printf(build->plan->arena, "issuer/%s could not be asked: %s", issuer->name, err.message));
+}
+
+static void note_credentials(struct build *build)
+{
+    struct arena *arena = build->plan->arena;
+    struct credential_notes notes = credentials_ending(build->model->desired, build->now, arena);
+    for (size_t i = 0; i < notes.count; i++)
+        string_list_push(arena, &build->plan->notes, arena_printf(arena, "%s: %s", notes.items[i].id,
+                                                                  notes.items[i].credential.words));
 }
 
 static bool plan_certificate(struct build *build, const char *namespace_, const char *name, struct plan_item *item)
@@ -184,6 +194,7 @@ bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan
     desired_shared_digest(model->desired, build.shared);
     if (!index_walk(model->state, model->desired, walk, &build, err))
         return false;
+    note_credentials(&build);
     /* What went gives up its places first; it is told last. */
     plan_removals(&build);
     size_t removals = out->count;

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/names.h"
 #include "schema/kinds.h"
+#include "schema/operator.h"
 
 static const char *const algorithm_words[] = {
     [TSIG_HMAC_MD5] = "HMACMD5",       [TSIG_HMAC_SHA1] = "HMACSHA1",     [TSIG_HMAC_SHA224] = "HMACSHA224",
@@ -220,11 +222,39 @@ static const struct field propagation_fields[] = {
 static const struct field_table propagation_table = {
     .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields)};
 
+static const struct field selector_fields[] = {
+    {.name = "matchLabels", .type = FIELD_LABELS, AT(dns_account, selector), .required = true, .min = 1, .max = 64,
+     .example = "web", .doc = "Labels that a Certificate must all have."},
+};
+static const struct field_table selector_table = {
+    .name = "selector", .doc = "Certificates by their labels.", FIELDS(selector_fields)};
+
+static const struct field limits_fields[] = {
+    {.name = "requestsPerSecond", .type = FIELD_INT, AT(dns_account, limits.requests_per_second), .min = 1, .max = 1000,
+     .example = "2", .doc = "Requests at most per second; the operator's file, or what the service bears, is the ceiling."},
+    {.name = "burst", .type = FIELD_INT, AT(dns_account, limits.burst), .min = 1, .max = 1000, .example = "5",
+     .doc = "So many may go out at once, and then no more until they fit the rate again; as many as the rate unless given."},
+};
+static const struct field_table limits_table = {
+    .name = "limits", .doc = "Requests to the service, where other programs use the account too.", FIELDS(limits_fields)};
+
+static const char *instant(struct arena *arena, const char *text, const char **out_reason)
+{
+    int64_t at;
+    if (clock_parse_rfc3339(text, &at) && at > 0)
+        return clock_rfc3339(arena, at);
+    *out_reason = "a date or a time is due, such as 2027-06-30 or 2027-06-30T12:00:00Z";
+    return NULL;
+}
+
 static const struct field dns_account_fields[] = {
     {.name = "enabled", .type = FIELD_BOOL, AT(dns_account, enabled), .fallback = "true",
      .doc = "false: no records are made through this account."},
     {.name = "zones", .type = FIELD_STRING_LIST, AT(dns_account, zones), .set = true, .max = 1000,
      .canonical = zone_canonical, .example = "example.com", .doc = "The zones it may change; found by asking unless given."},
+    {.name = "selector", .type = FIELD_OBJECT, .table = &selector_table,
+     .doc = "Which certificates it serves when they do not name it; any unless given. Of accounts that fit a name equally "
+            "well, one whose selector matches is taken."},
     {.name = "rfc2136", .type = FIELD_OBJECT, .table = &rfc2136_table,
      .doc = "A server that takes dynamic updates (RFC 2136), signed with TSIG."},
     {.name = "cloudflare", .type = FIELD_OBJECT, .table = &cloudflare_table, .doc = "Zones at Cloudflare."},
@@ -240,6 +270,11 @@ static const struct field dns_account_fields[] = {
      .doc = "No service: records are shown, a person makes them, and they are verified. Written `{}`."},
     {.name = "propagation", .type = FIELD_OBJECT, .table = &propagation_table,
      .doc = "Waiting for a record to be seen."},
+    {.name = "limits", .type = FIELD_OBJECT, .table = &limits_table,
+     .doc = "Requests to the service, where other programs use the account too."},
+    {.name = "credentialExpiresAt", .type = FIELD_STRING, AT(dns_account, credential_expires_at), .canonical = instant,
+     .example = "2027-06-30",
+     .doc = "When the credential ends: warned of 30 and 7 days before, and not used any more after."},
 };
 static const char *const providers[] = {
     [DNS_PROVIDER_RFC2136] = "rfc2136",
@@ -256,6 +291,42 @@ static const char *const providers[] = {
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");
 
 const char *dns_provider_word(enum dns_provider provider) { return providers[provider]; }
+
+/* What the services bear by their own words (dns-providers.md 2.8, 3.6, 4.7, 6.5, 7.4): Cloudflare 1200 in 5 minutes, Route 53
+ * 5 a second over all operations, Azure 10 writes a second, GoDaddy 60 a minute, ClouDNS 20 a second and 600 a minute. */
+static const struct dns_limits bearable[DNS_PROVIDER_COUNT] = {
+    [DNS_PROVIDER_CLOUDFLARE] = {4, 20}, [DNS_PROVIDER_ROUTE53] = {5, 5},  [DNS_PROVIDER_AZURE_DNS] = {10, 20},
+    [DNS_PROVIDER_GODADDY] = {1, 10},    [DNS_PROVIDER_CLOUDNS] = {10, 10},
+};
+
+struct dns_limits dns_provider_limits(enum dns_provider provider) { return bearable[provider]; }
+
+static int lower(int wish, int ceiling)
+{
+    return wish > 0 && (ceiling == 0 || wish < ceiling) ? wish : ceiling;
+}
+
+struct dns_limits dns_account_limits(const struct operator_config *config, const struct dns_account *account)
+{
+    struct dns_limits limits = bearable[account->provider];
+    for (size_t i = 0; config != NULL && i < config->dns_limit_count; i++) {
+        const struct dns_service_limits *own = &config->dns_limits[i];
+        if (text_equal(own->service, dns_provider_word(account->provider)))
+            limits = (struct dns_limits){own->requests_per_second, own->burst > 0 ? own->burst : own->requests_per_second};
+    }
+    const struct dns_limits *wish = &account->limits;
+    limits.requests_per_second = lower(wish->requests_per_second, limits.requests_per_second);
+    limits.burst = lower(wish->burst > 0 ? wish->burst : wish->requests_per_second, limits.burst);
+    return limits;
+}
+
+int64_t dns_account_credential_end(const struct dns_account *account)
+{
+    int64_t at = 0;
+    if (account->credential_expires_at != NULL)
+        clock_parse_rfc3339(account->credential_expires_at, &at);
+    return at;
+}
 
 const struct field_table dns_account_table = {
     .name = "DNSAccount",

@@ -31,9 +31,17 @@ struct rfc2136_zone {
     struct secret_ref tsig_secret_ref;
 };
 
+/* Requests to one account: at most `burst` in any stretch of burst / requests_per_second seconds. */
+struct dns_limits {
+    int requests_per_second, burst; /* 0: not given; in force: no limit */
+};
+
 struct dns_account {
     bool enabled; /* true unless given */
     struct string_list zones; /* canonical; empty: found by asking */
+    struct label_list selector; /* matchLabels: serves only certificates that have them all; empty: any */
+    const char *credential_expires_at; /* RFC 3339; NULL: not told */
+    struct dns_limits limits; /* as the manifest has it; dns_account_limits() gives those in force */
     enum dns_provider provider; /* which member of the union was given */
     struct {
         const char *nameserver; /* "192.0.2.53:53" */
@@ -82,3 +90,12 @@ struct dns_account {
         int64_t interval_s; /* 5 unless given */
     } propagation;
 };
+
+struct operator_config;
+/* The limits in force: those of the operator's file for the service, else what the service is known to bear; a manifest may
+ * only lower them. requests_per_second 0: none. */
+struct dns_limits dns_account_limits(const struct operator_config *config, const struct dns_account *account);
+/* What the service is known to bear; requests_per_second 0: nothing is limited. */
+struct dns_limits dns_provider_limits(enum dns_provider provider);
+/* Unix seconds at which the credential ends, as the manifest says; 0: it does not. */
+int64_t dns_account_credential_end(const struct dns_account *account);

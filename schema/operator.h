@@ -49,6 +49,10 @@ struct endpoint {
 struct name_pair { /* entries of `resolve` and `nameservers` */
     const char *name, *value;
 };
+struct dns_service_limits { /* of each account at that service */
+    const char *service; /* the member of DNSAccount: "route53" */
+    int requests_per_second, burst; /* burst 0: as many as the rate */
+};
 struct namespace_rule {
     const char *name;
     struct string_list issuers, dns_accounts, roots, domains;
@@ -61,6 +65,8 @@ struct operator_config {
     struct spending *spending;
     size_t spending_count;
     int workers, orders_per_pass, removal_count, removal_percent, requests_per_second, account_concurrency;
+    struct dns_service_limits *dns_limits;
+    size_t dns_limit_count;
     struct deploy_root *roots;
     size_t root_count;
     struct reload_profile *profiles;

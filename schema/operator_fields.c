@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/arena.h"
 #include "base/names.h"
+#include "schema/dns_account.h"
 #include "schema/field.h"
 #include "schema/yaml.h"
 
@@ -156,7 +157,27 @@ static const struct field account_fields[] = {
      .max = 256, .doc = "Requests to one account at most at once."},
 };
 static const struct field_table account_table = {
-    .name = "account", .doc = "Limits on each account at a vendor or a DNS service.", FIELDS(account_fields)};
+    .name = "account", .doc = "Limits on each account at a vendor.", FIELDS(account_fields)};
+
+static const char *dns_service(struct arena *arena, const char *text, const char **out_reason)
+{
+    struct string_list known = {0};
+    for (enum dns_provider provider = 0; provider < DNS_PROVIDER_COUNT; provider++)
+        string_list_push(arena, &known, dns_provider_word(provider));
+    if (string_list_contains(&known, text))
+        return text;
+    *out_reason = arena_printf(arena, "the services are %s", string_list_join(arena, &known, ", "));
+    return NULL;
+}
+static const struct field dns_limit_fields[] = {
+    {.name = "requestsPerSecond", .type = FIELD_INT, AT(dns_service_limits, requests_per_second), .required = true, .min = 1,
+     .max = 1000, .example = "10", .doc = "Requests to one account at most per second."},
+    {.name = "burst", .type = FIELD_INT, AT(dns_service_limits, burst), .min = 1, .max = 1000, .example = "50",
+     .doc = "So many may go out at once, and then no more until they fit the rate again; as many as the rate unless given."},
+};
+static const struct field_table dns_limit_table = {
+    .name = "dns", .doc = "Limits on each account at one DNS service.", .size = sizeof(struct dns_service_limits),
+    FIELDS(dns_limit_fields)};
 
 static const struct field limits_fields[] = {
     {.name = "workers", .type = FIELD_INT, AT(operator_config, workers), .fallback = "16", .min = 1, .max = 256,
@@ -166,7 +187,12 @@ static const struct field limits_fields[] = {
     {.name = "removals", .type = FIELD_OBJECT, .table = &removal_table,
      .doc = "When the vanishing of manifests is held for a person."},
     {.name = "account", .type = FIELD_OBJECT, .table = &account_table,
-     .doc = "Limits on each account at a vendor or a DNS service."},
+     .doc = "Limits on each account at a vendor."},
+    {.name = "dns", .type = FIELD_OBJECT_MAP, AT_LIST(operator_config, dns_limits, dns_limit_count),
+     KEY_AT(dns_service_limits, service), .table = &dns_limit_table, .max = 16, .canonical = dns_service,
+     .doc = "Limits on each account at a DNS service, by the service's name as in DNSAccount (route53, …). Unless given, what the "
+            "service is known to bear: cloudflare 4 a second and 20 at once, route53 5 and 5, azureDNS 10 and 20, godaddy 1 and "
+            "10, cloudns 10 and 10, others as they are asked. A DNSAccount may lower them."},
 };
 static const struct field_table limits_table = {
     .name = "limits", .doc = "Ceilings on what happens at once.", FIELDS(limits_fields)};

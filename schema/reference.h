@@ -21,8 +21,8 @@ struct name_validation { /* how one name of a certificate is proven */
     const char *name; /* as in dns_names, wildcard included */
     enum dcv_method method;
     bool manual;
-    const struct resource *dns_account; /* DNS, not manual: chosen by reference, else by longest zone */
-    struct string_list dns_candidates; /* names of accounts whose zones are unknown: to be asked; usually empty */
+    const struct resource *dns_account; /* DNS, not manual: chosen by reference, else by longest zone, else by selector */
+    const char *dns_reason; /* why that one: "named in the manifest"; NULL: not chosen */
     const struct resource *http_target; /* HTTP, HTTPS, not manual: the target whose domains match the name */
     const char *approver; /* Email */
 };

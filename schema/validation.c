@@ -9,17 +9,19 @@
 
 /* ---- DNS accounts ---- */
 
-/* Length of the longest zone of the account that holds the name; 0: none. */
-static size_t zone_match(const struct dns_account *account, const char *name)
+/* The longest zone that the account is said to have and that holds the name; NULL: none. */
+static const char *zone_match(const struct dns_account *account, const char *name)
 {
-    size_t longest = 0;
+    const char *best = NULL;
     for (size_t i = 0; i < account->zones.count; i++)
-        if (text_name_within(name, account->zones.items[i]) && strlen(account->zones.items[i]) > longest)
-            longest = strlen(account->zones.items[i]);
+        if (text_name_within(name, account->zones.items[i]) &&
+            (best == NULL || strlen(account->zones.items[i]) > strlen(best)))
+            best = account->zones.items[i];
     for (size_t i = 0; i < account->rfc2136.zone_count; i++)
-        if (text_name_within(name, account->rfc2136.zones[i].name) && strlen(account->rfc2136.zones[i].name) > longest)
-            longest = strlen(account->rfc2136.zones[i].name);
-    return longest;
+        if (text_name_within(name, account->rfc2136.zones[i].name) &&
+            (best == NULL || strlen(account->rfc2136.zones[i].name) > strlen(best)))
+            best = account->rfc2136.zones[i].name;
+    return best;
 }
 
 static const struct resource *named_account(struct resolving *r, const struct reference *reference, const char *name,
@@ -31,44 +33,93 @@ static const struct resource *named_account(struct resolving *r, const struct re
     if (!account->dns_account->enabled)
         certificate_problem(&r->check, SEVERITY_ERROR, "disabled-account", reference_place(r, reference, path), path,
                             "DNS account \"%s\" is not enabled", account->name);
-    else if (account->dns_account->zones.count > 0 && zone_match(account->dns_account, name_without_wildcard(name)) == 0)
+    else if (account->dns_account->zones.count > 0 && zone_match(account->dns_account, name_without_wildcard(name)) == NULL)
         certificate_problem(&r->check, SEVERITY_ERROR, "zone-not-served", reference_place(r, reference, path), path,
                             "none of the zones of DNS account \"%s\" holds \"%s\"", account->name, name);
     return account;
 }
 
-/* By longest zone; else the only account whose zones are not told. */
-static const struct resource *choose_account(struct resolving *r, const char *name, const char *path)
+static bool has_selector(const struct resource *account) { return account->dns_account->selector.count > 0; }
+
+/* Those that fit the certificate's labels expressly, if there are any. */
+static struct found_list selected_of(struct resolving *r, const struct found_list *list)
 {
-    struct found_list best = {0}, unknown = {0}, all = reference_visible(r, KIND_DNS_ACCOUNT);
-    size_t longest = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        const struct dns_account *account = all.items[i]->dns_account;
-        size_t length = account->enabled ? zone_match(account, name_without_wildcard(name)) : 0;
-        if (length > longest) {
-            longest = length;
-            best.count = 0;
-        }
-        if (length > 0 && length == longest)
-            *arena_push(r->arena, &best.items, best.count) = all.items[i];
-        if (account->enabled && account->zones.count == 0)
-            *arena_push(r->arena, &unknown.items, unknown.count) = all.items[i];
-    }
-    struct found_list *candidates = best.count > 0 ? &best : &unknown;
-    if (candidates->count == 1)
-        return candidates->items[0];
+    struct found_list selected = {0};
+    for (size_t i = 0; i < list->count; i++)
+        if (has_selector(list->items[i]))
+            *arena_push(r->arena, &selected.items, selected.count) = list->items[i];
+    return selected.count > 0 ? selected : *list;
+}
+
+static const char *labels_text(struct arena *arena, const struct label_list *labels)
+{
+    struct string_list parts = {0};
+    for (size_t i = 0; i < labels->count; i++)
+        string_list_push(arena, &parts, arena_printf(arena, "%s: %s", labels->items[i].name, labels->items[i].value));
+    return string_list_join(arena, &parts, ", ");
+}
+
+static const char *reason_of(struct resolving *r, const struct resource *account, const char *name, bool by_selector,
+                             bool alone)
+{
+    const struct dns_account *spec = account->dns_account;
+    const char *labels = by_selector ? labels_text(r->arena, &spec->selector) : "";
+    const char *zone = zone_match(spec, name_without_wildcard(name));
+    if (zone != NULL)
+        return arena_printf(r->arena, "zone %s%s%s", zone, by_selector ? " and selector " : alone ? "" : " is the longest",
+                            labels);
+    return by_selector ? arena_printf(r->arena, "selector %s", labels) : "the only one that names no zones";
+}
+
+static void complain_of_choice(struct resolving *r, const struct found_list *candidates, const char *name, const char *path)
+{
     struct position position = certificate_name_position(&r->check, name);
     if (candidates->count > 1) {
         struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "ambiguous-dns-account", position, path,
                                                       "several DNS accounts (%s) may serve \"%s\" and none is named",
                                                       reference_names(r, candidates), name);
-        problem->hint = "add dcv.dns.accountRef: {name: …}, or `zones` to the accounts";
+        problem->hint = "add dcv.dns.accountRef: {name: …}, or `zones` or `selector` to the accounts";
     } else {
         struct problem *problem = certificate_problem(&r->check, SEVERITY_ERROR, "no-dns-account", position, path,
                                                       "no enabled DNS account serves a zone of \"%s\"", name);
         problem->hint = "add a DNSAccount with such a zone, or dcv.dns.manual: true to make the record yourself";
     }
-    return NULL;
+}
+
+/* By longest zone, else those whose zones are not told; of equals, the one whose selector fits the certificate's labels. */
+static const struct resource *choose_account(struct resolving *r, const char *name, const char *path, const char **out_reason)
+{
+    struct found_list best = {0}, unknown = {0}, all = reference_visible(r, KIND_DNS_ACCOUNT);
+    size_t longest = 0, shorter = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        const struct dns_account *account = all.items[i]->dns_account;
+        if (!account->enabled ||
+            (has_selector(all.items[i]) && !label_list_match(&account->selector, &r->resource->labels)))
+            continue;
+        const char *zone = zone_match(account, name_without_wildcard(name));
+        size_t length = zone != NULL ? strlen(zone) : 0;
+        if (length > longest) {
+            longest = length;
+            shorter += best.count;
+            best.count = 0;
+        }
+        if (length > 0 && length == longest)
+            *arena_push(r->arena, &best.items, best.count) = all.items[i];
+        else if (length > 0)
+            shorter++;
+        if (account->zones.count == 0 && zone == NULL)
+            *arena_push(r->arena, &unknown.items, unknown.count) = all.items[i];
+    }
+    const struct found_list *fitting = best.count > 0 ? &best : &unknown;
+    struct found_list candidates = selected_of(r, fitting);
+    if (candidates.count != 1) {
+        complain_of_choice(r, &candidates, name, path);
+        return NULL;
+    }
+    const struct resource *account = candidates.items[0];
+    bool by_selector = has_selector(account) && (best.count != 1 || fitting == &unknown);
+    *out_reason = reason_of(r, account, name, by_selector, shorter == 0);
+    return account;
 }
 
 /* A program or webhook must stand in the operator's file, open to the account's namespace. */
@@ -89,6 +140,7 @@ static void validate_by_dns(struct resolving *r, struct name_validation *validat
 {
     const char *path = arena_printf(r->arena, "%s.dns.accountRef", certificate_dcv_path(&r->check, validation->name));
     const struct resource *account = NULL;
+    const char *reason = "named in the manifest";
     if (settings->dns.manual) {
         validation->manual = true;
         return;
@@ -96,13 +148,15 @@ static void validate_by_dns(struct resolving *r, struct name_validation *validat
     if (settings->dns.account_ref.name != NULL)
         account = named_account(r, &settings->dns.account_ref, validation->name, path);
     else
-        account = choose_account(r, validation->name, path);
+        account = choose_account(r, validation->name, path, &reason);
     if (account == NULL)
         return;
     if (account->dns_account->provider == DNS_PROVIDER_MANUAL)
         validation->manual = true;
-    else
+    else {
         validation->dns_account = account;
+        validation->dns_reason = reason;
+    }
     check_helper(r, account);
 }
 

@@ -10,6 +10,7 @@
 #include "controller/look.h"
 #include "controller/look_print.h"
 #include "controller/records.h"
+#include "reconcilers/dns/credential.h"
 #include "schema/contact.h"
 #include "schema/deploy_target.h"
 #include "schema/dns_account.h"
@@ -152,7 +153,16 @@ static void fill_issuer(struct look *look, const struct resource *resource, cons
 }
 
 static const struct listing_column account_columns[] = {
-    {"NAME", false}, {"ENABLED", false}, {"PROVIDER", false}, {"ZONES", false}, {"SERVER", true}, {0}};
+    {"NAME", false}, {"ENABLED", false}, {"PROVIDER", false}, {"ZONES", false}, {"CREDENTIAL", false},
+    {"SERVER", true}, {"LIMIT", true}, {0}};
+
+static const char *limit_words(struct look *look, const struct dns_account *account)
+{
+    struct dns_limits limits = dns_account_limits(&look->ctx->config, account);
+    return limits.requests_per_second == 0 ? "none"
+                                           : arena_printf(look->ctx->arena, "%d/s, %d at once", limits.requests_per_second,
+                                                          limits.burst);
+}
 
 static void fill_account(struct look *look, const struct resource *resource, const char **cells)
 {
@@ -160,7 +170,12 @@ static void fill_account(struct look *look, const struct resource *resource, con
     cells[1] = account->enabled ? "yes" : "no";
     cells[2] = dns_provider_word(account->provider);
     cells[3] = account->zones.count > 0 ? joined(look->ctx->arena, &account->zones) : "found by asking";
-    cells[4] = account->rfc2136.nameserver;
+    struct credential credential = dns_credential(resource, clock_now(), look->ctx->arena);
+    cells[4] = credential.end == 0 ? "" : credential.stage == CREDENTIAL_ENDED
+                   ? arena_printf(look->ctx->arena, "ended %s", command_ago(look->ctx, credential.end))
+                   : arena_printf(look->ctx->arena, "ends %s", command_ago(look->ctx, credential.end));
+    cells[5] = account->rfc2136.nameserver;
+    cells[6] = limit_words(look, account);
 }
 
 static const struct listing_column target_columns[] = {
@@ -220,6 +235,32 @@ static const struct {
 };
 _Static_assert(COUNT_OF(kinds) == KIND_COUNT, "a kind without columns");
 
+static void put_account_status(struct json_writer *w, struct look *look, const struct resource *resource)
+{
+    struct arena *arena = look->ctx->arena;
+    struct credential credential = dns_credential(resource, clock_now(), arena);
+    struct dns_limits limits = dns_account_limits(&look->ctx->config, resource->dns_account);
+    if (limits.requests_per_second > 0) {
+        json_key(w, "limits");
+        json_begin_object(w);
+        json_int_member(w, "requestsPerSecond", limits.requests_per_second);
+        json_int_member(w, "burst", limits.burst);
+        json_end_object(w);
+    }
+    if (credential.end == 0)
+        return;
+    json_key(w, "conditions");
+    json_begin_array(w);
+    json_begin_object(w);
+    json_string_member(w, "type", "CredentialExpiring");
+    json_string_member(w, "status", credential.stage == CREDENTIAL_FINE ? "False" : "True");
+    json_string_member(w, "reason", credential.code);
+    look_text_member(w, "message", credential.words, arena);
+    look_text_member(w, "human", credential.human, arena);
+    json_end_object(w);
+    json_end_array(w);
+}
+
 static void add_resource(struct look *look, struct listing *listing, const struct desired_entry *entry)
 {
     const struct resource *resource = desired_resource(look->desired, entry);
@@ -239,6 +280,8 @@ static void add_resource(struct look *look, struct listing *listing, const struc
             json_key(&w, "account");
             look_put_struct(&w, &issuer_record_table, &record, arena);
         }
+        if (entry->kind == KIND_DNS_ACCOUNT)
+            put_account_status(&w, look, resource);
         json_end_object(&w);
         buffer_putc(w.out, '}');
     }

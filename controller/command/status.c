@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "controller/credentials.h"
 #include "controller/look.h"
 #include "controller/look_print.h"
 
@@ -25,6 +26,7 @@ struct overview {
     size_t *code_counts;
     struct hold_list holds;
     struct problem_list problems;
+    struct credential_notes credentials;
     struct item **next, **waiting;
     size_t next_count, waiting_count;
 };
@@ -205,6 +207,18 @@ static void print_waiting(struct overview *o)
         command_print(ctx, "and %zu more: `certwright get certificates`\n", o->waiting_count - WAITING_SHOWN);
 }
 
+static void print_credentials(struct overview *o)
+{
+    struct command_context *ctx = o->look.ctx;
+    if (o->credentials.count > 0)
+        print_heading(ctx, "Credentials");
+    for (size_t i = 0; i < o->credentials.count; i++) {
+        const struct credential_note *note = &o->credentials.items[i];
+        command_print(ctx, "%s: %s: %s\n", note->id, note->credential.code, note->credential.words);
+        look_print_field(ctx, "  to do", note->credential.human);
+    }
+}
+
 static void print_failures(struct overview *o)
 {
     struct command_context *ctx = o->look.ctx;
@@ -307,6 +321,19 @@ static int print_json(struct overview *o)
     for (size_t i = 0; i < o->holds.count; i++)
         look_put_struct(&w, &hold_record_table, &o->holds.items[i], arena);
     json_end_array(&w);
+    json_key(&w, "credentials");
+    json_begin_array(&w);
+    for (size_t i = 0; i < o->credentials.count; i++) {
+        const struct credential_note *note = &o->credentials.items[i];
+        json_begin_object(&w);
+        json_string_member(&w, "object", note->id);
+        json_string_member(&w, "code", note->credential.code);
+        look_text_member(&w, "what", note->credential.words, arena);
+        look_text_member(&w, "human", note->credential.human, arena);
+        look_time_member(&w, "end", note->credential.end, arena);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
     look_problems_member(&w, &o->problems, arena);
     json_end_object(&w);
     int code = look_print_document(o->look.ctx, &text);
@@ -321,6 +348,7 @@ static int show(struct overview *o)
     struct error err = {0};
     if (!look_certificates(&o->look, true, take, o, &err) || !look_holds(&o->look, &o->holds, &err))
         return command_fail_error(o->look.ctx, &err);
+    o->credentials = credentials_ending(o->look.desired, clock_now(), o->look.ctx->arena);
     count_codes(o);
     sort_items(o);
     add_problems(o);
@@ -330,6 +358,7 @@ static int show(struct overview *o)
     print_codes(o);
     print_next(o);
     print_waiting(o);
+    print_credentials(o);
     print_failures(o);
     print_problems(o);
     return EXIT_OK;

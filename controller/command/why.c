@@ -8,7 +8,9 @@
 #include "controller/look.h"
 #include "controller/look_print.h"
 #include "controller/records.h"
+#include "reconcilers/dns/credential.h"
 #include "schema/certificate.h"
+#include "schema/dns_account.h"
 
 enum { LAST_EVENTS = 5 };
 
@@ -134,6 +136,26 @@ static void why_issuer(struct look *look, const struct resource *resource, struc
     }
 }
 
+static void why_dns_account(struct look *look, const struct resource *resource, struct answer *out)
+{
+    struct credential credential = dns_credential(resource, clock_now(), look->ctx->arena);
+    if (!resource->dns_account->enabled) {
+        out->wrong = true;
+        out->code = "Disabled";
+        out->what = "spec.enabled is false";
+        out->who = "the author of the manifest";
+    } else if (credential.stage != CREDENTIAL_FINE) {
+        out->wrong = true;
+        out->code = credential.code;
+        out->what = credential.words;
+        out->human = credential.human;
+        out->who = "whoever holds the DNS account";
+        out->next = credential.stage == CREDENTIAL_ENDED ? "nothing is made or removed through it; what is deployed stays"
+                                                         : "it is used until then";
+        out->since = credential.stage == CREDENTIAL_ENDED ? credential.end : 0;
+    }
+}
+
 static bool why_other(struct look *look, enum resource_kind kind, const char *namespace_, const char *name,
                       struct answer *out, struct error *err)
 {
@@ -146,6 +168,8 @@ static bool why_other(struct look *look, enum resource_kind kind, const char *na
     out->who = "nobody";
     if (kind == KIND_ISSUER && resource != NULL)
         why_issuer(look, resource, out);
+    if (kind == KIND_DNS_ACCOUNT && resource != NULL)
+        why_dns_account(look, resource, out);
     if (resource != NULL)
         out->referrers = look_referrers(look, resource);
     if (entry != NULL && entry->stale) {

@@ -122,6 +122,12 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
                                                 "more is bought there meanwhile", account->unknown_open, issuer),
                             "they are looked for by themselves; those that are held wait for a person, each in its own name",
                             "certwright get orders");
+    /* Money for names that could not be proven then. */
+    for (size_t i = 0; i < view->refs.validation_count; i++) {
+        struct step ended = decide_credential(view->refs.validations[i].dns_account, view->now, arena);
+        if (!nothing_yet(&ended))
+            return ended;
+    }
     if (view->foreign != NULL)
         return step_blocked("ForeignOrder",
                             arena_printf(arena, "the account holds order %s (%s, %s) for the same names, which is not ours",

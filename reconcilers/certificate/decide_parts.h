@@ -5,6 +5,8 @@
 
 struct step decide_validation(const struct certificate_view *view, struct arena *arena); /* validation.c */
 struct step decide_removal(const struct certificate_view *view, struct arena *arena);    /* validation.c */
+/* validation.c: blocked when the account's credential has ended. `account` may be NULL. */
+struct step decide_credential(const struct resource *account, int64_t now, struct arena *arena);
 struct step decide_rollouts(const struct certificate_view *view, struct arena *arena);   /* rollout.c */
 /* What is deployed is looked at twice a day: a look that is due, or what somebody changed. (inspect.c) */
 struct step decide_inspection(const struct certificate_view *view, struct arena *arena);

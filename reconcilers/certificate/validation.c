@@ -11,6 +11,7 @@
 #include "reconcilers/certificate/actions.h"
 #include "reconcilers/certificate/decide_parts.h"
 #include "reconcilers/deploy/deploy.h"
+#include "reconcilers/dns/credential.h"
 #include "reconcilers/dns/dns.h"
 #include "reconcilers/dns/propagation.h"
 #include "reconcilers/http_check.h"
@@ -21,6 +22,7 @@ enum {
     PUT_BACK_MOST = 5,
     POLL_WHILE_UNSEEN_S = 300,
     SEEN_LOOK_S = 60,      /* what was seen is looked for again until the vendor has looked */
+    ENDED_LOOK_S = 3600,   /* a record that cannot be taken away, its account's credential having ended */
     ACTIVE_GOOD_FOR_S = 60, /* an order that is not delivered may have been cancelled since it was Active */
 };
 
@@ -59,7 +61,8 @@ static const char *how(const struct certificate_view *view, const struct challen
                                                                   name_without_wildcard(c->domain));
     return c->manual ? arena_printf(arena, "%s, made by hand", record)
            : v != NULL && v->dns_account != NULL
-               ? arena_printf(arena, "%s by DNSAccount %s", record, v->dns_account->name)
+               ? arena_printf(arena, v->dns_reason != NULL ? "%s by DNSAccount %s (%s)" : "%s by DNSAccount %s", record,
+                              v->dns_account->name, v->dns_reason)
                : record;
 }
 
@@ -107,6 +110,21 @@ static bool known(const struct challenge_record *c)
 
 /* ---- deciding ---- */
 
+struct step decide_credential(const struct resource *account, int64_t now, struct arena *arena)
+{
+    struct step step = {.action = ACTION_COUNT};
+    if (account == NULL)
+        return step;
+    struct credential credential = dns_credential(account, now, arena);
+    return credential.stage == CREDENTIAL_ENDED ? step_blocked(credential.code, credential.words, credential.human, NULL) : step;
+}
+
+static const struct resource *account_of(const struct certificate_view *view, const struct challenge_record *c)
+{
+    const struct name_validation *v = c->method == DCV_DNS && !c->manual ? validation_of(view, c->domain) : NULL;
+    return v != NULL ? v->dns_account : NULL;
+}
+
 /* The vendor wants to see something else than what was made: that goes first. */
 static bool superseded(const struct challenge_record *c)
 {
@@ -120,6 +138,12 @@ static struct step removal_step(const struct certificate_view *view, size_t inde
                                arena_printf(arena, "remove %s", how(view, c, arena)), c->error[0] != '\0' ? c->error : reason);
     step.index = (int)index;
     step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
+    struct step ended = decide_credential(account_of(view, c), view->now, arena);
+    if (ended.action == ACTION_BLOCKED) { /* deploying does not wait for it */
+        step.reason = ended.reason;
+        step.human = ended.human;
+        step.due = view->now + ENDED_LOOK_S;
+    }
     return step;
 }
 
@@ -136,6 +160,9 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
     case CHALLENGE_GONE:
         if (superseded(c))
             return removal_step(view, index, "the vendor wants another one now", arena);
+        step = decide_credential(account_of(view, c), view->now, arena);
+        if (step.action == ACTION_BLOCKED)
+            return step;
         step = step_do(ACTION_PRESENT, VERB_VALIDATE, "Validating", c->domain, how(view, c, arena),
                        c->error[0] != '\0' ? c->error
                        : c->put_back > 0   ? "it vanished and is put back"
@@ -224,7 +251,7 @@ static struct step waiting_step(const struct certificate_view *view, int64_t due
 struct step decide_validation(const struct certificate_view *view, struct arena *arena)
 {
     const struct order_record *order = view->order;
-    struct step later = {.action = ACTION_COUNT};
+    struct step later = {.action = ACTION_COUNT}, blocked = later;
     bool in_place = view->challenge_count > 0;
     for (size_t i = 0; i < view->challenge_count && order->phase != VENDOR_ACTIVE; i++) {
         struct step step = challenge_step(view, i, arena);
@@ -233,11 +260,17 @@ struct step decide_validation(const struct certificate_view *view, struct arena 
         if (step.action == ACTION_COUNT)
             continue;
         in_place = false;
+        if (step.action == ACTION_BLOCKED) {
+            blocked = step; /* the other names go on */
+            continue;
+        }
         if (step.due <= view->now)
             return step;
         if (later.action == ACTION_COUNT || step.due < later.due)
             later = step;
     }
+    if (blocked.action != ACTION_COUNT)
+        return later.action != ACTION_COUNT ? later : blocked;
     int64_t poll = due_within(order->poll_at, view->now, RETRY_MOST_S);
     if (order->phase == VENDOR_ACTIVE && poll <= view->now && view->now - order->polled_at > ACTIVE_GOOD_FOR_S)
         return step_do(ACTION_POLL, VERB_WAIT, "Issuing", order->vendor_order_id, "", "whether the order is still good");
@@ -365,6 +398,8 @@ static bool act_present(struct context *ctx, const struct certificate_view *view
     if (ops == NULL)
         return error_raise(err, ERROR_MANIFEST, "no DNSAccount is responsible for %s", c->domain);
     struct dns_challenge challenge = dns_of(c);
+    if (!dns_credential_good(v->dns_account, clock_now(), ctx->arena, err))
+        return false;
     if (!dns_challenge_confined(&challenge, &view->order->names, err) ||
         !ops->zone_of(ctx, v->dns_account, c->record_name, &challenge.zone, err))
         return false;
@@ -515,6 +550,8 @@ static bool act_remove(struct context *ctx, const struct certificate_view *view,
     if (account == NULL || !text_equal(account->name, c->account))
         return error_raise(err, ERROR_MANIFEST, "DNSAccount %s, by which the record for %s was made, is not in the manifests",
                            c->account, c->domain);
+    if (!dns_credential_good(account, clock_now(), ctx->arena, err))
+        return false;
     const struct dns_provider_ops *ops = dns_provider_ops(account->dns_account->provider);
     struct dns_challenge challenge = dns_of(c);
     /* A crash between making the record and recording its zone leaves the zone unknown. */

@@ -2,32 +2,13 @@
 """Certificates for a wildcard and its apex through each DNS service's stand-in, end to end: the CNAMEs of Sectigo, the TXT
 records of DigiCert. The vendor looks at the stand-in's DNS for real; the zone afterwards is the zone before; no credential is
 shown anywhere, at the most talkative level."""
-import json
 import os
-import sys
 
+from dns_site import SERVICES, ServiceSite
 from harness import main
-from web import NAME, Site, assert_chain, certificate, target
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "provider"))
-from dns_service import SERVICES
+from web import assert_chain, certificate, target
 
 NAMES = ["*.example.test", "example.test"]
-
-
-class ServiceSite(Site):
-    def __init__(self, kind):
-        super().__init__([NAME, "example.test", "any.example.test"])
-        self.service = kind(self.dir)
-        self.nameservers["example.test"] = self.service.standin.dns.address
-        self.endpoints = {name: {"url": url, "ca": self.service.standin.ca, "sandbox": True}
-                          for name, url in self.service.endpoints().items()}
-        self.manifest("dns.yaml", json.dumps({**self.service.manifest(), "spec": {
-            **self.service.manifest()["spec"], "propagation": {"timeout": "30s", "interval": "1s"}}}))
-
-    def __exit__(self, *reason):
-        self.service.standin.stop()
-        super().__exit__(*reason)
 
 
 def prove(kind):

@@ -103,6 +103,7 @@ static const char everything[] =
     "  workers: 3\n"
     "  ordersPerPass: 2\n"
     "  removals: {count: 1, percent: 50}\n"
+    "  dns: {route53: {requestsPerSecond: 10, burst: 50}, godaddy: {requestsPerSecond: 2}}\n"
     "  account: {requestsPerSecond: 9, concurrency: 8}\n"
     "deploy:\n"
     "  roots:\n"
@@ -146,6 +147,11 @@ static void every_setting_is_read(void)
     CHECK_INT(config.workers, 3);
     CHECK_INT(config.removal_percent, 50);
     CHECK_INT(config.requests_per_second, 9);
+    CHECK_INT(config.dns_limit_count, 2);
+    CHECK_TEXT(config.dns_limits[0].service, "godaddy");
+    CHECK_INT(config.dns_limits[0].requests_per_second, 2);
+    CHECK_INT(config.dns_limits[0].burst, 0);
+    CHECK_INT(config.dns_limits[1].burst, 50);
     const struct deploy_root *root = operator_root(&config, "nginx");
     CHECK(root != NULL && root->owners.count == 1 && root->groups.count == 2);
     CHECK(operator_root(&config, "apache") == NULL);
@@ -210,6 +216,8 @@ static void what_is_wrong_is_said_with_its_place(void)
     bad("kind: Certificate\n", "bad-value", 1, 7);
     bad("limits:\n  workers: 0\n", "out-of-range", 2, 12);
     bad("limits: {workers: many}\n", "wrong-type", 1, 19);
+    bad("limits: {dns: {route54: {requestsPerSecond: 1}}}\n", "bad-key", 1, 16);
+    bad("limits: {dns: {route53: {burst: 1}}}\n", "missing-field", 1, 16);
     bad("spending:\n  - {period: Fortnight, orders: 1}\n", "bad-value", 2, 14);
     bad("spending:\n  - {period: Month}\n", "missing-field", 2, 5);
     bad("spending:\n  - {orders: 1}\n", "missing-field", 2, 5);

@@ -238,6 +238,63 @@ static void accounts_that_fit_equally_must_be_told_apart(void)
     CHECK(strstr(last_message(), "one, two") != NULL);
 }
 
+#define LABELLED(labels) \
+    "apiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: shop, labels: " labels "}\nspec:\n" SHOP
+#define FOR(labels) "  selector: {matchLabels: " labels "}\n"
+
+static void of_equal_accounts_the_one_selected_by_labels_serves(void)
+{
+    begin();
+    good(ISSUER("main") ACCOUNT("any", "  zones: [example.com]\n")
+         ACCOUNT("web", "  zones: [example.com]\n" FOR("{team: web}"))
+         ACCOUNT("mail", "  zones: [example.com]\n" FOR("{team: mail}")) LABELLED("{team: web, x: y}"));
+    CHECK_TEXT(references.validations[0].dns_account->name, "web");
+    CHECK_TEXT(references.validations[0].dns_reason, "zone example.com and selector team: web");
+    begin();
+    good(ISSUER("main") ACCOUNT("any", "  zones: [example.com]\n")
+         ACCOUNT("web", "  zones: [example.com]\n" FOR("{team: web}")) CERTIFICATE(SHOP));
+    CHECK_TEXT(references.validations[0].dns_account->name, "any");
+    begin();
+    good(ISSUER("main") ACCOUNT("any", "") ACCOUNT("web", FOR("{team: web}")) LABELLED("{team: web}"));
+    CHECK_TEXT(references.validations[0].dns_account->name, "web");
+    CHECK_TEXT(references.validations[0].dns_reason, "selector team: web");
+    begin();
+    bad(ISSUER("main") ACCOUNT("any", "") ACCOUNT("web", FOR("{team: web}")) ACCOUNT("rest", FOR("{x: y}"))
+        LABELLED("{team: web, x: y}"), "ambiguous-dns-account");
+    CHECK(strstr(last_message(), "(rest, web)") != NULL);
+    CHECK(strstr(last_hint(), "`selector`") != NULL);
+}
+
+static void a_longer_zone_counts_more_than_a_selector(void)
+{
+    begin();
+    good(ISSUER("main") ACCOUNT("narrow", "  zones: [shop.example.com]\n")
+         ACCOUNT("web", "  zones: [example.com]\n" FOR("{team: web}")) LABELLED("{team: web}"));
+    CHECK_TEXT(references.validations[0].dns_account->name, "narrow");
+    CHECK_TEXT(references.validations[0].dns_reason, "zone shop.example.com is the longest");
+}
+
+static void an_account_for_other_labels_serves_only_who_names_it(void)
+{
+    begin();
+    bad(ISSUER("main") ACCOUNT("web", "  zones: [example.com]\n" FOR("{team: web}")) CERTIFICATE(SHOP), "no-dns-account");
+    begin();
+    good(ISSUER("main") ACCOUNT("web", "  zones: [example.com]\n" FOR("{team: web}"))
+         CERTIFICATE(SHOP "  dcv: {dns: {accountRef: {name: web}}}\n"));
+    CHECK_TEXT(references.validations[0].dns_reason, "named in the manifest");
+}
+
+static void why_an_account_was_chosen_is_told(void)
+{
+    begin();
+    good(ISSUER("main") ACCOUNT("wide", "  zones: [example.com]\n") ACCOUNT("off", "  zones: [shop.example.com]\n"
+                                                                             "  enabled: false\n") CERTIFICATE(SHOP));
+    CHECK_TEXT(references.validations[0].dns_reason, "zone example.com");
+    begin();
+    good(ISSUER("main") ACCOUNT("asked", "") CERTIFICATE(SHOP));
+    CHECK_TEXT(references.validations[0].dns_reason, "the only one that names no zones");
+}
+
 static void without_an_account_the_way_out_is_named(void)
 {
     begin();
@@ -521,6 +578,10 @@ int main(void)
     RUN(the_longest_zone_serves_a_name);
     RUN(an_account_of_unknown_zones_serves_what_no_zone_fits);
     RUN(accounts_that_fit_equally_must_be_told_apart);
+    RUN(of_equal_accounts_the_one_selected_by_labels_serves);
+    RUN(a_longer_zone_counts_more_than_a_selector);
+    RUN(an_account_for_other_labels_serves_only_who_names_it);
+    RUN(why_an_account_was_chosen_is_told);
     RUN(without_an_account_the_way_out_is_named);
     RUN(a_manual_account_means_a_person);
     RUN(a_wildcard_is_proven_at_its_base);
