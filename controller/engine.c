@@ -128,19 +128,23 @@ struct certificate_job {
     struct certificate_view view;
     struct step step;
     struct outcome outcome;
+    struct dns_turns dns_turns;
     bool order_written; /* its intent is an order record: the revision to compare with later is that of the commit */
 };
 
 static void run_certificate_job(struct job *job, struct context *ctx)
 {
     struct certificate_job *own = (struct certificate_job *)job;
+    ctx->turns = &own->dns_turns;
     own->outcome.ok = certificate_action(own->step.action)->act(ctx, &own->view, &own->step, &own->outcome,
                                                                 &own->outcome.err);
+    ctx->turns = NULL;
     own->outcome.at = clock_now();
 }
 
 static void free_job(struct certificate_job *own)
 {
+    dns_turns_finish(&own->dns_turns);
     secret_destroy((struct secret *)(uintptr_t)own->view.material.key);
     secret_destroy((struct secret *)(uintptr_t)own->outcome.key);
     engine_release_snapshot(own->snapshot);
@@ -206,6 +210,10 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
     entry->busy = false;
     if (row->vendor && own->view.refs.issuer != NULL)
         engine_account_done(engine, own->view.refs.issuer->namespace_, own->view.refs.issuer->name);
+    if (engine_dns_done(engine, &own->view, &own->step, own->key, &own->dns_turns, &own->outcome)) {
+        schedule_set(engine->queue, own->key, clock_now_ms()); /* nothing failed: it goes on with more turns */
+        return;
+    }
     if (own->step.action == ACTION_PREPARE || own->step.action == ACTION_STAGE)
         model_unclaim(&engine->model, own->view.namespace_, own->view.name);
     if (own->step.action == ACTION_PREPARE) {
@@ -439,6 +447,7 @@ static void decide_certificate(struct engine *engine, const char *key)
     if (requested == ACTION_RESEND && certificate_resend_refusal(&own->view, arena) != NULL)
         requested = entry->requested = ACTION_REST; /* answered or withdrawn since it was asked for */
     own->step = requested != ACTION_REST ? requested_step(requested, &own->view) : certificate_decide(&own->view, arena);
+    struct step rest;
     bool acts = certificate_action(own->step.action) != NULL;
     int64_t turn_ms = acts && certificate_action(own->step.action)->vendor ? engine_account_turn(engine, &own->view, key) : 0;
     if (!acts) {
@@ -448,10 +457,14 @@ static void decide_certificate(struct engine *engine, const char *key)
     } else if (turn_ms != 0) {
         if (turn_ms > 0)
             schedule_set(engine->queue, key, clock_now_ms() + turn_ms);
+    } else if (!engine_dns_turn(engine, &own->view, &own->step, key, arena, &own->dns_turns, &rest)) {
+        if (rest.action == ACTION_WAIT)
+            note_standing(engine, key, &own->view, &rest, arena);
     } else if (start_step(engine, key, own, &err)) {
         return; /* the job owns the arena now */
     } else {
         engine_break(engine, &err);
+        dns_turns_finish(&own->dns_turns);
     }
     secret_destroy((struct secret *)(uintptr_t)own->view.material.key);
     arena_destroy(arena);
@@ -551,6 +564,8 @@ static void turn(void *arg)
             decide_certificate(engine, key);
         else if (strcmp(key, CREDENTIALS_KEY) == 0)
             engine_credentials_due(engine);
+        else if (key[0] == 'd')
+            engine_dns_due(engine, key);
         else
             engine_account_due(engine, key);
         free(key);
@@ -636,6 +651,7 @@ void engine_destroy(struct engine *engine)
         engine_flush(engine);
     worker_pool_destroy(engine->pool);
     engine_account_forget(engine);
+    engine_dns_forget(engine);
     schedule_destroy(engine->queue);
     state_batch_destroy(engine->batch);
     state_batch_destroy(engine->later);
@@ -729,7 +745,8 @@ void engine_standing_of(struct engine *engine, const struct string_list *only, s
             out->failing++;
         if (entry->stand == STAND_WAITING && (entry->needs_person || (entry->step.human != NULL && !entry->step.patient)))
             out->needs_person++;
-        if (entry->has_turn && !entry->busy) /* only the limiter spaces it */
+        bool spaced = entry->has_turn || entry->dns_turns.gate != NULL || (entry->dns_waiting && !entry->dns_rests);
+        if (spaced && !entry->busy) /* only a limiter spaces it */
             out->running++;
     }
 }

@@ -7,8 +7,9 @@
 #include "controller/schedule.h"
 #include "controller/worker.h"
 #include "base/http.h"
+#include "reconcilers/dns/turns.h"
 
-/* Keys of the queue: 'c' or 'i', \x01, then the key of the index; or this one: credentials of DNS accounts are looked at. */
+/* Keys of the queue: 'c' (certificate), 'i' (issuer) or 'd' (DNS account), \x01, then the key of the index; or this one: credentials of DNS accounts are looked at. */
 #define CREDENTIALS_KEY "e"
 
 struct standing_entry { /* one certificate, as last decided */
@@ -20,8 +21,24 @@ struct standing_entry { /* one certificate, as last decided */
     bool failing;
     bool needs_person; /* failing in a way that only a person can cure */
     bool busy;
+    struct dns_turns dns_turns; /* reserved for its next step; gate NULL: none */
+    bool dns_waiting; /* in the line of a DNS account */
+    bool dns_rests;   /* and that account was asked too often */
+    int dns_wanted;   /* turns, when those that mostly suffice did not; 0: they do */
     bool has_turn; /* a request to the account's far side was counted for it by the limiter */
     enum action requested; /* ACTION_REST: none */
+};
+
+struct dns_line { /* one DNS account with requests to space; the first who asked is served first */
+    char *namespace_, *name;
+    struct dns_gate *gate;
+    struct string_queue { /* keys of certificates */
+        char **items;
+        size_t first, end, capacity;
+    } waiting;
+    int failures; /* throttled in a row */
+    bool resting;
+    const char *words; /* why */
 };
 
 struct snapshot { /* a desired set and how many jobs still look at it */
@@ -60,6 +77,8 @@ struct engine {
     bool draining, broken;
     struct error broken_error;
 
+    struct dns_line **dns_lines;
+    size_t dns_line_count;
     struct performed_step *performed;
     size_t performed_count;
     engine_progress_call *also;
@@ -94,3 +113,13 @@ void engine_account_done(struct engine *engine, const char *namespace_, const ch
 /* DNS accounts: engine_dns.c */
 /* Warn of credentials that end, and come again when the next one does. */
 void engine_credentials_due(struct engine *engine);
+/* True: the step may begin, with `out`'s turns (none if it asks no account). Else the certificate stands in the account's
+ * line, and its key is queued again when it is its turn; `*out_rest` is then a step to show while the account rests after
+ * it was asked too often (action ACTION_COUNT: it does not). */
+bool engine_dns_turn(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
+                     struct arena *arena, struct dns_turns *out, struct step *out_rest);
+/* A step has ended. True: it is to be done anew, for want of turns. */
+bool engine_dns_done(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
+                     struct dns_turns *turns, struct outcome *outcome);
+void engine_dns_due(struct engine *engine, const char *key);
+void engine_dns_forget(struct engine *engine); /* frees what waits */

@@ -86,6 +86,9 @@ struct action_row {
 };
 /* NULL: nothing to perform. */
 const struct action_row *certificate_action(enum action action);
+/* The DNS account that the step asks, and how many requests that takes when zone and token are known; NULL: none. */
+const struct resource *certificate_step_account(const struct certificate_view *view, const struct step *step,
+                                                int *out_requests);
 /* The record part of the action, and the failure or success kept in the certificate's own record. */
 void certificate_record_outcome(const struct certificate_view *view, const struct step *step,
                                 const struct outcome *outcome, struct arena *arena, struct changes *out);

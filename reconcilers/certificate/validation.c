@@ -580,6 +580,20 @@ static void record_remove(const struct certificate_view *view, const struct step
                                    : arena_printf(arena, "%s: the proof was taken away", c->domain);
 }
 
+const struct resource *certificate_step_account(const struct certificate_view *view, const struct step *step,
+                                                int *out_requests)
+{
+    bool writes = step->action == ACTION_PRESENT || step->action == ACTION_REMOVE;
+    if ((!writes && step->action != ACTION_CHECK) || step->index < 0)
+        return NULL;
+    const struct resource *account = account_of(view, &view->challenges[step->index]);
+    const struct dns_provider_ops *ops = account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
+    if (ops == NULL || (!writes && ops->applied == NULL))
+        return NULL;
+    *out_requests = writes && ops->requests > 1 ? ops->requests : 1;
+    return account;
+}
+
 const struct action_row action_present = {"present", 0, false, false, true, prepare_present, act_present, record_present};
 const struct action_row action_check = {"check", 0, false, false, false, NULL, act_check, record_check};
 const struct action_row action_remove = {"remove", 0, false, false, true, prepare_remove, act_remove, record_remove};

@@ -399,6 +399,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 
 const struct dns_provider_ops dns_cloudflare = {
     .name = "cloudflare",
+    .requests = 2,
     .zone_of = zone_of,
     .present = present,
     .absent = absent,

@@ -426,6 +426,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 
 const struct dns_provider_ops dns_cloudns = {
     .name = "cloudns",
+    .requests = 2,
     .zone_of = zone_of,
     .present = present,
     .absent = absent,

@@ -18,6 +18,7 @@ struct dns_challenge {
 };
 struct dns_provider_ops {
     const char *name;
+    int requests; /* to the account, for making or removing a value when zone and token are known; 0: at most one */
     /* The zone of this account that holds `name`: longest match, checked by asking. Fails: NOT_FOUND, CREDENTIAL,
      * UNREACHABLE. */
     bool (*zone_of)(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,

@@ -80,8 +80,13 @@ bool exec_ask(struct service_session *session, const struct dns_helper *program,
         .input = buffer_text(&input),
         .input_length = input.length,
     };
-    bool ran = input.overflow ? error_raise(err, ERROR_CREDENTIAL, "the credential is too long to be handed over")
-                              : process_run(&process, arena, &result, err);
+    bool ran = false;
+    if (input.overflow) {
+        error_raise(err, ERROR_CREDENTIAL, "the credential is too long to be handed over");
+    } else if (dns_turn_begin(session->ctx, err)) {
+        ran = process_run(&process, arena, &result, err);
+        dns_turn_end(session->ctx);
+    }
     buffer_wipe(&input);
     if (ran) { /* should it repeat the credential, nobody downstream is to see it */
         service_mask(session, (char *)result.answer, result.answer_length);

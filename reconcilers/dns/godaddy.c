@@ -390,6 +390,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 
 const struct dns_provider_ops dns_godaddy = {
     .name = "godaddy",
+    .requests = 3,
     .zone_of = zone_of,
     .present = present,
     .absent = absent,

@@ -15,6 +15,7 @@
 #include "reconcilers/dns/delegation.h"
 #include "reconcilers/dns/dns.h"
 #include "reconcilers/dns/service.h"
+#include "reconcilers/dns/turns.h"
 #include "schema/operator.h"
 #include "schema/resource.h"
 
@@ -127,6 +128,26 @@ static bool open_link(struct context *ctx, const struct resource *account, const
     return true;
 }
 
+static bool ask(struct context *ctx, const struct link *link, const char *name, enum dns_type type,
+                struct dns_answer *out, struct error *err)
+{
+    if (!dns_turn_begin(ctx, err))
+        return false;
+    bool ok = dns_ask_signed(&link->server, name, type, link_tsig(link), TIMEOUT_MS, ctx->arena, out, err);
+    dns_turn_end(ctx);
+    return ok;
+}
+
+static bool update(struct context *ctx, const struct link *link, const char *zone, const struct dns_change *changes,
+                   size_t count, struct error *err)
+{
+    if (!dns_turn_begin(ctx, err))
+        return false;
+    bool ok = dns_update(&link->server, zone, changes, count, link_tsig(link), TIMEOUT_MS, NULL, err);
+    dns_turn_end(ctx);
+    return ok;
+}
+
 /* The values of one type at a name, as the server itself says; and what else was seen. */
 struct seen {
     struct string_list values;
@@ -140,7 +161,7 @@ static bool look(struct context *ctx, const struct link *link, const char *name,
 {
     struct dns_answer answer;
     *out = (struct seen){0};
-    if (!dns_ask_signed(&link->server, name, type, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+    if (!ask(ctx, link, name, type, &answer, err))
         return false;
     out->authoritative = answer.authoritative && (answer.rcode == 0 || answer.rcode == 3);
     for (size_t i = 0; i < answer.answer_count; i++) {
@@ -219,8 +240,7 @@ static bool place(struct context *ctx, const struct resource *account,
         {DNS_UPDATE_ADD, {challenge->name, type, ttl, value}},
     };
     struct error failure = {0};
-    bool done = dns_update(&link.server, challenge->zone, changes, COUNT_OF(changes), link_tsig(&link),
-                           TIMEOUT_MS, NULL, &failure);
+    bool done = update(ctx, &link, challenge->zone, changes, COUNT_OF(changes), &failure);
     if (!done && failure.kind != ERROR_CONFLICT) {
         if (err != NULL)
             *err = failure;
@@ -254,7 +274,7 @@ static bool withdraw(struct context *ctx, const struct resource *account,
     if (value == NULL)
         value = type == DNS_CNAME ? without_dot(ctx->arena, challenge->value) : challenge->value;
     struct dns_change change = {DNS_UPDATE_DELETE, {challenge->name, type, 0, value}};
-    if (!dns_update(&link.server, challenge->zone, &change, 1, link_tsig(&link), TIMEOUT_MS, NULL, err) ||
+    if (!update(ctx, &link, challenge->zone, &change, 1, err) ||
         !look(ctx, &link, challenge->name, type, &seen, err))
         return false;
     /* What a wildcard makes up at the name cannot be told from our record, and would outlive it: with a
@@ -290,8 +310,7 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
          at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
         struct dns_answer answer;
         bool alias = false;
-        if (!dns_ask_signed(&link->server, at, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
-                            err))
+        if (!ask(ctx, link, at, DNS_SOA, &answer, err))
             return false;
         for (size_t i = 0; i < answer.authority_count && !answer.authoritative && answer.rcode == 0; i++) {
             const struct dns_record *record = &answer.authority[i];
@@ -330,8 +349,7 @@ static bool check_not_delegated(struct context *ctx, const struct link *link, co
                                 const char *name, struct error *err)
 {
     struct dns_answer answer;
-    if (!dns_ask_signed(&link->server, name, DNS_SOA, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer,
-                        err))
+    if (!ask(ctx, link, name, DNS_SOA, &answer, err))
         return false;
     const char *child = delegation_referral(&answer, zone, name);
     return child == NULL || delegation_handed_on(zone, child, name, err);
@@ -348,7 +366,7 @@ static bool check_world(struct context *ctx, const struct resource *account, con
                                    link->server.host, link->server.port);
     if (service_recall(ctx->arena, key) != NULL)
         return true;
-    if (!dns_ask_signed(&link->server, zone, DNS_NS, link_tsig(link), TIMEOUT_MS, ctx->arena, &answer, err))
+    if (!ask(ctx, link, zone, DNS_NS, &answer, err))
         return false;
     for (size_t i = 0; i < answer.answer_count; i++) {
         if (answer.answers[i].type == DNS_NS && strcasecmp(answer.answers[i].name, zone) == 0)
@@ -390,7 +408,7 @@ static bool try_update(struct context *ctx, const struct resource *account, cons
 {
     AUTO(link) struct link link = {0};
     return open_link(ctx, account, zone, &link, err) &&
-           dns_update(&link.server, zone, NULL, 0, link_tsig(&link), TIMEOUT_MS, NULL, err);
+           update(ctx, &link, zone, NULL, 0, err);
 }
 
 /* The operations, with the account named in front of what went wrong. */
@@ -431,6 +449,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 
 const struct dns_provider_ops dns_rfc2136 = {
     .name = "rfc2136",
+    .requests = 4,
     .zone_of = zone_of,
     .present = present,
     .absent = absent,

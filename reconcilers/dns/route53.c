@@ -607,6 +607,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 
 const struct dns_provider_ops dns_route53 = {
     .name = "route53",
+    .requests = 2,
     .zone_of = zone_of,
     .present = present,
     .absent = absent,

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "reconcilers/dns/turns.h"
 #include "schema/operator.h"
 #include "schema/resource.h"
 
@@ -138,7 +139,10 @@ bool service_ask(struct service_session *session, const struct service_request *
         .response_limit = ANSWER_LIMIT,
     };
     *out = (struct service_answer){.body = "", .code = "", .words = ""};
+    if (!dns_turn_begin(session->ctx, err))
+        return service_blame(session, request, err);
     bool answered = http_perform(session->ctx->http, &wire, arena, &response, err);
+    dns_turn_end(session->ctx);
     if (answered)
         service_mask(session, (char *)response.body, response.body_length);
     log_event(LOG_DEBUG, "asked the DNS service", "service", session->service->label, "account",
