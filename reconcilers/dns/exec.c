@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/secret.h"
 #include "reconcilers/dns/script.h"
+#include "reconcilers/dns/turns.h"
 #include "schema/resource.h"
 
 enum { SAID_MOST = 200 };

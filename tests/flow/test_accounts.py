@@ -2,11 +2,11 @@
 """DNS accounts: which one is chosen and why, ambiguity, credentials that end."""
 import time
 
-from dns_site import SERVICES, ServiceSite
+from dns_site import HTTP_SERVICES, ServiceSite
 from harness import main
 from web import certificate, target
 
-CLOUDFLARE = SERVICES[0]
+CLOUDFLARE = HTTP_SERVICES[0]
 
 
 def site(**more):
