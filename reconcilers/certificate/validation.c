@@ -49,7 +49,7 @@ static const char *how(const struct certificate_view *view, const struct challen
     if (c->method == DCV_EMAIL)
         return arena_printf(arena, "by e-mail to %s", c->approver);
     if (is_file(c)) {
-        const char *through = c->manual ? "placed by hand"
+        const char *through = c->manual ? "to be placed by hand"
                               : v != NULL && v->http_target != NULL
                                   ? arena_printf(arena, "through DeployTarget %s", v->http_target->name)
                                   : "";
@@ -59,7 +59,7 @@ static const char *how(const struct certificate_view *view, const struct challen
     const char *record = !to_come ? arena_printf(arena, "%s %s", c->record_type, c->record_name)
                                                    : arena_printf(arena, "%s record for %s", view->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT",
                                                                   name_without_wildcard(c->domain));
-    return c->manual ? arena_printf(arena, "%s, made by hand", record)
+    return c->manual ? arena_printf(arena, "%s, to be made by hand", record)
            : v != NULL && v->dns_account != NULL
                ? arena_printf(arena, v->dns_reason != NULL ? "%s by DNSAccount %s (%s)" : "%s by DNSAccount %s", record,
                               v->dns_account->name, v->dns_reason)
