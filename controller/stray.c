@@ -39,6 +39,9 @@ static const char *needless(struct gathering *g, const struct challenge_record *
     struct certificate_record certificate;
     struct error why = {0};
     struct arena *arena = g->arena;
+    bool replaced = !text_empty(c->next_record_name) || !text_empty(c->next_file_name); /* the controller takes it away */
+    if (c->state == CHALLENGE_REMOVING && !replaced)
+        return "it was to be taken away, and that has not succeeded yet";
     if (!record_load(g->state, TABLE_ORDER, record_key_number(arena, c->namespace_, c->name, c->cycle), &order_record_table,
                      arena, &order, NULL, &why))
         return why.kind == ERROR_NOT_FOUND ? "its order is no longer in the store" : NULL;
@@ -68,7 +71,15 @@ static bool take_challenge(const char *key, const void *record, void *arg)
     const struct challenge_record *c = record;
     const char *reason = needless(g, c);
     if (reason == NULL) {
-        *arena_push(arena, &g->needed, g->needed_count) = made_by(c);
+        struct leftover_record *needed = arena_push(arena, &g->needed, g->needed_count);
+        *needed = made_by(c);
+        if (!text_empty(c->next_record_name) || !text_empty(c->next_file_name)) { /* what it is to become, too */
+            struct leftover_record next = *needed;
+            next.record_name = c->next_record_name, next.record_type = c->next_record_type;
+            next.record_value = c->next_record_value, next.file_name = c->next_file_name;
+            next.file_content = c->next_file_content;
+            *arena_push(arena, &g->needed, g->needed_count) = next;
+        }
         return true;
     }
     if (!certificate_may_be_made(c))

@@ -723,6 +723,30 @@ static void active_order_that_delivers_nothing_is_asked_about(void)
     CHECK_TEXT(certificate_decide(&made.view, arena).code, "OrderDead");
 }
 
+/* What an attempt may have made under the former name stays in the journal. */
+static void a_proof_that_changes_leaves_a_trace(void)
+{
+    struct vendor_challenge proof = {.domain = "shop.example.com", .record_name = "_new.shop.example.com",
+                                     .record_type = "CNAME", .record_value = "new.example.net"};
+    static const struct {
+        enum challenge_state state;
+        int64_t presented_at;
+        size_t count;
+    } rows[] = {{CHALLENGE_PENDING, 0, 0}, {CHALLENGE_PENDING, 1, 1}, {CHALLENGE_PRESENTING, 0, 0} /* taken away first */,
+                {CHALLENGE_GONE, 1, 0}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin(ONE);
+        made_placed(&made);
+        made_challenges(&made, rows[i].state);
+        made.view.challenges[0].account = "bind";
+        made.view.challenges[0].presented_at = rows[i].presented_at;
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
+        CHECK_INT(changes.leftover_count, rows[i].count);
+        if (rows[i].count > 0)
+            CHECK_TEXT(changes.leftovers[0].record_name, "_0.shop.example.com");
+    }
+}
+
 static void wildcard_is_proven_by_its_base(void)
 {
     struct vendor_challenge proof = {.domain = "example.com",
@@ -847,6 +871,7 @@ int main(void)
     RUN(changed_proof_takes_the_place_of_the_former);
     RUN(proof_that_vanishes_is_put_back);
     RUN(active_order_that_delivers_nothing_is_asked_about);
+    RUN(a_proof_that_changes_leaves_a_trace);
     RUN(wildcard_is_proven_by_its_base);
     RUN(forgetting_touches_nothing_but_the_record);
     RUN(failures_of_one_step_are_counted_and_end_with_its_success);
