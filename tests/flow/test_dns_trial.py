@@ -185,6 +185,7 @@ def each_service_is_tried_through_its_stand_in():
                 w.nameservers["example.test"] = service.standin.dns.address
                 w.extra_config = "endpoints: " + json.dumps({name: {"url": url, "ca": service.standin.ca, "sandbox": True}
                                                              for name, url in service.endpoints().items()})
+                w.extra_config += "\ndns: " + json.dumps(service.config().get("dns", {}))
                 manifest = service.manifest()
                 manifest["spec"]["propagation"] = {"timeout": "30s", "interval": "1s"}
                 w.manifest("dns.yaml", json.dumps(manifest))
