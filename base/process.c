@@ -453,3 +453,25 @@ bool process_run(const struct process *process, struct arena *arena, struct proc
         take_answer(&tails[0], arena, out);
     return true;
 }
+
+/* --- programs of ours ------------------------------------------------------------------------ */
+
+static bool executable(const char *path) { return path != NULL && access(path, X_OK) == 0; }
+
+const char *process_helper(const char *name, const char *variable, struct arena *arena)
+{
+    char self[PATH_MAX];
+    const char *path = secure_getenv(variable);
+    if (path != NULL)
+        return executable(path) ? arena_strdup(arena, path) : NULL;
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length > 0) {
+        self[length] = '\0';
+        *strrchr(self, '/') = '\0';
+        if (executable(path = arena_printf(arena, "%s/%s", self, name)) ||
+            executable(path = arena_printf(arena, "%s/../libexec/certwright/%s", self, name)))
+            return path;
+    }
+    path = arena_printf(arena, LIBEXECDIR "/certwright/%s", name);
+    return executable(path) ? path : NULL;
+}

@@ -37,3 +37,8 @@ struct process_result {
  * process of the group is left; a command that ends well may leave a daemon behind, unless it is one that answers.
  * CONFIG: its path or user is wrong. */
 bool process_run(const struct process *process, struct arena *arena, struct process_result *out, struct error *err);
+
+/* Where a program of ours lies that is no command of the user's: beside our own, or where it is installed. The environment
+ * variable `variable` names another one, for tests; it is not heard by a program with more rights than its caller. NULL: it
+ * is missing. */
+const char *process_helper(const char *name, const char *variable, struct arena *arena);

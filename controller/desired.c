@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "controller/desired_read.h"
 #include "controller/state.h"
+#include "schema/parsed.h"
 #include "schema/problem.h"
 
 struct desired {
@@ -32,12 +33,6 @@ struct desired {
     unsigned char shared[32];
     const char *commit;
 };
-
-static const char *resource_key(struct arena *arena, enum resource_kind kind, const char *namespace_,
-                                const char *name)
-{
-    return arena_printf(arena, "%s/%s/%s", resource_kind_name(kind), namespace_, name);
-}
 
 /* ---- from holdings to entries ---- */
 
@@ -103,19 +98,17 @@ static struct candidate *collect(const struct desired *set, size_t *out_count)
 
 /* NULL: there is none, or it cannot be decoded any more. */
 static const struct resource *last_good_form(struct desired *set, enum resource_kind kind,
-                                             const char *namespace_, const char *name, const char *file)
+                                             const char *namespace_, const char *name, struct position position)
 {
     struct span json;
-    struct resource_list good = {0}, broken = {0};
-    struct problem_list problems = {.arena = set->arena};
+    struct resource *good = arena_alloc(set->arena, sizeof *good);
     if (set->reading.state == NULL ||
-        !state_get(set->reading.state, TABLE_RESOURCE, resource_key(set->arena, kind, namespace_, name),
+        !state_get(set->reading.state, TABLE_RESOURCE, form_key(set->arena, kind, namespace_, name),
                    set->arena, &json, NULL, NULL) ||
-        !manifest_decode(file, json.data, json.length, set->arena, &good, &broken, &problems) ||
-        good.count != 1 || good.items[0].kind != kind || strcmp(good.items[0].name, name) != 0 ||
-        strcmp(good.items[0].namespace_, namespace_) != 0)
+        !manifest_decode_json(json, position, set->arena, good) || good->kind != kind ||
+        strcmp(good->name, name) != 0 || strcmp(good->namespace_, namespace_) != 0)
         return NULL;
-    return &good.items[0];
+    return good;
 }
 
 static void add_entry(struct desired *set, const struct candidate *it)
@@ -127,13 +120,16 @@ static void add_entry(struct desired *set, const struct candidate *it)
                                     .file = (int)it->file,
                                     .position_file = set->files[it->file]->path};
     memcpy(entry->digest, it->holding->digest, sizeof entry->digest);
-    set->resources[set->entry_count++] = it->holding->resource;
+    set->entry_count++;
 }
 
 static void add_stale_entry(struct desired *set, const struct candidate *it)
 {
-    const struct resource *resource = last_good_form(set, it->holding->kind, it->holding->namespace_,
-                                                     it->holding->name, set->files[it->file]->path);
+    const struct position position = {set->files[it->file]->path, (int)it->holding->line, 1};
+    const struct resource *resource =
+        set->reading.forms != NULL && !it->holding->stale
+            ? NULL /* said twice at first sight: the form in the store is one of the two */
+            : last_good_form(set, it->holding->kind, it->holding->namespace_, it->holding->name, position);
     if (resource == NULL)
         return; /* it never was good: there is only the problem */
     add_entry(set, it);
@@ -151,7 +147,7 @@ static void report_contested(struct desired *set, const struct candidate *all, s
     const struct holding *what = all->holding;
     const char *id = resource_id(set->arena, what->kind, what->namespace_, what->name);
     string_list_push(set->arena, &set->contested,
-                     resource_key(set->arena, what->kind, what->namespace_, what->name));
+                     form_key(set->arena, what->kind, what->namespace_, what->name));
     for (size_t i = 0; i < count; i++) {
         const struct candidate *other = &all[i == 0 ? 1 : 0];
         struct position position = {set->files[all[i].file]->path, (int)all[i].holding->line, 1};
@@ -265,7 +261,7 @@ struct desired *desired_read(const struct operator_config *config, const struct 
     set->arena = arena_create();
     set->problems.arena = set->arena;
     set->given = files != NULL && files->count > 0;
-    reading_init(&set->reading, set->arena, state);
+    reading_init(&set->reading, set->arena, state, config->confinement == CONFINEMENT_OPTIONAL);
     bool read = true;
     if (set->given)
         read = add_given(set, files, err);
@@ -337,22 +333,30 @@ const struct desired_entry *desired_find(const struct desired *set, enum resourc
                : NULL;
 }
 
-/* Decode the file again, and keep everything in it that is as the entries say. */
-static void decode_file(struct desired *set, const struct manifest_file *file)
+/* Keep what is as its entry says. */
+static void keep_resource(const struct parsed_resource *parsed, void *arg)
 {
-    struct resource_list good = {0}, broken = {0};
-    struct problem_list problems = {.arena = set->arena};
-    struct buffer text = {0};
-    if (reading_content(&set->reading, file, &text)) {
-        manifest_decode(file->path, buffer_text(&text), text.length, set->arena, &good, &broken, &problems);
-        for (size_t i = 0; i < good.count; i++) {
-            const struct resource *it = &good.items[i];
-            const struct desired_entry *entry = desired_find(set, it->kind, it->namespace_, it->name);
-            if (entry != NULL && !entry->stale && memcmp(entry->digest, it->digest, sizeof it->digest) == 0)
-                set->resources[entry - set->entries] = it;
-        }
+    struct desired *set = arg;
+    const struct desired_entry *entry = desired_find(set, parsed->kind, parsed->namespace_, parsed->name);
+    if (entry == NULL || entry->stale || set->resources[entry - set->entries] != NULL ||
+        memcmp(entry->digest, parsed->digest, sizeof entry->digest) != 0)
+        return;
+    struct resource *resource = arena_alloc(set->arena, sizeof *resource);
+    if (parsed_resource_decode(parsed, set->arena, resource))
+        set->resources[entry - set->entries] = resource;
+}
+
+/* As the parser said just now; NULL when that was not kept. */
+static const struct parsed_resource *just_parsed(const struct desired *set, const struct desired_entry *entry)
+{
+    const struct manifest_file *file = set->files[entry->file];
+    for (size_t i = 0; i < file->holding_count; i++) {
+        const struct holding *it = &file->holdings[i];
+        if (it->parsed != NULL && it->parsed->tree.length > 0 &&
+            compare_names(it->kind, it->namespace_, it->name, entry->kind, entry->namespace_, entry->name) == 0)
+            return it->parsed;
     }
-    buffer_release(&text);
+    return NULL;
 }
 
 const struct resource *desired_resource(struct desired *set, const struct desired_entry *entry)
@@ -360,10 +364,14 @@ const struct resource *desired_resource(struct desired *set, const struct desire
     const struct resource **kept = &set->resources[entry - set->entries];
     if (*kept != NULL)
         return *kept;
-    decode_file(set, set->files[entry->file]);
+    const struct parsed_resource *parsed = just_parsed(set, entry);
+    if (parsed != NULL)
+        keep_resource(parsed, set);
+    else
+        reading_again(&set->reading, set->files[entry->file], keep_resource, set);
     if (*kept == NULL) { /* the file is another one by now; what it said then was written down */
-        const struct resource *last = last_good_form(set, entry->kind, entry->namespace_, entry->name,
-                                                     entry->position_file);
+        const struct position position = {entry->position_file, 0, 0};
+        const struct resource *last = last_good_form(set, entry->kind, entry->namespace_, entry->name, position);
         if (last != NULL && memcmp(last->digest, entry->digest, sizeof entry->digest) == 0)
             *kept = last;
     }
@@ -411,20 +419,18 @@ static bool said_before(const struct manifest_file *file, const struct holding *
 
 static void keep_last_good_forms(const struct desired *set, struct state_batch *batch, struct arena *arena)
 {
-    struct buffer json = {0};
     for (size_t i = 0; i < set->file_count; i++)
         for (size_t j = 0; j < set->files[i]->holding_count; j++) {
             const struct holding *holding = &set->files[i]->holdings[j];
-            if (holding->resource == NULL || said_before(set->files[i], holding))
+            if (holding->parsed == NULL || said_before(set->files[i], holding))
                 continue;
-            const char *key = resource_key(arena, holding->kind, holding->namespace_, holding->name);
+            const char *key = form_key(arena, holding->kind, holding->namespace_, holding->name);
             if (string_list_contains(&set->contested, key))
                 continue;
-            buffer_clear(&json);
-            manifest_encode_json(holding->resource, 0, &json);
-            state_put(batch, TABLE_RESOURCE, key, span_of(buffer_text(&json), json.length), STATE_ANY);
+            state_put(batch, TABLE_RESOURCE, key, holding->parsed->json, STATE_ANY);
         }
-    buffer_release(&json);
+    for (size_t i = 0; set->reading.forms != NULL && i < set->contested.count; i++)
+        state_delete(batch, TABLE_RESOURCE, set->contested.items[i], STATE_ANY); /* neither was a good one */
 }
 
 /* The last good form of what no file says any more goes; what two files say stays. */
@@ -433,7 +439,7 @@ static void drop_of(const struct desired *set, const struct manifest_file *was, 
 {
     for (size_t i = 0; i < was->holding_count; i++) {
         const struct holding *holding = &was->holdings[i];
-        const char *key = resource_key(arena, holding->kind, holding->namespace_, holding->name);
+        const char *key = form_key(arena, holding->kind, holding->namespace_, holding->name);
         if (desired_find(set, holding->kind, holding->namespace_, holding->name) == NULL &&
             !string_list_contains(&set->contested, key))
             state_delete(batch, TABLE_RESOURCE, key, STATE_ANY);
@@ -460,7 +466,8 @@ void desired_remember(const struct desired *set, struct state_batch *batch)
         return;
     for (size_t i = 0; i < reading->file_count; i++) {
         const struct manifest_file *file = reading->files[i];
-        const struct manifest_file *was = file->news != NULL ? file->news->former : file;
+        const struct manifest_file *was =
+            file->news != NULL && (reading->forms == NULL || file_exists_now(reading, file)) ? file->news->former : file;
         if (was != NULL && (file->news != NULL || !file_exists_now(reading, file)))
             drop_of(set, was, batch, arena);
     }

@@ -10,6 +10,7 @@
 #include "controller/desired_tree.h"
 
 struct arena;
+struct parsed_resource;
 struct state;
 struct state_batch;
 
@@ -20,7 +21,7 @@ struct holding {
     unsigned line;
     const char *namespace_, *name;
     const unsigned char *digest;
-    const struct resource *resource; /* decoded in this reading; NULL: not yet */
+    const struct parsed_resource *parsed; /* as it was just read; NULL: as remembered, or written down at once */
 };
 
 enum file_flag {

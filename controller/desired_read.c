@@ -1,5 +1,7 @@
 /* One moment's picture of a tree (reliability.md 8.2).
  *
+ * What a file says is found out by a confined process (controller/parser.h); here its bytes are only read and hashed.
+ *
  * Files that are as they were remembered are not opened. If the first listing is exactly what was
  * remembered, it is the second look itself and all is done. Otherwise what is new is read and the tree is
  * listed again, until a listing brings nothing new. */
@@ -19,27 +21,62 @@
 #include "base/fatal.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "controller/parser.h"
+#include "controller/state.h"
 #include "schema/manifest.h"
+#include "schema/parsed.h"
 
 #define ROUNDS_MAX 6
 #define FILE_BYTES_MAX (256 * 1024) /* reliability.md 8.1 */
 #define ALL_BYTES_MAX ((uint64_t)512 << 20)
 #define FILES_MAX 100000
 #define RACY_NS 2000000000
+#define TREES_MAX 1000            /* as many files at once: what they say is kept whole; of more it is asked for again if need be */
+#define FORM_BYTES (512 * 1024)   /* a commit of good forms in a first look */
 #define FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* nothing that is put there can make us wait */
 
-void reading_init(struct reading *reading, struct arena *arena, struct state *state)
+void reading_init(struct reading *reading, struct arena *arena, struct state *state, bool unconfined)
 {
-    *reading = (struct reading){.arena = arena, .state = state};
+    *reading = (struct reading){.arena = arena, .state = state, .unconfined = unconfined, .trees = true};
+    reading->text.limit = FILE_BYTES_MAX + 1;
+    reading->failure = arena_alloc(arena, sizeof *reading->failure);
 }
 
 void reading_finish(struct reading *reading)
 {
     for (size_t i = 0; i < reading->source_count; i++)
         fd_release(&reading->sources[i].fd);
+    parser_batch_destroy(reading->filling);
+    parser_batch_destroy(reading->with_parser);
+    state_batch_destroy(reading->forms);
+    buffer_release(&reading->text);
     free(reading->files);
     free(reading->slots);
     free(reading->pending);
+}
+
+const char *form_key(struct arena *arena, enum resource_kind kind, const char *namespace_, const char *name)
+{
+    return arena_printf(arena, "%s/%s/%s", resource_kind_name(kind), namespace_, name);
+}
+
+static bool stop_at_first(const char *key, struct span value, int64_t revision, void *arg)
+{
+    (void)key;
+    (void)value;
+    (void)revision;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* The store knows no file and no form: then no form that it should have kept can be overwritten, and 100,000 forms need not
+ * wait in memory until all files are read. */
+static void expect_first_look(struct reading *reading)
+{
+    bool known = reading->rows.count > 0;
+    if (!known && state_writable(reading->state) &&
+        state_scan(reading->state, TABLE_RESOURCE, "", stop_at_first, &known, NULL) && !known)
+        reading->forms = state_batch_create();
 }
 
 /* ---- the table of files by path ---- */
@@ -116,6 +153,7 @@ void reading_add_directory(struct reading *reading, const char *path, bool remem
     reading->root_length = strlen(root);
     rows_load(reading->state, root, reading->arena, &reading->rows, remember, reading);
     reading->seen = reading->file_count; /* as if listed in round 0 */
+    expect_first_look(reading);
 }
 
 /* ---- reading one file ---- */
@@ -165,7 +203,7 @@ static void keep_stale(struct reading *reading, struct manifest_file *file,
         if (holds(file, file->holding_count, was->kind, was->namespace_, was->name))
             continue;
         all[file->holding_count] = *was;
-        all[file->holding_count].resource = NULL;
+        all[file->holding_count].parsed = NULL;
         all[file->holding_count++].stale = true;
     }
     for (size_t i = 0; i < broken->count; i++) {
@@ -181,28 +219,6 @@ static void keep_stale(struct reading *reading, struct manifest_file *file,
     }
 }
 
-static void decode(struct reading *reading, struct manifest_file *file, const struct buffer *text)
-{
-    struct resource_list good = {0}, broken = {0};
-    manifest_decode(file->path, buffer_text(text), text->length, reading->arena, &good, &broken,
-                    &file->news->problems);
-    file->holdings = arena_array(reading->arena, good.count, sizeof *file->holdings);
-    for (size_t i = 0; i < good.count; i++) {
-        const struct resource *it = &good.items[i];
-        file->holdings[i] = (struct holding){.kind = (unsigned char)it->kind,
-                                             .line = (unsigned)it->position.line,
-                                             .namespace_ = it->namespace_,
-                                             .name = it->name,
-                                             .digest = it->digest,
-                                             .resource = it};
-    }
-    file->holding_count = (unsigned)good.count;
-    if (file->news->problems.count > 0)
-        file->flags |= FILE_PROBLEMS;
-    if (file->news->problems.errors > 0)
-        keep_stale(reading, file, &broken);
-}
-
 /* The whole file cannot be used. */
 static void refuse(struct reading *reading, struct manifest_file *file, const char *code, const char *why)
 {
@@ -214,6 +230,123 @@ static void refuse(struct reading *reading, struct manifest_file *file, const ch
     file->news->refused = why;
     keep_stale(reading, file, &none);
 }
+
+/* ---- what it says, by way of the parser ---- */
+
+/* Its good form goes into the store, and only what the index needs stays. */
+static void write_form(struct reading *reading, const struct parsed_resource *parsed, struct arena *scratch)
+{
+    const char *key = form_key(scratch, parsed->kind, parsed->namespace_, parsed->name);
+    state_put(reading->forms, TABLE_RESOURCE, key, parsed->json, STATE_ANY);
+    reading->form_bytes += parsed->json.length;
+}
+
+static void commit_forms(struct reading *reading)
+{
+    if (!reading->failed && !state_commit(reading->state, reading->forms, false, reading->failure))
+        reading->failed = true;
+    state_batch_destroy(reading->forms);
+    reading->forms = state_batch_create();
+    reading->form_bytes = 0;
+}
+
+static const char *kept_text(struct reading *reading, const char *text)
+{
+    return strcmp(text, "default") == 0 ? "default" : arena_strdup(reading->arena, text);
+}
+
+static void take_holdings(struct reading *reading, struct manifest_file *file, const struct parsed_file *parsed,
+                          struct arena *scratch)
+{
+    file->holdings = arena_array(reading->arena, parsed->count, sizeof *file->holdings);
+    for (size_t i = 0; i < parsed->count; i++) {
+        const struct parsed_resource *it = &parsed->resources[i];
+        bool write = reading->forms != NULL;
+        file->holdings[i] = (struct holding){
+            .kind = (unsigned char)it->kind,
+            .line = (unsigned)it->position.line,
+            .namespace_ = write ? kept_text(reading, it->namespace_) : it->namespace_,
+            .name = write ? kept_text(reading, it->name) : it->name,
+            .digest = write ? arena_memdup(reading->arena, it->digest, 32) : it->digest,
+            .parsed = write ? NULL : it};
+        if (write)
+            write_form(reading, it, scratch);
+    }
+    file->holding_count = (unsigned)parsed->count;
+}
+
+static void take_answer(void *item, struct span answer, const char *ended, void *arg)
+{
+    struct reading *reading = arg;
+    struct manifest_file *file = item;
+    struct parsed_file parsed = {0};
+    struct error why = {0};
+    AUTO(arena) struct arena *scratch = arena_create();
+    bool keep = reading->forms == NULL;
+    struct arena *arena = keep ? reading->arena : scratch;
+    if (ended == NULL && keep)
+        answer.data = arena_memdup(arena, answer.data, answer.length);
+    if (ended != NULL || !parsed_decode(answer, file->path, arena, &parsed, &file->news->problems, &why)) {
+        refuse(reading, file, "reader-ended", arena_printf(reading->arena, "the file cannot be read: %s",
+                                                           ended != NULL ? ended : why.message));
+        return;
+    }
+    take_holdings(reading, file, &parsed, scratch);
+    if (file->news->problems.count > 0)
+        file->flags |= FILE_PROBLEMS;
+    if (file->news->problems.errors > 0) {
+        for (size_t i = 0; !keep && i < parsed.broken.count; i++) {
+            parsed.broken.items[i].namespace_ = kept_text(reading, parsed.broken.items[i].namespace_);
+            parsed.broken.items[i].name = kept_text(reading, parsed.broken.items[i].name);
+        }
+        keep_stale(reading, file, &parsed.broken);
+    }
+}
+
+/* Take what the parser has found out, and give it what was gathered meanwhile. */
+static bool exchange(struct reading *reading)
+{
+    struct parser_batch *next = reading->filling;
+    if (!reading->failed && reading->with_parser != NULL &&
+        !parser_receive(reading->with_parser, take_answer, reading, reading->failure))
+        reading->failed = true;
+    if (reading->form_bytes > FORM_BYTES)
+        commit_forms(reading);
+    if (!reading->failed && next != NULL && !parser_send(next, reading->failure))
+        reading->failed = true;
+    reading->filling = reading->with_parser;
+    reading->with_parser = next;
+    return !reading->failed;
+}
+
+/* Until everything that was read is understood. */
+static bool exchange_all(struct reading *reading, struct error *err)
+{
+    if (reading->filling != NULL)
+        exchange(reading);
+    if (reading->with_parser != NULL && !reading->failed &&
+        !parser_receive(reading->with_parser, take_answer, reading, reading->failure))
+        reading->failed = true;
+    if (reading->form_bytes > 0)
+        commit_forms(reading);
+    if (reading->failed && err != NULL)
+        *err = *reading->failure;
+    return !reading->failed;
+}
+
+static void give_to_parser(struct reading *reading, struct manifest_file *file, const struct buffer *text)
+{
+    const struct span bytes = span_of(buffer_text(text), text->length);
+    for (int tries = 0; tries < 2 && !reading->failed; tries++) {
+        if (reading->filling == NULL)
+            reading->filling = parser_batch_create(reading->trees, reading->unconfined);
+        if (parser_add(reading->filling, file, bytes))
+            return;
+        exchange(reading);
+    }
+}
+
+/* ---- its bytes ---- */
 
 static int64_t real_ns(void) /* file times are real ones, whatever the clock is turned to */
 {
@@ -264,17 +397,17 @@ static void take_bytes(struct reading *reading, struct manifest_file *file, cons
         file->holding_count = former->holding_count;
         return;
     }
-    decode(reading, file, text);
+    give_to_parser(reading, file, text);
 }
 
 static bool read_file(struct reading *reading, struct manifest_file *file, struct error *err)
 {
     struct error why = {0};
-    struct buffer text = {.limit = FILE_BYTES_MAX + 1};
     const struct source *source = &reading->sources[file->source];
     const char *relative = file->path + strlen(source->path);
     while (*relative == '/')
         relative++;
+    buffer_clear(&reading->text);
     AUTO(fd) int fd = file_open_beneath(source->fd, relative, FILE_FLAGS, 0, true, &why);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) /* our trouble, not the file's */
         return error_raise(err, ERROR_SYSTEM, "%s: %s", file->path, why.message);
@@ -285,11 +418,12 @@ static bool read_file(struct reading *reading, struct manifest_file *file, struc
     }
     if (fd < 0)
         refuse(reading, file, "unreadable", arena_strdup(reading->arena, why.message));
-    else if (read_bytes(reading, file, fd, &text))
-        take_bytes(reading, file, &text);
+    else if (read_bytes(reading, file, fd, &reading->text))
+        take_bytes(reading, file, &reading->text);
     file->flags |= FILE_READ;
-    buffer_release(&text);
-    return true;
+    if (reading->failed)
+        *err = *reading->failure;
+    return !reading->failed;
 }
 
 void reading_add_file(struct reading *reading, const char *path)
@@ -299,25 +433,25 @@ void reading_add_file(struct reading *reading, const char *path)
     if (find(reading, shown, strlen(shown)) != NULL)
         return;
     struct manifest_file *file = new_file(reading, shown, strlen(shown), -1);
-    struct buffer text = {.limit = FILE_BYTES_MAX + 1};
+    struct buffer *text = &reading->text;
+    buffer_clear(text);
     insert(reading, file);
     AUTO(fd) int fd = input ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (input) {
         char bytes[8192];
         ssize_t got;
-        while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && !text.overflow)
-            buffer_append(&text, bytes, (size_t)got);
-        if (text.overflow || text.length > FILE_BYTES_MAX)
+        while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && !text->overflow)
+            buffer_append(text, bytes, (size_t)got);
+        if (text->overflow || text->length > FILE_BYTES_MAX)
             refuse(reading, file, "file-too-large", "standard input holds more than 256 KiB");
         else
-            take_bytes(reading, file, &text);
+            take_bytes(reading, file, text);
     } else if (fd < 0) {
         refuse(reading, file, "unreadable", arena_strdup(reading->arena, strerror(errno)));
-    } else if (read_bytes(reading, file, fd, &text)) {
-        take_bytes(reading, file, &text);
+    } else if (read_bytes(reading, file, fd, text)) {
+        take_bytes(reading, file, text);
     }
     file->flags |= FILE_READ;
-    buffer_release(&text);
 }
 
 /* ---- rounds ---- */
@@ -356,7 +490,9 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
     if (file == NULL || !known(file, entry)) {
         const struct manifest_file *was = file;
         file = new_file(reading, entry->path, entry->length, visit->source);
-        file->news->former = was != NULL && was->news != NULL ? was->news->former : was;
+        /* What is in the store, to be told from what is new: in a first look that is whatever was read before. */
+        file->news->former =
+            was != NULL && was->news != NULL && reading->forms == NULL ? was->news->former : was;
         insert(reading, file);
         if (entry->refused != NULL) {
             refuse(reading, file, "unreadable", arena_strdup(reading->arena, entry->refused));
@@ -397,7 +533,7 @@ static bool list(struct reading *reading, struct error *err)
 bool reading_run(struct reading *reading, struct error *err)
 {
     if (reading->source_count == 0)
-        return true;
+        return exchange_all(reading, err);
     size_t before = reading->seen;
     for (reading->round = 1; reading->round <= ROUNDS_MAX; reading->round++) {
         reading->seen = reading->fresh = reading->pending_count = 0;
@@ -406,10 +542,13 @@ bool reading_run(struct reading *reading, struct error *err)
         if (!list(reading, err))
             return false;
         if (!reading->torn && reading->pending_count == 0 && reading->fresh == 0 && reading->seen == before)
-            return true;
+            return exchange_all(reading, err);
+        reading->trees = reading->pending_count <= TREES_MAX;
         for (size_t i = 0; i < reading->pending_count; i++)
             if (!read_file(reading, reading->pending[i], err))
                 return false;
+        if (!exchange_all(reading, err))
+            return false;
         before = reading->seen;
     }
     return error_raise(err, ERROR_SYSTEM,
@@ -417,7 +556,7 @@ bool reading_run(struct reading *reading, struct error *err)
                        reading->sources[0].path);
 }
 
-bool reading_content(const struct reading *reading, const struct manifest_file *file, struct buffer *out)
+static bool content_again(const struct reading *reading, const struct manifest_file *file, struct buffer *out)
 {
     unsigned char content[32];
     if (file->source < 0 || (file->news != NULL && file->news->refused != NULL))
@@ -431,4 +570,39 @@ bool reading_content(const struct reading *reading, const struct manifest_file *
         return false;
     hash_sha256(span_of(buffer_text(out), out->length), content);
     return memcmp(content, file->content, sizeof content) == 0;
+}
+
+struct again {
+    struct reading *reading;
+    const struct manifest_file *file;
+    void (*found)(const struct parsed_resource *parsed, void *arg);
+    void *arg;
+};
+
+static void take_again(void *item, struct span answer, const char *ended, void *arg)
+{
+    const struct again *again = arg;
+    struct arena *arena = again->reading->arena;
+    struct problem_list problems = {.arena = arena};
+    struct parsed_file parsed = {0};
+    (void)item;
+    if (ended != NULL)
+        return;
+    answer.data = arena_memdup(arena, answer.data, answer.length);
+    if (parsed_decode(answer, again->file->path, arena, &parsed, &problems, NULL))
+        for (size_t i = 0; i < parsed.count; i++)
+            again->found(&parsed.resources[i], again->arg);
+}
+
+void reading_again(struct reading *reading, const struct manifest_file *file,
+                   void (*found)(const struct parsed_resource *parsed, void *arg), void *arg)
+{
+    struct again again = {reading, file, found, arg};
+    buffer_clear(&reading->text);
+    if (!content_again(reading, file, &reading->text))
+        return;
+    struct parser_batch *batch = parser_batch_create(true, reading->unconfined);
+    if (parser_add(batch, NULL, span_of(buffer_text(&reading->text), reading->text.length)) && parser_send(batch, NULL))
+        parser_receive(batch, take_again, &again, NULL);
+    parser_batch_destroy(batch);
 }

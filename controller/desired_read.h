@@ -5,6 +5,7 @@
 #include "controller/desired_internal.h"
 
 struct error;
+struct parser_batch;
 
 struct source { /* a directory that is walked */
     const char *path;
@@ -31,9 +32,18 @@ struct reading {
     struct manifest_file **pending;
     size_t pending_count;
     bool torn;
+    /* Files go to the process that reads them in batches: one is filled while the other is with it. */
+    struct parser_batch *filling, *with_parser;
+    bool trees, unconfined;
+    struct buffer text;        /* of the file at hand */
+    struct state_batch *forms; /* first look at all: good forms go into the store as they come, none is kept here */
+    size_t form_bytes;
+    bool failed;
+    struct error *failure; /* in the arena */
 };
 
-void reading_init(struct reading *reading, struct arena *arena, struct state *state);
+/* `unconfined`: as parser_batch_create. */
+void reading_init(struct reading *reading, struct arena *arena, struct state *state, bool unconfined);
 void reading_finish(struct reading *reading);
 /* Walk a directory. `remembered`: the rows of TABLE_FILE are about it. Fails: NOT_FOUND, SYSTEM, MANIFEST
  * (limits). */
@@ -46,5 +56,9 @@ static inline bool file_exists_now(const struct reading *reading, const struct m
 {
     return file->seen == reading->round || file->source < 0;
 }
-/* The bytes of a file again, if they are still those that were read. */
-bool reading_content(const struct reading *reading, const struct manifest_file *file, struct buffer *out);
+/* What stands in a file, read again: calls `found` for each resource, with its tree. What `found` is given lives as long as
+ * the arena. Nothing when the bytes are not those that were read before. */
+void reading_again(struct reading *reading, const struct manifest_file *file,
+                   void (*found)(const struct parsed_resource *parsed, void *arg), void *arg);
+/* The key of a last good form in TABLE_RESOURCE. */
+const char *form_key(struct arena *arena, enum resource_kind kind, const char *namespace_, const char *name);

@@ -6,6 +6,7 @@
 
 #include "base/http.h"
 #include "controller/command_run.h"
+#include "controller/parser.h"
 
 int main(int argc, char **argv)
 {
@@ -16,5 +17,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     http_setup();
-    return command_run(argc, argv);
+    int code = command_run(argc, argv);
+    parser_stop();
+    return code;
 }

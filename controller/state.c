@@ -33,6 +33,7 @@
 #include "controller/state_store.h"
 
 #define REVISION_SIZE 8
+#define MANY 200 /* in one commit: they are spread over much of the file */
 #define TAG_SIZE 28 /* nonce and tag */
 
 static const char *const table_names[] = {
@@ -67,6 +68,7 @@ bool state_table_parse(const char *name, enum state_table *out)
 }
 
 const char *state_installation(const struct state *state) { return state->installation; }
+bool state_writable(const struct state *state) { return state->mode == STATE_WRITE; }
 bool state_is_fresh(const struct state *state) { return state->fresh; }
 int64_t state_revision(const struct state *state) { return state->revision; }
 int64_t state_paid_count(const struct state *state) { return state->paid; }
@@ -382,6 +384,8 @@ static bool make_durable(struct state *state, struct error *err)
     state->staged_paid = false;
     state->revision = revision;
     state->paid = count;
+    if (batch->count >= MANY)
+        store_relax(state->store);
     if (paid &&
         !state_write_copy(state, &why)) /* the commit stands: failing now would say something untrue */
         log_event(LOG_ERROR, "the sealed copy of the installation could not be written", "error",

@@ -52,6 +52,7 @@ struct state_options {
 struct state *state_open(const struct state_options *options, struct error *err);
 void state_close(struct state *state);                     /* NULL is fine; releases the lock */
 const char *state_installation(const struct state *state); /* 32 hex digits; "" when empty and read-only */
+bool state_writable(const struct state *state);            /* opened with STATE_WRITE */
 bool state_is_fresh(const struct state *state);            /* made by this very open */
 int state_lock_holder(const char *directory, char *out, size_t size); /* pid, and a sentence; 0: nobody */
 

@@ -6,7 +6,9 @@
 #include "controller/state_store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -129,6 +131,24 @@ void store_close(struct store *store)
     if (store->env != NULL)
         mdb_env_close(store->env);
     free(store);
+}
+
+/* LMDB does not tell where its map lies. */
+void store_relax(struct store *store)
+{
+    char line[512];
+    struct stat st;
+    int fd;
+    FILE *maps = mdb_env_get_fd(store->env, &fd) == 0 && fstat(fd, &st) == 0 ? fopen("/proc/self/maps", "re") : NULL;
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t from, to;
+        uint64_t inode;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %*s %" SCNu64, &from, &to, &inode) == 3 && inode == st.st_ino &&
+            strstr(line, "/data.mdb") != NULL)
+            madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    if (maps != NULL)
+        fclose(maps);
 }
 
 bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct error *err)

@@ -24,6 +24,10 @@ void store_close(struct store *store);
 bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct error *err);
 bool store_commit(struct MDB_txn **txn, struct error *err); /* synced; `*txn` is gone either way */
 
+/* Give back what reading and writing have mapped of the file: it is read again when it is wanted. No transaction may be
+ * open. */
+void store_relax(struct store *store);
+
 /* Fails: NOT_FOUND, STATE. */
 bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct span *out,
                struct error *err);

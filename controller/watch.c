@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/fatal.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 
 #define BURST_MAX_MS 2000
@@ -94,31 +95,6 @@ static void on_rescan(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- the helper's life ---- */
-
-static bool executable(const char *path) { return path != NULL && access(path, X_OK) == 0; }
-
-/* Beside our own program, then where it is installed. */
-static const char *find_helper(struct arena *arena)
-{
-    char self[PATH_MAX];
-    const char *path = secure_getenv("CERTWRIGHT_WATCH"); /* tests */
-    if (path != NULL)
-        return executable(path) ? path : NULL;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length > 0) {
-        self[length] = '\0';
-        char *slash = strrchr(self, '/');
-        *slash = '\0';
-        if (executable(path = arena_printf(arena, "%s/" HELPER, self)) ||
-            executable(path = arena_printf(arena, "%s/../libexec/certwright/" HELPER, self)))
-            return path;
-    }
-#ifdef LIBEXECDIR
-    if (executable(LIBEXECDIR "/certwright/" HELPER))
-        return LIBEXECDIR "/certwright/" HELPER;
-#endif
-    return NULL;
-}
 
 static int spawn(const struct watch *watch, int output, pid_t *out_pid)
 {
@@ -274,7 +250,7 @@ struct watch *watch_create(struct event_base *base, const char *directory, int s
         .base = base, .settle_ms = settle_ms, .changed = changed, .arg = arg, .pipe = -1};
     watch->arena = arena_create();
     watch->directory = arena_strdup(watch->arena, directory);
-    watch->helper = arena_strdup(watch->arena, find_helper(watch->arena));
+    watch->helper = process_helper(HELPER, "CERTWRIGHT_WATCH", watch->arena);
     watch->settle = evtimer_new(base, on_settled, watch);
     watch->restart = evtimer_new(base, on_restart, watch);
     watch->rescan = event_new(base, -1, EV_PERSIST, on_rescan, watch);

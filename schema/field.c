@@ -303,7 +303,7 @@ static bool check_key(const struct decoder *d, const struct field *field, const 
                       const struct field_frame *frame, const char **out_key)
 {
     const char *reason = NULL;
-    *out_key = d->stored ? arena_strdup(d->arena, child->key) : child->key;
+    *out_key = child->key;
     if (d->stored)
         return true;
     if (field->pattern != NULL && !field_matches(field->pattern, child->key)) {

@@ -327,7 +327,7 @@ static struct yaml_node *node_of(const struct json *value, struct arena *arena)
             struct yaml_node *child = *tail = node_of(member, arena);
             tail = &child->next;
             node->count++;
-            child->key = json_name(member);
+            child->key = arena_strdup(arena, json_name(member));
             child->key_length = (uint32_t)(child->key != NULL ? strlen(child->key) : 0);
         }
         return node;
@@ -343,6 +343,11 @@ static struct yaml_node *node_of(const struct json *value, struct arena *arena)
         node->text = "";
     node->length = (uint32_t)strlen(node->text);
     return node;
+}
+
+const struct yaml_node *field_nodes_of(const struct json *value, struct arena *arena)
+{
+    return node_of(value, arena);
 }
 
 bool field_decode_json(const struct field_table *table, const char *text, size_t length, struct arena *arena, void *out,

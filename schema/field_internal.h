@@ -1,10 +1,11 @@
-/* What field.c, field_value.c and field_encode.c share; nobody else includes it. */
+/* What field.c, field_value.c, field_encode.c and manifest.c share; nobody else includes it. */
 #pragma once
 
 #include "schema/field.h"
 
 struct arena;
 struct field_frame;
+struct json;
 struct problem_list;
 struct yaml_node;
 
@@ -46,6 +47,9 @@ bool field_matches(const char *pattern, const char *text);
 bool field_has_default(const struct field *field, const char *base);
 
 /* ---- field_encode.c ---- */
+
+/* The tree of a JSON value, as if it had been a manifest; members that are null are left out. All in the arena. */
+const struct yaml_node *field_nodes_of(const struct json *value, struct arena *arena);
 
 /* Whether a member of the struct says something: of a union only the choice (also an empty one), nothing beside what
  * excludes it, and no absent value. */

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "schema/field_internal.h"
 #include "schema/kinds.h"
 #include "schema/manifest_table.h"
 #include "schema/yaml.h"
@@ -215,10 +216,31 @@ static bool decode_document(struct document *d, struct buffer *scratch, struct r
         .labels = metadata.labels,
         .annotations = metadata.annotations,
         .position = yaml_key_position(yaml_member(d->root, "kind")),
+        .document = d->root,
         .spec_node = yaml_member(d->root, "spec"),
         .spec = spec,
     };
     put_digest(out, scratch);
+    return true;
+}
+
+bool manifest_decode_tree(const struct yaml_node *root, struct arena *arena, struct resource *out, struct problem_list *problems)
+{
+    struct document d = {.root = root, .arena = arena, .problems = problems};
+    struct buffer scratch = {0};
+    bool ok = decode_document(&d, &scratch, out) && !d.failed;
+    buffer_release(&scratch);
+    return ok;
+}
+
+bool manifest_decode_json(struct span json, struct position position, struct arena *arena, struct resource *out)
+{
+    AUTO(json) struct json *record = json_parse(json.data, json.length, NULL);
+    struct problem_list problems = {.arena = arena};
+    if (record == NULL || !manifest_decode_tree(field_nodes_of(record, arena), arena, out, &problems))
+        return false;
+    out->document = out->spec_node = NULL;
+    out->position = position;
     return true;
 }
 

@@ -58,6 +58,8 @@ struct namespace_rule {
     struct string_list issuers, dns_accounts, roots, domains;
 };
 
+enum confinement_policy { CONFINEMENT_REQUIRED, CONFINEMENT_OPTIONAL };
+
 struct operator_config {
     const char *path; /* of the file; NULL: none was found */
     const char *manifests_directory, *state_directory, *sealing_key_file, *secrets_directory, *audit_directory;
@@ -83,6 +85,7 @@ struct operator_config {
     struct namespace_rule *namespaces;
     size_t namespace_count;
     enum unknown_order_policy on_unknown_order;
+    enum confinement_policy confinement;
     enum log_format log_format;
     enum log_level log_level;
     const char *clock_file;

@@ -405,6 +405,10 @@ static const struct field operator_fields[] = {
      .doc = "What to do with an order whose answer was lost and which the vendor, asked again and again, does not know: "
             "hold it for a person, or send it again under the same id, once a day at most and never at the vendor's own "
             "live endpoint."},
+    {.name = "confinement", .type = FIELD_ENUM, AT(operator_config, confinement), .fallback = "Required",
+     .words = WORDS([CONFINEMENT_REQUIRED] = "Required", [CONFINEMENT_OPTIONAL] = "Optional"),
+     .doc = "Whether manifests may be read (Optional), or not (Required), where the kernel cannot confine the process that "
+            "reads them."},
     {.name = "log", .type = FIELD_OBJECT, .table = &log_table, .doc = "How the controller logs."},
     {.name = "clock", .type = FIELD_OBJECT, .table = &clock_table, .doc = "Tests only: a turned clock."},
 };

@@ -56,6 +56,7 @@ struct resource {
     struct label_list labels, annotations;
     struct position position;  /* of the document's `kind:` */
     unsigned char digest[32];  /* of labels and canonical spec: equal for cosmetic edits */
+    const struct yaml_node *document;  /* as it was written; NULL: the store gave this resource */
     const struct yaml_node *spec_node; /* `spec` as it was written, for the places of its fields (manifest_position);
                                           NULL: the store gave this resource, or it has no spec */
     union {

@@ -1,7 +1,7 @@
 # Debian packages by purpose, and installing them. Sourced by scripts/demo, scripts/test and .ci/run.
 
 packages_build="build-essential cmake ninja-build pkg-config libyaml-dev libcjson-dev libcurl4-openssl-dev libssl-dev
-  liblmdb-dev libevent-dev libldns-dev libidn2-dev libpsl-dev libinotifytools0-dev ca-certificates publicsuffix"
+  liblmdb-dev libevent-dev libldns-dev libidn2-dev libpsl-dev libinotifytools0-dev libseccomp-dev ca-certificates publicsuffix"
 packages_demo="nginx-light openssl curl"
 packages_test="$packages_demo bind9 bind9-dnsutils bind9-utils knot pdns-server
   pdns-backend-sqlite3 python3 nodejs node-ajv node-js-yaml strace git procps e2fsprogs spin"

@@ -54,6 +54,7 @@ door("inotifytools/" "controller/watch_helper\\.c")
 door("openssl/" "base/key\\.[ch]" "base/csr\\.c" "base/x509\\.c" "base/seal\\.c" "base/hash\\.c" "base/secret\\.c"
      "base/dns\\.c" "base/dns_transport\\.c" "base/tsig\\.[ch]" "base/tls_probe\\.c" "base/http_server\\.c" "base/key_internal\\.h")
 door("idn2" "base/names\\.c")
+door("seccomp\\.h" "base/confine_reader\\.c")
 door("libpsl" "base/names\\.c")
 if(bad)
     message(FATAL_ERROR "${bad} includes in the wrong direction")

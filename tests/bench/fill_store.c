@@ -211,7 +211,7 @@ int main(int argc, char **argv)
         return 1;
     }
     fill.state = open_state(&fill, &err);
-    struct desired *desired = fill.state != NULL ? desired_read(&fill.config, NULL, fill.state, &err) : NULL;
+    struct desired *desired = fill.state != NULL ? desired_read(&fill.config, NULL, fill.forget ? NULL : fill.state, &err) : NULL;
     if (desired != NULL)
         desired_shared_digest(desired, fill.shared);
     bool ok = desired != NULL && fill_all(&fill, desired, &err);

@@ -323,7 +323,8 @@ exec {self.nginx_bin} -s reload -c {self.dir}/nginx.conf
 
     def environment(self):
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.dir, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-               "CERTWRIGHT_WATCH": os.path.abspath(os.path.join(BIN, "certwright-watch"))}
+               "CERTWRIGHT_WATCH": os.path.abspath(os.path.join(BIN, "certwright-watch")),
+               "CERTWRIGHT_PARSE": os.path.abspath(os.path.join(BIN, "certwright-parse"))}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]

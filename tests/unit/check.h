@@ -8,6 +8,14 @@
 #include <string.h>
 
 static int check_failed, check_passed;
+
+#ifdef CERTWRIGHT_BUILD_DIR
+/* The reader of manifests lies beside the program, and tests lie elsewhere. */
+__attribute__((constructor)) static void check_find_programs(void)
+{
+    setenv("CERTWRIGHT_PARSE", CERTWRIGHT_BUILD_DIR "/certwright-parse", 0);
+}
+#endif
 static jmp_buf check_escape;
 
 #define CHECK(condition) \
