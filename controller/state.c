@@ -384,8 +384,6 @@ static bool make_durable(struct state *state, struct error *err)
     state->staged_paid = false;
     state->revision = revision;
     state->paid = count;
-    if (batch->count >= MANY)
-        store_relax(state->store);
     if (paid &&
         !state_write_copy(state, &why)) /* the commit stands: failing now would say something untrue */
         log_event(LOG_ERROR, "the sealed copy of the installation could not be written", "error",
@@ -428,7 +426,11 @@ bool state_commit(struct state *state, struct state_batch *batch, bool paid, str
             make_durable(state, NULL);
         return false;
     }
-    return state->staged == NULL || make_durable(state, err);
+    if (state->staged != NULL && !make_durable(state, err))
+        return false;
+    if (batch->count >= MANY)
+        store_relax(state->store);
+    return true;
 }
 
 bool state_audit(struct state *state, const char *actor, const char *subject, const char *action,
