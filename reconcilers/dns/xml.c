@@ -97,15 +97,19 @@ static bool read_reference(struct reader *reader, struct buffer *out)
     if (digits == 0 || reader->at == reader->end || *reader->at++ != ';' || !plain || number > 0x10FFFF ||
         (number >= 0xD800 && number < 0xE000))
         return fail(reader, "a reference to no character");
-    if (number < 0x80) {
-        buffer_putc(out, (char)number);
-    } else {
+    char bytes[4];
+    size_t length = 1;
+    bytes[0] = (char)number;
+    if (number >= 0x80) {
         int more = number < 0x800 ? 1 : number < 0x10000 ? 2 : 3;
         static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
-        buffer_putc(out, (char)(lead[more] | number >> (6 * more)));
+        bytes[0] = (char)(lead[more] | number >> (6 * more));
         while (more-- > 0)
-            buffer_putc(out, (char)(0x80 | (number >> (6 * more) & 0x3F)));
+            bytes[length++] = (char)(0x80 | (number >> (6 * more) & 0x3F));
     }
+    if (!text_is_plain_utf8(bytes, length, NULL)) /* what may not stand in the text may not be referred to */
+        return fail(reader, "a reference to no character");
+    buffer_append(out, bytes, length);
     return true;
 }
 

@@ -78,6 +78,8 @@ static void what_is_not_xml_is_refused(void)
         "<a>&x;</a>",
         "<a>&#0;</a>",
         "<a>&#xD800;</a>",
+        "<a>&#130;</a>", /* a control character, as in the text itself */
+        "<a>&#127;</a>",
         "<a>&#x110000;</a>",
         "<a>&#99999999;</a>",
         "<a>&#;</a>",
