@@ -218,9 +218,22 @@ static const struct field propagation_fields[] = {
      .max = 7 * 86400, .doc = "How long a new record may take to be seen on all of the zone's servers."},
     {.name = "interval", .type = FIELD_DURATION_S, AT(dns_account, propagation.interval_s), .fallback = "5s", .min = 1,
      .max = 3600, .doc = "Time between two looks."},
+    {.name = "wait", .type = FIELD_DURATION_S, AT(dns_account, propagation.wait_s), .fallback = "0s", .min = 0,
+     .max = 86400,
+     .doc = "Time that always passes between the making of a record and the first look, and so the vendor's; less than timeout."},
+    {.name = "resolvers", .type = FIELD_STRING_LIST, AT(dns_account, propagation.resolvers), .max = 8, .canonical = server,
+     .example = "192.0.2.53",
+     .doc = "Resolvers that must see a record too. They are asked only once every authoritative server has it."},
 };
+static void finish_propagation(void *out, const struct field_scope *scope)
+{
+    const struct dns_account *account = out;
+    if (account->propagation.wait_s >= account->propagation.timeout_s && !scope->failed)
+        field_problem(scope, "wait", SEVERITY_ERROR, "out-of-range", "must be less than timeout, in which the record is to be seen");
+}
 static const struct field_table propagation_table = {
-    .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields)};
+    .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields),
+    .finish = finish_propagation};
 
 static const struct field selector_fields[] = {
     {.name = "matchLabels", .type = FIELD_LABELS, AT(dns_account, selector), .required = true, .min = 1, .max = 64,

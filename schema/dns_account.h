@@ -88,6 +88,8 @@ struct dns_account {
     struct {
         int64_t timeout_s;  /* 600 unless given */
         int64_t interval_s; /* 5 unless given */
+        int64_t wait_s;     /* after making a record, before the first look; 0 unless given */
+        struct string_list resolvers; /* asked once every authoritative server has the record */
     } propagation;
 };
 

@@ -14,12 +14,14 @@
 #include "base/names.h"
 #include "base/text.h"
 #include "reconcilers/dns/delegation.h"
+#include "schema/dns_account.h"
 #include "schema/operator.h"
+#include "schema/resource.h"
 
-enum { TIMEOUT_MS = 3000, ADDRESSES_MAX = 16, SERVERS_MAX = 13, REFERRALS_MAX = 5 };
+enum { TIMEOUT_MS = 3000, SERVERS_MAX = 13, REFERRALS_MAX = 5, REFUSED = 5, NOTAUTH = 9 };
 
 struct servers {
-    struct dns_address items[ADDRESSES_MAX];
+    struct dns_address items[PROPAGATION_ADDRESSES];
     size_t count;
 };
 
@@ -71,7 +73,7 @@ static void add_address(struct context *ctx, const struct propagation_world *wor
                         struct servers *servers, struct error *refused)
 {
     struct sockaddr_storage address;
-    if (servers->count == ADDRESSES_MAX || strlen(text) >= sizeof servers->items[0].host ||
+    if (servers->count == PROPAGATION_ADDRESSES || strlen(text) >= sizeof servers->items[0].host ||
         !address_from_text(text, world->port, &address))
         return;
     for (size_t i = 0; i < servers->count; i++) {
@@ -121,11 +123,10 @@ static bool addresses_of(struct context *ctx, const struct propagation_world *wo
 /* The zone to begin with: the one given, else the registrable domain; upwards from there until there are NS
  * records. */
 static bool find_delegation(struct context *ctx, const struct propagation_world *world,
-                            const struct dns_challenge *challenge, const char **out_zone,
-                            struct servers *out, struct error *err)
+                            const char *name, const char *hint, const char **out_zone, struct servers *out,
+                            struct error *err)
 {
-    const char *start = !text_empty(challenge->zone) ? challenge->zone
-                                                     : name_registrable(ctx->arena, challenge->name);
+    const char *start = !text_empty(hint) ? hint : name_registrable(ctx->arena, name);
     for (const char *zone = start; zone != NULL && strchr(zone, '.') != NULL;
          zone = strchr(zone, '.') + 1) {
         struct dns_answer answer;
@@ -140,7 +141,7 @@ static bool find_delegation(struct context *ctx, const struct propagation_world 
     }
     return error_raise(err, ERROR_NOT_FOUND,
                        "no name servers are known for %s: its zone is not delegated",
-                       start != NULL ? start : challenge->name);
+                       start != NULL ? start : name);
 }
 
 /* Follow referrals from the zone's servers to those of the zone that holds the name itself. */
@@ -164,7 +165,8 @@ static bool descend(struct context *ctx, const struct propagation_world *world, 
     return error_raise(err, ERROR_UNREACHABLE, "the delegations above %s lead too far down", name);
 }
 
-static bool holds_value(const struct dns_answer *answer, const struct dns_challenge *challenge)
+/* `anywhere`: a resolver follows a CNAME, and gives the value under another name. */
+static bool holds_value(const struct dns_answer *answer, const struct dns_challenge *challenge, bool anywhere)
 {
     bool cname = strcmp(challenge->type, "CNAME") == 0;
     size_t length = strlen(challenge->value);
@@ -172,7 +174,7 @@ static bool holds_value(const struct dns_answer *answer, const struct dns_challe
         length--;
     for (size_t i = 0; i < answer->answer_count; i++) {
         const struct dns_record *record = &answer->answers[i];
-        if (strcasecmp(record->name, challenge->name) != 0 ||
+        if ((!anywhere && strcasecmp(record->name, challenge->name) != 0) ||
             record->type != (cname ? DNS_CNAME : DNS_TXT) || strlen(record->value) != length)
             continue;
         if ((cname ? strncasecmp : strncmp)(record->value, challenge->value, length) == 0)
@@ -181,7 +183,24 @@ static bool holds_value(const struct dns_answer *answer, const struct dns_challe
     return false;
 }
 
-enum sight { SIGHT_SEEN, SIGHT_OTHER, SIGHT_SILENT };
+/* LAME: answers, but does not serve the zone (REFUSED, or without AA): resolvers pass it over as they pass over the dead. */
+enum sight { SIGHT_SEEN, SIGHT_OTHER, SIGHT_LAME, SIGHT_SILENT };
+
+static enum dns_type type_of(const struct dns_challenge *challenge)
+{
+    return strcmp(challenge->type, "CNAME") == 0 ? DNS_CNAME : DNS_TXT;
+}
+
+/* What an answer has instead of the value. */
+static const char *other_words(struct arena *arena, const char *host, const struct dns_answer *answer)
+{
+    if (answer->rcode != 0)
+        return arena_printf(arena, "%s answers %s", host, dns_rcode_name(answer->rcode));
+    if (answer->answer_count > 0)
+        return arena_printf(arena, "%s has another %s there", host,
+                            answer->answers[0].type == DNS_CNAME ? "CNAME" : "value");
+    return arena_printf(arena, "%s has no such record", host);
+}
 
 /* Ask one address; `out_words` says what it has instead. */
 static enum sight look(struct context *ctx, const struct dns_address *server,
@@ -189,44 +208,45 @@ static enum sight look(struct context *ctx, const struct dns_address *server,
 {
     struct dns_answer answer;
     struct error failure = {0};
-    enum dns_type type = strcmp(challenge->type, "CNAME") == 0 ? DNS_CNAME : DNS_TXT;
-    if (!dns_ask(server, challenge->name, type, false, TIMEOUT_MS, ctx->arena, &answer, &failure)) {
+    if (!dns_ask(server, challenge->name, type_of(challenge), false, TIMEOUT_MS, ctx->arena, &answer, &failure)) {
         *out_words = arena_printf(ctx->arena, "%s does not answer", server->host);
         return SIGHT_SILENT;
     }
-    if (answer.rcode != 0)
-        *out_words = arena_printf(ctx->arena, "%s answers %s", server->host, dns_rcode_name(answer.rcode));
-    else if (!answer.authoritative)
-        *out_words = arena_printf(ctx->arena, "%s is not authoritative for it", server->host);
-    else if (holds_value(&answer, challenge))
+    if (answer.rcode == REFUSED || answer.rcode == NOTAUTH || (answer.rcode == 0 && !answer.authoritative)) {
+        *out_words = answer.rcode != 0 ? arena_printf(ctx->arena, "%s answers %s: it does not serve the zone", server->host,
+                                                      dns_rcode_name(answer.rcode))
+                                       : arena_printf(ctx->arena, "%s is not authoritative for it", server->host);
+        return SIGHT_LAME;
+    }
+    if (answer.rcode == 0 && holds_value(&answer, challenge, false))
         return SIGHT_SEEN;
-    else if (answer.answer_count > 0)
-        *out_words = arena_printf(ctx->arena, "%s has another %s there", server->host,
-                                  answer.answers[0].type == DNS_CNAME ? "CNAME" : "value");
-    else
-        *out_words = arena_printf(ctx->arena, "%s has no such record", server->host);
+    *out_words = other_words(ctx->arena, server->host, &answer);
     return SIGHT_OTHER;
 }
 
 static bool ask_all(struct context *ctx, const struct servers *servers,
                     const struct dns_challenge *challenge, struct propagation *out, struct error *err)
 {
-    int seen = 0, silent = 0, total = (int)servers->count;
+    int counts[SIGHT_SILENT + 1] = {0}, total = (int)servers->count;
     const char *words = NULL;
+    enum sight worst = SIGHT_SILENT;
     for (int i = 0; i < total; i++) {
         const char *other = NULL;
         enum sight sight = look(ctx, &servers->items[i], challenge, &other);
-        seen += sight == SIGHT_SEEN;
-        silent += sight == SIGHT_SILENT;
-        if (words == NULL || (sight == SIGHT_OTHER && other != NULL))
+        counts[sight]++;
+        /* One that serves the zone and lacks the record is what is waited for. */
+        if (other != NULL && (words == NULL || sight < worst)) {
             words = other;
+            worst = sight;
+        }
     }
-    if (silent == total)
+    int seen = counts[SIGHT_SEEN], out_of_use = counts[SIGHT_SILENT] + counts[SIGHT_LAME];
+    if (counts[SIGHT_SILENT] == total)
         return error_raise(err, ERROR_UNREACHABLE, "none of %d name servers for %s answers", total,
                            challenge->name);
     *out = (struct propagation){
-        /* Those that answer agree; a minority may be silent. */
-        .everywhere = seen > 0 && seen + silent == total && silent * 2 < total,
+        /* Those that serve the zone agree; a minority may be out of use. */
+        .everywhere = seen > 0 && seen + out_of_use == total && out_of_use * 2 < total,
         .servers = total,
         .seen = seen,
         .words = arena_printf(ctx->arena, "%d of %d server%s ha%s it%s%s", seen, total,
@@ -255,6 +275,29 @@ const char *propagation_named_server(const struct operator_config *config, const
     return named != NULL ? named->value : NULL;
 }
 
+static struct propagation_world systems_world(struct dns_address resolvers[3])
+{
+    AUTO(buffer) struct buffer text = {0};
+    file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL); /* without one: this host's own */
+    return (struct propagation_world){
+        .resolvers = resolvers, .port = 53, .resolver_count = propagation_read_resolvers(buffer_text(&text), resolvers)};
+}
+
+/* `zone`: where the name is known to lie; NULL or "": to be found. `out_zone`: whose delegation was found; not written when the
+ * operator's file names the server. */
+static bool find_servers(struct context *ctx, const struct propagation_world *world, const char *name, const char *zone,
+                         const char **out_zone, struct servers *out, struct error *err)
+{
+    const struct name_pair *named = operators_server(ctx->config, name);
+    if (named == NULL)
+        return find_delegation(ctx, world, name, zone, out_zone, out, err) &&
+               descend(ctx, world, name, *out_zone, out, err);
+    if (!dns_parse_address(named->value, 53, &out->items[0], err))
+        return error_prefix(err, "`nameservers` in the operator's file");
+    out->count = 1;
+    return true;
+}
+
 /* One question to one server: does it answer for the name itself? */
 static struct authority_server look_at_server(struct context *ctx, const struct dns_address *address, const char *name)
 {
@@ -276,18 +319,10 @@ static struct authority_server look_at_server(struct context *ctx, const struct 
 bool propagation_authority_by(struct context *ctx, const struct propagation_world *world, const char *name,
                               const char *zone, struct authority *out, struct error *err)
 {
-    const struct name_pair *named = operators_server(ctx->config, name);
-    struct dns_challenge challenge = {.zone = zone, .name = name, .type = "TXT", .value = ""};
     struct servers servers = {0};
     struct authority authority = {0};
-    if (named != NULL) {
-        if (!dns_parse_address(named->value, 53, &servers.items[0], err))
-            return error_prefix(err, "`nameservers` in the operator's file");
-        servers.count = 1;
-    } else if (!find_delegation(ctx, world, &challenge, &authority.zone, &servers, err) ||
-               !descend(ctx, world, name, authority.zone, &servers, err)) {
+    if (!find_servers(ctx, world, name, zone, &authority.zone, &servers, err))
         return false;
-    }
     for (size_t i = 0; i < servers.count; i++)
         *arena_push(ctx->arena, &authority.servers, authority.count) = look_at_server(ctx, &servers.items[i], name);
     *out = authority;
@@ -297,38 +332,81 @@ bool propagation_authority_by(struct context *ctx, const struct propagation_worl
 bool propagation_authority(struct context *ctx, const char *name, const char *zone, struct authority *out,
                            struct error *err)
 {
-    AUTO(buffer) struct buffer text = {0};
     struct dns_address resolvers[3];
-    file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL);
-    struct propagation_world world = {.resolvers = resolvers, .port = 53};
-    world.resolver_count = propagation_read_resolvers(buffer_text(&text), resolvers);
+    struct propagation_world world = systems_world(resolvers);
     return propagation_authority_by(ctx, &world, name, zone, out, err);
 }
 
 bool propagation_check_by(struct context *ctx, const struct propagation_world *world,
                           const struct dns_challenge *challenge, struct propagation *out, struct error *err)
 {
-    const struct name_pair *named = operators_server(ctx->config, challenge->name);
     struct servers servers = {0};
     const char *zone = NULL;
-    if (named != NULL) {
-        if (!dns_parse_address(named->value, 53, &servers.items[0], err))
-            return error_prefix(err, "`nameservers` in the operator's file");
-        servers.count = 1;
-    } else if (!find_delegation(ctx, world, challenge, &zone, &servers, err) ||
-               !descend(ctx, world, challenge->name, zone, &servers, err)) {
-        return false;
-    }
-    return ask_all(ctx, &servers, challenge, out, err);
+    return find_servers(ctx, world, challenge->name, challenge->zone, &zone, &servers, err) &&
+           ask_all(ctx, &servers, challenge, out, err);
 }
 
 bool propagation_check(struct context *ctx, const struct dns_challenge *challenge, struct propagation *out,
                        struct error *err)
 {
-    AUTO(buffer) struct buffer text = {0};
     struct dns_address resolvers[3];
-    file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL); /* without one: this host's own */
-    struct propagation_world world = {.resolvers = resolvers, .port = 53};
-    world.resolver_count = propagation_read_resolvers(buffer_text(&text), resolvers);
+    struct propagation_world world = systems_world(resolvers);
     return propagation_check_by(ctx, &world, challenge, out, err);
+}
+
+bool propagation_servers(struct context *ctx, const struct propagation_world *world, const char *name,
+                         struct dns_address out[PROPAGATION_ADDRESSES], size_t *out_count, struct error *err)
+{
+    struct dns_address resolvers[3];
+    struct propagation_world systems;
+    struct servers servers = {0};
+    const char *zone = NULL;
+    if (world == NULL) {
+        systems = systems_world(resolvers);
+        world = &systems;
+    }
+    if (!find_servers(ctx, world, name, NULL, &zone, &servers, err))
+        return false;
+    memcpy(out, servers.items, sizeof servers.items);
+    *out_count = servers.count;
+    return true;
+}
+
+/* One resolver; `out_words` says what it has instead. What it denied before it remembers for a while (RFC 2308). */
+static bool resolver_sees(struct context *ctx, const char *resolver, const char *name, const struct dns_challenge *challenge,
+                          const char **out_words, struct error *err)
+{
+    struct dns_address address;
+    struct sockaddr_storage socket_address;
+    struct dns_answer answer;
+    if (!dns_parse_address(resolver, 53, &address, err) ||
+        !address_from_text(address.host, address.port, &socket_address) ||
+        !address_check((const struct sockaddr *)&socket_address, &ctx->config->allow_addresses, err))
+        return error_prefix(err, "the resolver %s", resolver);
+    *out_words = NULL;
+    if (!dns_ask(&address, name, type_of(challenge), true, TIMEOUT_MS, ctx->arena, &answer, NULL))
+        *out_words = arena_printf(ctx->arena, "%s does not answer", address.host);
+    else if (answer.rcode != 0 || !holds_value(&answer, challenge, true))
+        *out_words = other_words(ctx->arena, address.host, &answer);
+    return true;
+}
+
+bool propagation_check_for(struct context *ctx, const struct resource *account, const char *name,
+                           const struct dns_challenge *challenge, struct propagation *out, struct error *err)
+{
+    struct propagation result;
+    if (!propagation_check(ctx, challenge, &result, err))
+        return false;
+    const struct string_list *resolvers = account != NULL ? &account->dns_account->propagation.resolvers : NULL;
+    for (size_t i = 0; result.everywhere && resolvers != NULL && i < resolvers->count; i++) {
+        const char *other;
+        if (!resolver_sees(ctx, resolvers->items[i], name, challenge, &other, err))
+            return false;
+        if (other == NULL)
+            continue;
+        result.everywhere = false;
+        result.words = arena_printf(ctx->arena, "%s; the resolver %s", result.words, other);
+    }
+    *out = result;
+    return true;
 }
