@@ -283,6 +283,13 @@ static void refs_from_records(struct model *model, struct certificate_view *view
             .dns_account = c->account[0] != '\0' ? lookup.find(lookup.set, KIND_DNS_ACCOUNT, view->namespace_, c->account) : NULL,
             .http_target = c->target[0] != '\0' ? lookup.find(lookup.set, KIND_DEPLOY_TARGET, view->namespace_, c->target) : NULL};
     }
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const char *name = view->challenges[i].led_account;
+        const struct resource *account =
+            name[0] != '\0' ? lookup.find(lookup.set, KIND_DNS_ACCOUNT, view->namespace_, name) : NULL;
+        if (account != NULL)
+            *arena_push(arena, &view->refs.dns_accounts, view->refs.dns_account_count) = account;
+    }
     if (view->product == NULL)
         view->product = product_find(view->order->product, NULL);
 }

@@ -59,8 +59,8 @@ static const char *needless(struct gathering *g, const struct challenge_record *
 
 static struct leftover_record made_by(const struct challenge_record *c)
 {
-    return (struct leftover_record){.namespace_ = c->namespace_, .origin = "", .account = c->account, .zone = c->zone,
-        .record_name = c->record_name, .record_type = c->record_type, .record_value = c->record_value, .target = c->target,
+    return (struct leftover_record){.namespace_ = c->namespace_, .origin = "", .account = challenge_writer(c), .zone = c->zone,
+        .record_name = challenge_place(c), .record_type = c->record_type, .record_value = c->record_value, .target = c->target,
         .file_name = c->file_name, .file_content = c->file_content, .noted_at = c->created_at};
 }
 

@@ -21,7 +21,8 @@
 #include "base/log.h"
 #include "sandbox/orders.h"
 
-enum { WORKERS = 8, BODY_LIMIT = 8192, REDIRECTS = 5, HTTP_TIMEOUT_MS = 5000, DNS_TIMEOUT_S = 2 };
+enum { WORKERS = 8, BODY_LIMIT = 8192, REDIRECTS = 5, HTTP_TIMEOUT_MS = 5000, DNS_TIMEOUT_S = 2,
+       ALIASES_MOST = 8 };
 
 struct job {
     struct job *next;
@@ -277,16 +278,35 @@ static bool answer_holds(struct job *job, const ldns_pkt *answer, bool text)
     return holds;
 }
 
-static bool try_dns(const struct validator *validator, struct job *job)
+/* Where an alias leads, in lower case without its dot; NULL: the answer holds none for the name, or the TXT itself as well. */
+static const char *alias_target(struct arena *arena, const ldns_pkt *answer, const char *name)
 {
-    const struct name_server *server = server_for(validator, job->record_name);
+    const char *target = NULL;
+    for (size_t i = 0; i < ldns_rr_list_rr_count(ldns_pkt_answer(answer)); i++) {
+        const ldns_rr *rr = ldns_rr_list_rr(ldns_pkt_answer(answer), i);
+        if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_TXT)
+            return NULL;
+        char *owner = ldns_rdf2str(ldns_rr_owner(rr));
+        size_t length = strlen(name);
+        if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME && strncasecmp(owner, name, length) == 0 &&
+            strcmp(owner + length, ".") == 0)
+            target = text_lower(arena, first_rdata(arena, rr, false));
+        free(owner);
+    }
+    return target;
+}
+
+static bool ask_name(const struct validator *validator, struct job *job, const char *at, const char **out_target)
+{
+    const struct name_server *server = server_for(validator, at);
     bool text = job->method == METHOD_TXT;
+    *out_target = NULL;
     if (server == NULL) {
         job->problem = "no name server is known for this name: give the sandbox --nameserver";
         return false;
     }
     ldns_resolver *resolver = open_resolver(server);
-    ldns_rdf *name = ldns_dname_new_frm_str(job->record_name);
+    ldns_rdf *name = ldns_dname_new_frm_str(at);
     ldns_pkt *answer = NULL;
     bool good = false;
     if (name != NULL)
@@ -297,12 +317,29 @@ static bool try_dns(const struct validator *validator, struct job *job)
     else if (ldns_pkt_get_rcode(answer) == LDNS_RCODE_SERVFAIL ||
              ldns_pkt_get_rcode(answer) == LDNS_RCODE_REFUSED)
         job->problem = "the name server refuses or fails";
-    else
+    else {
         good = answer_holds(job, answer, text);
+        *out_target = text ? alias_target(job->arena, answer, at) : NULL;
+    }
     ldns_pkt_free(answer);
     ldns_rdf_deep_free(name);
     ldns_resolver_deep_free(resolver);
     return good;
+}
+
+/* A TXT is looked for where aliases lead, as a resolver of a CA finds it; a CNAME is the proof itself. */
+static bool try_dns(const struct validator *validator, struct job *job)
+{
+    const char *at = job->record_name, *target;
+    for (int step = 0; step <= ALIASES_MOST; step++) {
+        if (ask_name(validator, job, at, &target))
+            return true;
+        if (target == NULL)
+            return false;
+        at = target;
+    }
+    job->problem = "invalid_dns_txt: too many aliases";
+    return false;
 }
 
 /* ---- SMTP ------------------------------------------------------------------------------------ */

@@ -220,20 +220,13 @@ static const struct field propagation_fields[] = {
      .max = 3600, .doc = "Time between two looks."},
     {.name = "wait", .type = FIELD_DURATION_S, AT(dns_account, propagation.wait_s), .fallback = "0s", .min = 0,
      .max = 86400,
-     .doc = "Time that always passes between the making of a record and the first look, and so the vendor's; less than timeout."},
+     .doc = "Time that always passes between the making of a record and the first look; timeout counts from then."},
     {.name = "resolvers", .type = FIELD_STRING_LIST, AT(dns_account, propagation.resolvers), .max = 8, .canonical = server,
      .example = "192.0.2.53",
      .doc = "Resolvers that must see a record too. They are asked only once every authoritative server has it."},
 };
-static void finish_propagation(void *out, const struct field_scope *scope)
-{
-    const struct dns_account *account = out;
-    if (account->propagation.wait_s >= account->propagation.timeout_s && !scope->failed)
-        field_problem(scope, "wait", SEVERITY_ERROR, "out-of-range", "must be less than timeout, in which the record is to be seen");
-}
 static const struct field_table propagation_table = {
-    .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields),
-    .finish = finish_propagation};
+    .name = "propagation", .doc = "Waiting for a record to be seen.", FIELDS(propagation_fields)};
 
 static const struct field selector_fields[] = {
     {.name = "matchLabels", .type = FIELD_LABELS, AT(dns_account, selector), .required = true, .min = 1, .max = 64,
@@ -260,11 +253,15 @@ static const char *instant(struct arena *arena, const char *text, const char **o
     return NULL;
 }
 
+static const char *const strategy_words[] = {[CNAME_FOLLOW] = "Follow", [CNAME_NONE] = "None", NULL};
 static const struct field dns_account_fields[] = {
     {.name = "enabled", .type = FIELD_BOOL, AT(dns_account, enabled), .fallback = "true",
      .doc = "false: no records are made through this account."},
     {.name = "zones", .type = FIELD_STRING_LIST, AT(dns_account, zones), .set = true, .max = 1000,
      .canonical = zone_canonical, .example = "example.com", .doc = "The zones it may change; found by asking unless given."},
+    {.name = "cnameStrategy", .type = FIELD_ENUM, AT(dns_account, cname_strategy), .words = strategy_words,
+     .fallback = "Follow",
+     .doc = "Follow: where the name for a TXT is an alias (CNAME), the record is written where it leads. None: such a name is in conflict."},
     {.name = "selector", .type = FIELD_OBJECT, .table = &selector_table,
      .doc = "Which certificates it serves when they do not name it; any unless given. Of accounts that fit a name equally "
             "well, one whose selector matches is taken."},
@@ -302,6 +299,19 @@ static const char *const providers[] = {
     [DNS_PROVIDER_COUNT] = NULL,
 };
 static_assert(COUNT_OF(providers) == DNS_PROVIDER_COUNT + 1, "provider without a word");
+
+const char *dns_account_zone(const struct dns_account *account, const char *name)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < account->zones.count; i++)
+        if (text_name_within(name, account->zones.items[i]) && (best == NULL || strlen(account->zones.items[i]) > strlen(best)))
+            best = account->zones.items[i];
+    for (size_t i = 0; i < account->rfc2136.zone_count; i++)
+        if (text_name_within(name, account->rfc2136.zones[i].name) &&
+            (best == NULL || strlen(account->rfc2136.zones[i].name) > strlen(best)))
+            best = account->rfc2136.zones[i].name;
+    return best;
+}
 
 const char *dns_provider_word(enum dns_provider provider) { return providers[provider]; }
 

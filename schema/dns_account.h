@@ -19,6 +19,7 @@ enum dns_provider {
 enum route53_partition { ROUTE53_COMMERCIAL, ROUTE53_CHINA, ROUTE53_US_GOVERNMENT };
 enum azure_environment { AZURE_PUBLIC, AZURE_CHINA, AZURE_US_GOVERNMENT };
 enum godaddy_environment { GODADDY_PRODUCTION, GODADDY_OTE };
+enum cname_strategy { CNAME_FOLLOW, CNAME_NONE }; /* of a TXT challenge's name that is an alias */
 enum cloudns_auth { CLOUDNS_AUTH_ID, CLOUDNS_SUB_AUTH_ID, CLOUDNS_SUB_AUTH_USER };
 /* The member of the union: "rfc2136", "cloudflare", … */
 const char *dns_provider_word(enum dns_provider provider);
@@ -39,6 +40,7 @@ struct dns_limits {
 struct dns_account {
     bool enabled; /* true unless given */
     struct string_list zones; /* canonical; empty: found by asking */
+    enum cname_strategy cname_strategy;
     struct label_list selector; /* matchLabels: serves only certificates that have them all; empty: any */
     const char *credential_expires_at; /* RFC 3339; NULL: not told */
     struct dns_limits limits; /* as the manifest has it; dns_account_limits() gives those in force */
@@ -101,3 +103,5 @@ struct dns_limits dns_account_limits(const struct operator_config *config, const
 struct dns_limits dns_provider_limits(enum dns_provider provider);
 /* Unix seconds at which the credential ends, as the manifest says; 0: it does not. */
 int64_t dns_account_credential_end(const struct dns_account *account);
+/* The longest zone that the account is said to have and that holds the name; NULL: none. */
+const char *dns_account_zone(const struct dns_account *account, const char *name);

@@ -143,6 +143,8 @@ static const struct field challenge_record_fields[] = {
     TEXT("approver", approver),
     TEXT("account", account),
     TEXT("zone", zone),
+    TEXT("ledTo", led_to),
+    TEXT("ledAccount", led_account),
     TEXT("target", target),
     FLAG("validated", validated),
     TEXT("vendorStatus", vendor_status),

@@ -98,6 +98,7 @@ struct challenge_record {
         *next_file_content;  /* what the vendor wants instead of what was made, until that is taken away; "": the same */
     const char *approver;    /* Email */
     const char *account, *zone; /* DNS: where it was made */
+    const char *led_to, *led_account; /* DNS: the record's name is an alias: where it leads, and who writes there; else "" */
     const char *target; /* HTTP: where it was made */
     bool validated;          /* the vendor says so */
     const char *vendor_status; /* its word */
@@ -118,6 +119,16 @@ struct leftover_record {
     const char *target, *file_name, *file_content;                         /* a file */
     int64_t noted_at;
 };
+
+/* Where a record is written, and by which account. */
+static inline const char *challenge_place(const struct challenge_record *challenge)
+{
+    return challenge->led_to[0] != '\0' ? challenge->led_to : challenge->record_name;
+}
+static inline const char *challenge_writer(const struct challenge_record *challenge)
+{
+    return challenge->led_to[0] != '\0' ? challenge->led_account : challenge->account;
+}
 
 /* ---- revision: one issued certificate with its key; blobs cert/<fingerprint>, chain/<fingerprint>, key/<key_id> ---- */
 struct revision_record {

@@ -34,6 +34,8 @@ struct certificate_references {
     size_t target_count;
     struct name_validation *validations; /* one per name, in the order of dns_names */
     size_t validation_count;
+    const struct resource **dns_accounts; /* all that the certificate may use: an alias may lead to a zone of any of them */
+    size_t dns_account_count;
 };
 
 /* Resolve everything and check the rules that need more than one object or the catalogue: product against names,

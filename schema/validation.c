@@ -9,19 +9,11 @@
 
 /* ---- DNS accounts ---- */
 
-/* The longest zone that the account is said to have and that holds the name; NULL: none. */
-static const char *zone_match(const struct dns_account *account, const char *name)
+/* The name of a TXT may be an alias that leads into the account's zones; a CNAME's cannot. */
+static bool may_be_led_elsewhere(const struct resolving *r, const struct resource *account)
 {
-    const char *best = NULL;
-    for (size_t i = 0; i < account->zones.count; i++)
-        if (text_name_within(name, account->zones.items[i]) &&
-            (best == NULL || strlen(account->zones.items[i]) > strlen(best)))
-            best = account->zones.items[i];
-    for (size_t i = 0; i < account->rfc2136.zone_count; i++)
-        if (text_name_within(name, account->rfc2136.zones[i].name) &&
-            (best == NULL || strlen(account->rfc2136.zones[i].name) > strlen(best)))
-            best = account->rfc2136.zones[i].name;
-    return best;
+    return account->dns_account->cname_strategy == CNAME_FOLLOW && r->check.product != NULL &&
+           r->check.product->family != FAMILY_SECTIGO;
 }
 
 static const struct resource *named_account(struct resolving *r, const struct reference *reference, const char *name,
@@ -33,7 +25,8 @@ static const struct resource *named_account(struct resolving *r, const struct re
     if (!account->dns_account->enabled)
         certificate_problem(&r->check, SEVERITY_ERROR, "disabled-account", reference_place(r, reference, path), path,
                             "DNS account \"%s\" is not enabled", account->name);
-    else if (account->dns_account->zones.count > 0 && zone_match(account->dns_account, name_without_wildcard(name)) == NULL)
+    else if (account->dns_account->zones.count > 0 &&
+             dns_account_zone(account->dns_account, name_without_wildcard(name)) == NULL && !may_be_led_elsewhere(r, account))
         certificate_problem(&r->check, SEVERITY_ERROR, "zone-not-served", reference_place(r, reference, path), path,
                             "none of the zones of DNS account \"%s\" holds \"%s\"", account->name, name);
     return account;
@@ -64,7 +57,7 @@ static const char *reason_of(struct resolving *r, const struct resource *account
 {
     const struct dns_account *spec = account->dns_account;
     const char *labels = by_selector ? labels_text(r->arena, &spec->selector) : "";
-    const char *zone = zone_match(spec, name_without_wildcard(name));
+    const char *zone = dns_account_zone(spec, name_without_wildcard(name));
     if (zone != NULL)
         return arena_printf(r->arena, "zone %s%s%s", zone, by_selector ? " and selector " : alone ? "" : " is the longest",
                             labels);
@@ -96,7 +89,7 @@ static const struct resource *choose_account(struct resolving *r, const char *na
         if (!account->enabled ||
             (has_selector(all.items[i]) && !label_list_match(&account->selector, &r->resource->labels)))
             continue;
-        const char *zone = zone_match(account, name_without_wildcard(name));
+        const char *zone = dns_account_zone(account, name_without_wildcard(name));
         size_t length = zone != NULL ? strlen(zone) : 0;
         if (length > longest) {
             longest = length;
@@ -232,6 +225,9 @@ void reference_resolve_validations(struct resolving *r)
 {
     const struct certificate *certificate = r->certificate;
     struct certificate_references *out = r->out;
+    struct found_list accounts = reference_visible(r, KIND_DNS_ACCOUNT);
+    out->dns_accounts = accounts.items;
+    out->dns_account_count = accounts.count;
     out->validations = arena_array(r->arena, certificate->dns_names.count, sizeof *out->validations);
     for (size_t i = 0; i < certificate->dns_names.count; i++) {
         const char *name = certificate->dns_names.items[i];

@@ -166,7 +166,8 @@ static void print_challenges(struct command_context *ctx, const struct certifica
         command_print(ctx, "%s, %s%s: %s\n", c->domain, dcv_method_name((enum dcv_method)c->method),
                       c->manual ? " by hand" : "", state);
         look_print_field(ctx, "  place", gone ? "" : look_challenge(ctx->arena, c));
-        look_print_field(ctx, "  through", c->account[0] != '\0' ? c->account : c->target);
+        look_print_field(ctx, "  leads to", gone ? "" : c->led_to);
+        look_print_field(ctx, "  through", c->account[0] != '\0' ? challenge_writer(c) : c->target);
         look_print_field(ctx, "  vendor", c->vendor_status);
         look_print_field(ctx, "  last look", c->last_check[0] == '\0'
                                                  ? ""

@@ -70,7 +70,7 @@ void certificate_keep_leftover(const struct certificate_view *view, const struct
     struct leftover_record *leftover = arena_push(arena, &out->leftovers, out->leftover_count);
     *leftover = (struct leftover_record){
         .namespace_ = view->namespace_, .origin = arena_printf(arena, "a former proof of %s", view->id),
-        .account = c->account, .zone = c->zone, .record_name = c->record_name, .record_type = c->record_type,
+        .account = challenge_writer(c), .zone = c->zone, .record_name = challenge_place(c), .record_type = c->record_type,
         .record_value = c->record_value, .target = c->target, .file_name = c->file_name, .file_content = c->file_content,
         .noted_at = view->now};
 }

@@ -58,7 +58,8 @@ struct outcome { /* what act brought home; members by action */
     bool seen, vanished;
     const char *words;
     /* PRESENT */
-    const char *zone;
+    const char *zone, *led_to, *led_account; /* "": the name is no alias */
+    bool moved; /* it belongs elsewhere than was journalled: nothing was written yet */
     /* FETCH */
     bool delivered;
     struct x509_bundle bundle;

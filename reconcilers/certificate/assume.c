@@ -59,8 +59,8 @@ static void assume_placed(struct certificate_view *next, struct arena *arena)
             .record_name = file || v->method == DCV_EMAIL ? "" : RECORD_TO_COME,
             .record_type = next->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT", .record_value = "",
             .file_name = file ? "<file>" : "", .file_content = "", .account = "", .zone = "", .target = "",
-            .vendor_status = "", .last_check = "", .error = "", .next_record_name = "", .next_record_type = "",
-            .next_record_value = "", .next_file_name = "", .next_file_content = ""};
+            .vendor_status = "", .led_to = "", .led_account = "", .last_check = "", .error = "", .next_record_name = "",
+            .next_record_type = "", .next_record_value = "", .next_file_name = "", .next_file_content = ""};
     }
 }
 

@@ -341,6 +341,8 @@ static bool take_proof(struct challenge_record *c, const struct vendor_challenge
     if (proof->record_name != NULL && c->method == DCV_DNS) {
         other = !text_equal(c->record_name, proof->record_name) || !text_equal(c->record_type, proof->record_type) ||
                 !text_equal(c->record_value, proof->record_value);
+        if (before_made && !text_equal(c->record_name, proof->record_name))
+            c->led_to = c->led_account = "";
         *(before_made ? &c->record_name : &c->next_record_name) = other || before_made ? proof->record_name : "";
         *(before_made ? &c->record_type : &c->next_record_type) = other || before_made ? proof->record_type : "";
         *(before_made ? &c->record_value : &c->next_record_value) = other || before_made ? proof->record_value : "";
@@ -372,8 +374,8 @@ static void take_challenges(const struct certificate_view *view, const struct or
             *c = (struct challenge_record){.domain = v->name, .method = (int)v->method, .manual = v->manual,
                 .approver = v->approver != NULL ? v->approver : "", .record_name = "", .record_type = "",
                 .record_value = "", .file_name = "", .file_content = "", .account = "", .zone = "",
-                .target = "", .vendor_status = "", .last_check = "", .error = "", .next_record_name = "",
-                .next_record_type = "", .next_record_value = "", .next_file_name = "", .next_file_content = "",
+                .target = "", .vendor_status = "", .led_to = "", .led_account = "", .last_check = "", .error = "",
+                .next_record_name = "", .next_record_type = "", .next_record_value = "", .next_file_name = "", .next_file_content = "",
                 .created_at = now};
         c->namespace_ = view->namespace_;
         c->name = view->name;

@@ -10,9 +10,11 @@
 #include "base/names.h"
 #include "reconcilers/certificate/actions.h"
 #include "reconcilers/certificate/decide_parts.h"
+#include "reconcilers/certificate/placement.h"
 #include "reconcilers/deploy/deploy.h"
 #include "reconcilers/dns/credential.h"
 #include "reconcilers/dns/dns.h"
+#include "reconcilers/dns/follow.h"
 #include "reconcilers/dns/propagation.h"
 #include "reconcilers/http_check.h"
 
@@ -59,6 +61,8 @@ static const char *how(const struct certificate_view *view, const struct challen
     const char *record = !to_come ? arena_printf(arena, "%s %s", c->record_type, c->record_name)
                                                    : arena_printf(arena, "%s record for %s", view->product->family == FAMILY_SECTIGO ? "CNAME" : "TXT",
                                                                   name_without_wildcard(c->domain));
+    if (c->led_to[0] != '\0')
+        return arena_printf(arena, "%s, an alias: written at %s by DNSAccount %s", record, c->led_to, c->led_account);
     return c->manual ? arena_printf(arena, "%s, to be made by hand", record)
            : v != NULL && v->dns_account != NULL
                ? arena_printf(arena, v->dns_reason != NULL ? "%s by DNSAccount %s (%s)" : "%s by DNSAccount %s", record,
@@ -108,6 +112,21 @@ static bool known(const struct challenge_record *c)
     return c->method == DCV_EMAIL || (is_file(c) ? c->file_name[0] != '\0' : c->record_name[0] != '\0');
 }
 
+/* The account that writes the record; NULL: a person or a file's, or it is not in the manifests. */
+static const struct resource *writer_of(const struct certificate_view *view, const struct challenge_record *c)
+{
+    const struct name_validation *v = validation_of(view, c->domain);
+    if (c->method != DCV_DNS || c->manual)
+        return NULL;
+    return c->led_to[0] != '\0' ? placement_account(view, c->led_account) : v != NULL ? v->dns_account : NULL;
+}
+
+static const struct dns_account *writer_settings(const struct certificate_view *view, const struct challenge_record *c)
+{
+    const struct resource *account = writer_of(view, c);
+    return account != NULL ? account->dns_account : NULL;
+}
+
 /* ---- deciding ---- */
 
 struct step decide_credential(const struct resource *account, int64_t now, struct arena *arena)
@@ -117,12 +136,6 @@ struct step decide_credential(const struct resource *account, int64_t now, struc
         return step;
     struct credential credential = dns_credential(account, now, arena);
     return credential.stage == CREDENTIAL_ENDED ? step_blocked(credential.code, credential.words, credential.human, NULL) : step;
-}
-
-static const struct resource *account_of(const struct certificate_view *view, const struct challenge_record *c)
-{
-    const struct name_validation *v = c->method == DCV_DNS && !c->manual ? validation_of(view, c->domain) : NULL;
-    return v != NULL ? v->dns_account : NULL;
 }
 
 /* The vendor wants to see something else than what was made: that goes first. */
@@ -138,7 +151,7 @@ static struct step removal_step(const struct certificate_view *view, size_t inde
                                arena_printf(arena, "remove %s", how(view, c, arena)), c->error[0] != '\0' ? c->error : reason);
     step.index = (int)index;
     step.due = due_within(c->retry_at, view->now, RETRY_MOST_S);
-    struct step ended = decide_credential(account_of(view, c), view->now, arena);
+    struct step ended = decide_credential(writer_of(view, c), view->now, arena);
     if (ended.action == ACTION_BLOCKED) { /* deploying does not wait for it */
         step.reason = ended.reason;
         step.human = ended.human;
@@ -160,7 +173,7 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
     case CHALLENGE_GONE:
         if (superseded(c))
             return removal_step(view, index, "the vendor wants another one now", arena);
-        step = decide_credential(account_of(view, c), view->now, arena);
+        step = decide_credential(writer_of(view, c), view->now, arena);
         if (step.action == ACTION_BLOCKED)
             return step;
         step = step_do(ACTION_PRESENT, VERB_VALIDATE, "Validating", c->domain, how(view, c, arena),
@@ -173,11 +186,16 @@ static struct step challenge_step(const struct certificate_view *view, size_t in
     case CHALLENGE_PRESENTED: {
         if (superseded(c))
             return removal_step(view, index, "the vendor wants another one now", arena);
-        const struct name_validation *v = validation_of(view, c->domain);
-        int64_t interval = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.interval_s : 5;
+        const struct dns_account *account = writer_settings(view, c);
+        int64_t interval = account != NULL ? account->propagation.interval_s : 5;
+        int64_t wait = account != NULL ? account->propagation.wait_s : 0;
         step = step_do(ACTION_CHECK, VERB_WAIT, c->manual ? "AwaitingManual" : "Propagating", c->domain, how(view, c, arena),
-                       c->last_check[0] != '\0' ? c->last_check : "not seen from here yet");
-        step.due = c->checked_at > 0 ? due_within(c->checked_at + interval, view->now, interval) : 0;
+                       c->last_check[0] != '\0'           ? c->last_check
+                       : c->presented_at + wait > view->now ? "made; the account waits before the first look"
+                                                            : "not seen from here yet");
+        step.due = c->checked_at > 0 ? due_within(c->checked_at + interval, view->now, interval)
+                   : wait > 0        ? due_within(c->presented_at + wait, view->now, wait)
+                                     : 0;
         step.human = c->manual ? to_do(view, arena) : NULL;
         step.patient = c->manual;
         break;
@@ -359,7 +377,7 @@ static void record_success(struct challenge_record *c)
 
 static struct dns_challenge dns_of(const struct challenge_record *c)
 {
-    return (struct dns_challenge){.zone = c->zone, .name = c->record_name, .type = c->record_type, .value = c->record_value};
+    return (struct dns_challenge){.zone = c->zone, .name = challenge_place(c), .type = c->record_type, .value = c->record_value};
 }
 
 static bool prepare_present(const struct certificate_view *view, const struct step *step, struct arena *arena,
@@ -372,6 +390,8 @@ static bool prepare_present(const struct certificate_view *view, const struct st
     if (!text_equal(account, c->account) || !text_equal(target, c->target))
         certificate_keep_leftover(view, c, arena, out); /* made elsewhere before the manifest was edited */
     c->state = CHALLENGE_PRESENTING;
+    if (!text_equal(account, c->account))
+        c->led_to = c->led_account = "";
     c->account = account;
     c->target = target;
     out->audit = "challenge.present";
@@ -394,17 +414,39 @@ static bool act_present(struct context *ctx, const struct certificate_view *view
             return error_raise(err, ERROR_MANIFEST, "no DeployTarget takes challenge files for %s", c->domain);
         return deploy_local.challenge_present(ctx, v->http_target, c->file_name, c->file_content, err);
     }
-    const struct dns_provider_ops *ops = v->dns_account != NULL ? dns_provider_ops(v->dns_account->dns_account->provider) : NULL;
-    if (ops == NULL)
+    if (v->dns_account == NULL || dns_provider_ops(v->dns_account->dns_account->provider) == NULL)
         return error_raise(err, ERROR_MANIFEST, "no DNSAccount is responsible for %s", c->domain);
     struct dns_challenge challenge = dns_of(c);
-    if (!dns_credential_good(v->dns_account, clock_now(), ctx->arena, err))
-        return false;
+    struct placement place;
+    challenge.name = c->record_name;
     if (!dns_challenge_confined(&challenge, &view->order->names, err) ||
-        !ops->zone_of(ctx, v->dns_account, c->record_name, &challenge.zone, err))
+        !placement_find(ctx, view, v->dns_account, &challenge, &place, err))
         return false;
-    out->zone = challenge.zone;
-    return ops->present(ctx, v->dns_account, &challenge, err);
+    out->zone = challenge.zone = place.zone;
+    out->led_to = place.led ? place.name : "";
+    out->led_account = place.led ? place.account->name : "";
+    out->moved = !text_equal(out->led_to, c->led_to) || !text_equal(out->led_account, c->led_account);
+    challenge.name = place.name;
+    return out->moved || dns_provider_ops(place.account->dns_account->provider)->present(ctx, place.account, &challenge, err);
+}
+
+/* Where the record belongs is journalled before anything is written there. */
+static void record_moved(const struct certificate_view *view, struct challenge_record *c, const struct outcome *outcome,
+                         struct arena *arena, struct changes *out)
+{
+    if (c->led_to[0] != '\0' || c->presented_at > 0)
+        certificate_keep_leftover(view, c, arena, out);
+    c->state = CHALLENGE_PENDING;
+    c->led_to = outcome->led_to;
+    c->led_account = outcome->led_account;
+    c->zone = outcome->zone;
+    c->presented_at = 0;
+    out->event_type = "Normal";
+    out->event_reason = "PlaceFound";
+    out->event_message = c->led_to[0] != '\0'
+                             ? arena_printf(arena, "%s: %s is an alias (CNAME): the record is written at %s by DNSAccount %s",
+                                            c->domain, c->record_name, c->led_to, c->led_account)
+                             : arena_printf(arena, "%s: %s is no alias any more", c->domain, c->record_name);
 }
 
 static void record_present(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
@@ -419,6 +461,10 @@ static void record_present(const struct certificate_view *view, const struct ste
         return;
     }
     record_success(c);
+    if (outcome->moved) {
+        record_moved(view, c, outcome, arena, out);
+        return;
+    }
     c->state = CHALLENGE_PRESENTED;
     c->zone = outcome->zone != NULL ? outcome->zone : "";
     c->presented_at = outcome->at;
@@ -444,17 +490,18 @@ static bool act_check(struct context *ctx, const struct certificate_view *view, 
     struct propagation propagation;
     struct error seen_err = {0};
     /* Some services say themselves when all their servers have it; the DNS is asked only then. */
-    const struct name_validation *v = validation_of(view, c->domain);
-    const struct dns_provider_ops *ops =
-        v != NULL && v->dns_account != NULL ? dns_provider_ops(v->dns_account->dns_account->provider) : NULL;
+    const struct resource *account = writer_of(view, c);
+    const struct dns_provider_ops *ops = account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
     bool applied = true;
-    if (ops != NULL && ops->applied != NULL && !c->manual &&
-        (!ops->applied(ctx, v->dns_account, &challenge, &applied, &seen_err) || !applied)) {
+    if (ops != NULL && ops->applied != NULL &&
+        (!ops->applied(ctx, account, &challenge, &applied, &seen_err) || !applied)) {
         out->words = applied ? arena_strdup(ctx->arena, seen_err.message)
                              : "the DNS service has not brought it to all its servers yet";
         return true;
     }
-    if (!propagation_check(ctx, &challenge, &propagation, &seen_err)) {
+    /* A person may have made it where the name leads. */
+    if ((c->manual && text_equal(c->record_type, "TXT") && !dns_follow(ctx, c->record_name, &challenge.name, &seen_err)) ||
+        !propagation_check_for(ctx, account, c->record_name, &challenge, &propagation, &seen_err)) {
         out->words = arena_strdup(ctx->arena, seen_err.message);
         return true;
     }
@@ -468,7 +515,7 @@ static void record_check(const struct certificate_view *view, const struct step 
                          struct arena *arena, struct changes *out)
 {
     struct challenge_record *c = challenge_copy(view, step, arena, out);
-    const struct name_validation *v = validation_of(view, c->domain);
+    const struct dns_account *account = writer_settings(view, c);
     bool was_seen = c->state == CHALLENGE_SEEN;
     c->checked_at = outcome->at;
     c->last_check = outcome->words != NULL ? outcome->words : "";
@@ -492,7 +539,7 @@ static void record_check(const struct certificate_view *view, const struct step 
         out->event_message = arena_printf(arena, "%s: %s", c->domain, c->last_check);
         return;
     }
-    int64_t patience = v != NULL && v->dns_account != NULL ? v->dns_account->dns_account->propagation.timeout_s : 600;
+    int64_t patience = account != NULL ? account->propagation.wait_s + account->propagation.timeout_s : 600;
     if (!c->manual && outcome->at - c->presented_at > patience && c->put_back <= PUT_BACK_MOST) {
         if (c->put_back < PUT_BACK_MOST)
             c->state = CHALLENGE_PENDING; /* perhaps it vanished: made again, which changes nothing if it is there */
@@ -516,7 +563,7 @@ static void take_next(struct challenge_record *c)
         c->file_content = c->next_file_content;
     }
     if (superseded(c)) {
-        c->zone = "";
+        c->zone = c->led_to = c->led_account = "";
         c->put_back = 0;
     }
     c->next_record_name = c->next_record_type = c->next_record_value = c->next_file_name = c->next_file_content = "";
@@ -546,16 +593,16 @@ static bool act_remove(struct context *ctx, const struct certificate_view *view,
                                c->target, c->domain);
         return deploy_local.challenge_absent(ctx, target, c->file_name, c->file_content, err);
     }
-    const struct resource *account = v != NULL ? v->dns_account : NULL;
-    if (account == NULL || !text_equal(account->name, c->account))
+    const struct resource *account = writer_of(view, c);
+    if (account == NULL || !text_equal(account->name, challenge_writer(c)))
         return error_raise(err, ERROR_MANIFEST, "DNSAccount %s, by which the record for %s was made, is not in the manifests",
-                           c->account, c->domain);
+                           challenge_writer(c), c->domain);
     if (!dns_credential_good(account, clock_now(), ctx->arena, err))
         return false;
     const struct dns_provider_ops *ops = dns_provider_ops(account->dns_account->provider);
     struct dns_challenge challenge = dns_of(c);
     /* A crash between making the record and recording its zone leaves the zone unknown. */
-    if (challenge.zone[0] == '\0' && !ops->zone_of(ctx, account, c->record_name, &challenge.zone, err))
+    if (challenge.zone[0] == '\0' && !ops->zone_of(ctx, account, challenge.name, &challenge.zone, err))
         return false;
     return ops->absent(ctx, account, &challenge, err);
 }
@@ -586,7 +633,7 @@ const struct resource *certificate_step_account(const struct certificate_view *v
     bool writes = step->action == ACTION_PRESENT || step->action == ACTION_REMOVE;
     if ((!writes && step->action != ACTION_CHECK) || step->index < 0)
         return NULL;
-    const struct resource *account = account_of(view, &view->challenges[step->index]);
+    const struct resource *account = writer_of(view, &view->challenges[step->index]);
     const struct dns_provider_ops *ops = account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
     if (ops == NULL || (!writes && ops->applied == NULL))
         return NULL;

@@ -18,7 +18,7 @@ static bool alias_at(struct context *ctx, const struct dns_address *servers, siz
     struct error last = {0};
     for (size_t i = 0; i < count; i++) {
         struct dns_answer answer;
-        if (!dns_ask(&servers[i], name, DNS_TXT, false, TIMEOUT_MS, ctx->arena, &answer, &last))
+        if (!dns_ask(&servers[i], name, DNS_CNAME, false, TIMEOUT_MS, ctx->arena, &answer, &last))
             continue;
         if (!answer.authoritative || (answer.rcode != 0 && answer.rcode != 3)) {
             error_raise(&last, ERROR_UNREACHABLE, "%s answers %s%s when asked for %s", servers[i].host,

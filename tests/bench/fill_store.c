@@ -73,7 +73,7 @@ static void put_challenges(struct fill *fill, const struct certificate_view *vie
             .method = DCV_EMAIL, .state = CHALLENGE_GONE, .record_name = "", .record_type = "", .record_value = "",
             .file_name = "", .file_content = "", .approver = view->refs.validations[i].approver, .account = "", .zone = "",
             .target = "", .validated = true, .vendor_status = "Validated",
-            .created_at = fill->now - 2 * DAY_S, .last_check = "", .error = ""};
+            .created_at = fill->now - 2 * DAY_S, .led_to = "", .led_account = "", .last_check = "", .error = ""};
         record_put(fill->batch, TABLE_CHALLENGE, challenge_key(arena, &challenge), &challenge_record_table, &challenge,
                    STATE_ANY);
     }

@@ -193,8 +193,9 @@ class World:
         self.clock = True
         return self.sandbox_call("POST", "/clock", {"advance": seconds})
 
-    def start_bind(self, zones, key="certwright-test", algorithm="hmac-sha256"):
-        """A real named with dynamic zones and one TSIG key; the secret goes to secrets/bind/tsig. Gives its port."""
+    def start_bind(self, zones, key="certwright-test", algorithm="hmac-sha256", more=""):
+        """A real named with dynamic zones and one TSIG key; the secret goes to secrets/bind/tsig. `more`: records of each zone.
+        Gives its port."""
         named = need("named", "bind9")
         import base64
         port = free_port()
@@ -210,7 +211,7 @@ class World:
           controls {{ }};\n'''
         for zone in zones:
             self.write(f"bind/{zone}.db", f"$TTL 5\n@ SOA ns.{zone}. root.{zone}. 1 60 60 600 5\n@ NS ns.{zone}.\n"
-                                          f"ns A 127.0.0.1\n@ A 127.0.0.1\nwww A 127.0.0.1\n")
+                                          f"ns A 127.0.0.1\n@ A 127.0.0.1\nwww A 127.0.0.1\n{more}")
             text += f'zone "{zone}" {{ type primary; file "{home}/{zone}.db"; allow-update {{ key "{key}"; }}; }};\n'
             self.nameservers[zone] = f"127.0.0.1:{port}"
         self.write("bind/named.conf", text)

@@ -248,7 +248,7 @@ static struct challenge_record challenge_of(const char *name, const char *domain
         .method = (int)method, .record_name = "", .record_type = "", .record_value = "", .file_name = "",
         .file_content = "", .next_record_name = "", .next_record_type = "", .next_record_value = "",
         .next_file_name = "", .next_file_content = "", .approver = "", .account = "", .zone = "", .target = "",
-        .vendor_status = "", .last_check = "", .error = "", .created_at = now - 498};
+        .vendor_status = "", .led_to = "", .led_account = "", .last_check = "", .error = "", .created_at = now - 498};
 }
 
 static void put_event(struct state_batch *batch, const char *name, const char *reason, int64_t when,

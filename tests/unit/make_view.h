@@ -253,7 +253,7 @@ static inline void made_placed(struct made *made)
             .zone = "",
             .target = "",
             .vendor_status = "",
-            .last_check = "",
+            .led_to = "", .led_account = "", .last_check = "",
             .error = ""};
     }
 }
