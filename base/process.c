@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/process_internal.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define TERM_GRACE_MS 5000 /* between TERM and KILL */
@@ -403,8 +404,8 @@ static void take_answer(const struct tail *tail, struct arena *arena, struct pro
     out->answer_length = tail->length;
 }
 
-bool process_run(const struct process *process, struct arena *arena, struct process_result *out,
-                 struct error *err)
+bool process_run_here(const struct process *process, struct arena *arena, struct process_result *out,
+                      struct error *err)
 {
     AUTO(pipes) struct pipes pipes = {-1, -1, -1, {-1, -1}, {-1, -1}};
     struct launch launch = {0};

@@ -38,6 +38,16 @@ struct process_result {
  * CONFIG: its path or user is wrong. */
 bool process_run(const struct process *process, struct arena *arena, struct process_result *out, struct error *err);
 
+/* A program that a delegate may run: exactly this vector, as this user, in this folder. */
+struct process_program {
+    const char *const *argv;
+    const char *user, *directory;
+};
+/* From now on process_run has every program run by a small process that is forked here, before this one gives up rights
+ * which the programs need. It runs nothing but `programs`, with no environment of the caller's, and ends when we do. Before
+ * there are threads and before secrets are read. Fails: SYSTEM. */
+bool process_delegate(const struct process_program *programs, size_t count, struct error *err);
+
 /* Where a program of ours lies that is no command of the user's: beside our own, or where it is installed. The environment
  * variable `variable` names another one, for tests; it is not heard by a program with more rights than its caller. NULL: it
  * is missing. */

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "controller/confined.h"
 #include "controller/loop.h"
 #include "controller/state.h"
 
@@ -66,6 +67,11 @@ bool session_open(struct session *session, struct command_context *ctx, const st
     if (state_is_fresh(session->state))
         fprintf(stderr, "certwright: made %s and the sealing key %s: back the key up, without it the store is lost\n",
                 ctx->config.state_directory, ctx->config.sealing_key_file);
+    if (options->confined && !confined_files(&ctx->config, &err)) {
+        session->code = command_fail_error(ctx, &err);
+        session_close(session);
+        return false;
+    }
     struct engine_options engine_options = {.config = &ctx->config, .state = session->state, .typed = options->typed,
         .problems_told = options->problems_told,
         .files = ctx->files.count > 0 ? &ctx->files : NULL, .filter = options->filter, .filter_arg = options->filter_arg,

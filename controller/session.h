@@ -23,6 +23,7 @@ struct session {
 struct session_options {
     const char *holder; /* "apply" */
     bool typed, quiet, problems_told;
+    bool confined; /* files by Landlock, from when the store is open (controller/confined.h) */
     bool all; /* decide about what is at rest, too */
     engine_filter *filter;
     void *filter_arg;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "controller/confined.h"
 #include "controller/loop.h"
 #include "controller/notify.h"
 #include "controller/session.h"
@@ -36,7 +37,9 @@ static int run(struct command_context *ctx, int argc, char **argv)
         return command_fail(ctx, EXIT_USAGE, "`run` takes no arguments");
     if (!command_config(ctx))
         return EXIT_CONFIG;
-    struct session_options options = {.holder = "run", .quiet = true};
+    if (!confined_programs(&ctx->config, &err))
+        return command_fail_error(ctx, &err);
+    struct session_options options = {.holder = "run", .quiet = true, .confined = true};
     if (!session_open(&session, ctx, &options))
         return session.code;
     session.signals[2] = loop_signal(engine_loop(session.engine), SIGHUP, look_at_all, &session);
