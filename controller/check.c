@@ -9,15 +9,14 @@
 #include "controller/command.h"
 #include "controller/look_print.h"
 
-const struct check_style check_answers = {
-    .words = {"yes    ", "yes    ", "no     ", "unknown"}, .json = {"yes", "yes", "no", "unknown"},
-    .indent = 11};
+const struct check_style check_answers = {.words = {"yes    ", "yes    ", "no     ", "unknown"},
+                                          .json = {"yes", "yes", "no", "unknown"},
+                                          .indent = 11};
 const struct check_style check_marks = {
-    .words = {"✓", "!", "✗", "?"}, .json = {"ok", "warn", "failed", "unknown"},
-    .indent = 5, .times = true};
-const struct check_style check_health = {
-    .words = {"ok     ", "warn   ", "fail   ", "unknown"}, .json = {"ok", "warn", "fail", "unknown"},
-    .indent = 11};
+    .words = {"✓", "!", "✗", "?"}, .json = {"ok", "warn", "failed", "unknown"}, .indent = 5, .times = true};
+const struct check_style check_health = {.words = {"ok     ", "warn   ", "fail   ", "unknown"},
+                                         .json = {"ok", "warn", "fail", "unknown"},
+                                         .indent = 11};
 
 struct check *check_add(struct check_list *list, const struct check *check)
 {
@@ -34,7 +33,10 @@ struct check *check_add(struct check_list *list, const struct check *check)
 enum check_outcome check_outcome_of(const struct error *err)
 {
     switch (err->kind) {
-    case ERROR_UNREACHABLE: case ERROR_THROTTLED: case ERROR_MALFORMED: case ERROR_INTERNAL: return CHECK_UNKNOWN;
+    case ERROR_UNREACHABLE:
+    case ERROR_THROTTLED:
+    case ERROR_MALFORMED:
+    case ERROR_INTERNAL: return CHECK_UNKNOWN;
     default: return CHECK_NO;
     }
 }
@@ -42,10 +44,13 @@ enum check_outcome check_outcome_of(const struct error *err)
 const char *check_cure_of(const struct error *err)
 {
     switch (err->kind) {
-    case ERROR_UNREACHABLE: return "try again; if it stays, look at the network, the firewall and the far side's own status";
+    case ERROR_UNREACHABLE:
+        return "try again; if it stays, look at the network, the firewall and the far side's own status";
     case ERROR_THROTTLED: return "wait a while, then try again; other programs share the account's limit";
     case ERROR_MALFORMED: return "try again; if it stays, look at what answers at that address";
-    case ERROR_CREDENTIAL: return "compare the account's credentials with the page of the service in docs/dns, or with the vendor's panel";
+    case ERROR_CREDENTIAL:
+        return "compare the account's credentials with the page of the service in docs/dns, or with the "
+               "vendor's panel";
     default: return NULL;
     }
 }
@@ -54,10 +59,12 @@ const char *check_cure_of(const struct error *err)
 
 struct check_colours check_colours_of(const struct command_context *ctx)
 {
-    return (struct check_colours){
-        .good = command_colour(ctx, COLOUR_GREEN), .warn = command_colour(ctx, COLOUR_YELLOW),
-        .bad = command_colour(ctx, COLOUR_RED), .bold = command_colour(ctx, COLOUR_BOLD),
-        .dim = command_colour(ctx, COLOUR_DIM), .none = command_colour(ctx, COLOUR_NONE)};
+    return (struct check_colours){.good = command_colour(ctx, COLOUR_GREEN),
+                                  .warn = command_colour(ctx, COLOUR_YELLOW),
+                                  .bad = command_colour(ctx, COLOUR_RED),
+                                  .bold = command_colour(ctx, COLOUR_BOLD),
+                                  .dim = command_colour(ctx, COLOUR_DIM),
+                                  .none = command_colour(ctx, COLOUR_NONE)};
 }
 
 /* Words one after the other from `column` on, broken at blanks below `indent`. */
@@ -93,14 +100,17 @@ void check_print(const struct check *check, const struct check *previous, const 
                  const struct check_colours *colours, int width, struct buffer *out)
 {
     if (previous == NULL || strcmp(previous->about, check->about) != 0)
-        buffer_printf(out, "%s%s%s%s\n", previous != NULL ? "\n" : "", colours->bold, check->about, colours->none);
-    buffer_printf(out, "  %s%s%s  ", tint(colours, check->outcome), style->words[check->outcome], colours->none);
+        buffer_printf(out, "%s%s%s%s\n", previous != NULL ? "\n" : "", colours->bold, check->about,
+                      colours->none);
+    buffer_printf(out, "  %s%s%s  ", tint(colours, check->outcome), style->words[check->outcome],
+                  colours->none);
     struct buffer line = {0};
     buffer_printf(&line, "%s%s%s", check->name, check->subject[0] != '\0' ? " " : "", check->subject);
     if (check->cause[0] != '\0')
         buffer_printf(&line, ": %s", check->cause);
     if (style->times && check->took_ms >= 0)
-        buffer_printf(&line, " (%lld.%03lld s)", (long long)(check->took_ms / 1000), (long long)(check->took_ms % 1000));
+        buffer_printf(&line, " (%lld.%03lld s)", (long long)(check->took_ms / 1000),
+                      (long long)(check->took_ms % 1000));
     wrapped(out, buffer_text(&line), style->indent, style->indent, width);
     buffer_release(&line);
     if (check->cure != NULL && check->outcome != CHECK_YES) {
@@ -109,8 +119,8 @@ void check_print(const struct check *check, const struct check *previous, const 
     }
 }
 
-void check_print_all(const struct check_list *list, const struct check_style *style, const struct check_colours *colours,
-                     int width, struct buffer *out)
+void check_print_all(const struct check_list *list, const struct check_style *style,
+                     const struct check_colours *colours, int width, struct buffer *out)
 {
     for (size_t i = 0; i < list->count; i++)
         check_print(&list->items[i], i > 0 ? &list->items[i - 1] : NULL, style, colours, width, out);
@@ -126,7 +136,8 @@ const char *check_summary(const struct check_list *list, const struct check_styl
         else if (outcome == CHECK_WARN && strcmp(style->json[CHECK_WARN], style->json[CHECK_YES]) == 0)
             continue;
         if (count > 0)
-            string_list_push(list->arena, &parts, arena_printf(list->arena, "%zu %s", count, style->json[outcome]));
+            string_list_push(list->arena, &parts,
+                             arena_printf(list->arena, "%zu %s", count, style->json[outcome]));
     }
     return parts.count > 0 ? string_list_join(list->arena, &parts, ", ") : "nothing to look into";
 }
@@ -158,7 +169,8 @@ static bool wants_document(const struct command_context *ctx)
     return ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML;
 }
 
-void check_print_list(struct command_context *ctx, const struct check_list *list, const struct check_style *style)
+void check_print_list(struct command_context *ctx, const struct check_list *list,
+                      const struct check_style *style)
 {
     struct buffer text = {0};
     if (wants_document(ctx)) {
@@ -194,7 +206,8 @@ static void tell(const struct check *check, void *arg)
 {
     struct teller *teller = arg;
     struct buffer text = {0};
-    check_print(check, teller->any ? &teller->last : NULL, teller->style, &teller->colours, command_width(teller->ctx), &text);
+    check_print(check, teller->any ? &teller->last : NULL, teller->style, &teller->colours,
+                command_width(teller->ctx), &text);
     command_write(teller->ctx, buffer_text(&text), text.length);
     if (teller->ctx->out == NULL)
         fflush(stdout);

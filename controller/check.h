@@ -1,6 +1,6 @@
-/* One thing that was looked into: what it is about, what came out, why, and what cures it. `dns test`, `preflight` and
- * `doctor` are lists of these; they differ in their words and in what a list means for the exit code. What could not be found
- * out is unknown: never yes, never no. */
+/* One thing that was looked into: what it is about, what came out, why, and what cures it. `dns test`,
+ * `preflight` and `doctor` are lists of these; they differ in their words and in what a list means for the
+ * exit code. What could not be found out is unknown: never yes, never no. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,7 +48,8 @@ struct check_style {
     int indent; /* column at which the words of a line begin */
     bool times;
 };
-extern const struct check_style check_answers /* yes, no, unknown */, check_marks /* ✓ ✗ */, check_health; /* ok, warn, fail */
+extern const struct check_style check_answers /* yes, no, unknown */, check_marks /* ✓ ✗ */,
+    check_health; /* ok, warn, fail */
 
 struct check_colours {
     const char *good, *warn, *bad, *bold, *dim, *none;
@@ -57,13 +58,14 @@ struct check_colours check_colours_of(const struct command_context *ctx);
 /* The heading when it differs from the one before (`previous` NULL: the first), the line, and its cure. */
 void check_print(const struct check *check, const struct check *previous, const struct check_style *style,
                  const struct check_colours *colours, int width, struct buffer *out);
-void check_print_all(const struct check_list *list, const struct check_style *style, const struct check_colours *colours,
-                     int width, struct buffer *out);
+void check_print_all(const struct check_list *list, const struct check_style *style,
+                     const struct check_colours *colours, int width, struct buffer *out);
 /* "5 yes, 1 no, 2 unknown" */
 const char *check_summary(const struct check_list *list, const struct check_style *style);
 /* An array of objects. */
 void check_put_json(const struct check_list *list, const struct check_style *style, struct json_writer *w);
 /* As a verb prints it: the document with -o json or yaml, else the lines not told yet and the summary. */
-void check_print_list(struct command_context *ctx, const struct check_list *list, const struct check_style *style);
+void check_print_list(struct command_context *ctx, const struct check_list *list,
+                      const struct check_style *style);
 /* Have each line printed as it comes, unless -o asks for a document. */
 void check_tell(struct command_context *ctx, struct check_list *list, const struct check_style *style);

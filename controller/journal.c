@@ -22,8 +22,8 @@ struct journal {
 
 /* ---- whoever holds the lock ---- */
 
-static bool commit(struct state *state, struct state_batch *batch, const char *actor, const char *subject, const char *action,
-                   const char *detail, struct error *err)
+static bool commit(struct state *state, struct state_batch *batch, const char *actor, const char *subject,
+                   const char *action, const char *detail, struct error *err)
 {
     bool ok = (action == NULL || state_audit(state, actor, subject, action, detail, err)) &&
               state_commit(state, batch, false, err);
@@ -34,7 +34,8 @@ static bool commit(struct state *state, struct state_batch *batch, const char *a
 static const char *words_of(const struct leftover_record *l, struct arena *arena)
 {
     return l->record_name[0] != '\0'
-               ? arena_printf(arena, "%s %s \"%s\" by DNSAccount %s", l->record_type, l->record_name, l->record_value, l->account)
+               ? arena_printf(arena, "%s %s \"%s\" by DNSAccount %s", l->record_type, l->record_name,
+                              l->record_value, l->account)
                : arena_printf(arena, "file %s through DeployTarget %s", l->file_name, l->target);
 }
 
@@ -44,8 +45,8 @@ static const char *subject_of(const struct leftover_record *l, struct arena *are
                                  : resource_id(arena, KIND_DEPLOY_TARGET, l->namespace_, l->target);
 }
 
-static bool run_note(struct state *state, const char *argument, const char *actor, bool strike, struct arena *arena,
-                     struct error *err)
+static bool run_note(struct state *state, const char *argument, const char *actor, bool strike,
+                     struct arena *arena, struct error *err)
 {
     struct leftover_record l;
     if (!field_decode_json(&leftover_record_table, argument, strlen(argument), arena, &l, err))
@@ -55,7 +56,8 @@ static bool run_note(struct state *state, const char *argument, const char *acto
         state_delete(batch, TABLE_LEFTOVER, leftover_key(arena, &l), STATE_ANY);
     else
         record_put(batch, TABLE_LEFTOVER, leftover_key(arena, &l), &leftover_record_table, &l, STATE_ANY);
-    return commit(state, batch, actor, subject_of(&l, arena), strike ? NULL : "probe.present", words_of(&l, arena), err);
+    return commit(state, batch, actor, subject_of(&l, arena), strike ? NULL : "probe.present",
+                  words_of(&l, arena), err);
 }
 
 /* "challenge/<key>" or "leftover/<key>": the table, and the key within. */
@@ -66,8 +68,8 @@ static const char *split_key(const char *key, enum state_table *out_table)
     return slash != NULL ? slash + 1 : key;
 }
 
-static bool set_challenge(struct state_batch *batch, struct state *state, const char *key, enum challenge_state to,
-                          struct arena *arena, struct error *err)
+static bool set_challenge(struct state_batch *batch, struct state *state, const char *key,
+                          enum challenge_state to, struct arena *arena, struct error *err)
 {
     struct challenge_record c;
     int64_t revision;
@@ -81,7 +83,8 @@ static bool set_challenge(struct state_batch *batch, struct state *state, const 
     return true;
 }
 
-static bool run_claim(struct state *state, const char *key, const char *actor, struct arena *arena, struct error *err)
+static bool run_claim(struct state *state, const char *key, const char *actor, struct arena *arena,
+                      struct error *err)
 {
     struct stray stray;
     enum state_table table;
@@ -130,7 +133,8 @@ bool journal_has_verb(const char *verb)
 
 bool journal_subject(const char *verb, const char *argument, char *out_namespace, char *out_name, size_t size)
 {
-    AUTO(arena) struct arena *arena = arena_create();
+    AUTO(arena)
+    struct arena *arena = arena_create();
     if ((strcmp(verb, verbs[VERB_CLAIM]) != 0 && strcmp(verb, verbs[VERB_SETTLE]) != 0) ||
         strncmp(argument, "challenge/", 10) != 0)
         return false;
@@ -142,14 +146,16 @@ bool journal_subject(const char *verb, const char *argument, char *out_namespace
     return true;
 }
 
-int journal_run(struct state *state, const char *verb, const char *argument, const char *actor, struct buffer *out)
+int journal_run(struct state *state, const char *verb, const char *argument, const char *actor,
+                struct buffer *out)
 {
-    AUTO(arena) struct arena *arena = arena_create();
+    AUTO(arena)
+    struct arena *arena = arena_create();
     struct error err = {0};
-    bool ok = strcmp(verb, verbs[VERB_CLAIM]) == 0    ? run_claim(state, argument, actor, arena, &err)
-              : strcmp(verb, verbs[VERB_SETTLE]) == 0 ? run_settle(state, argument, arena, &err)
-                                                      : run_note(state, argument, actor, strcmp(verb, verbs[VERB_STRIKE]) == 0,
-                                                                 arena, &err);
+    bool ok = strcmp(verb, verbs[VERB_CLAIM]) == 0 ? run_claim(state, argument, actor, arena, &err)
+              : strcmp(verb, verbs[VERB_SETTLE]) == 0
+                  ? run_settle(state, argument, arena, &err)
+                  : run_note(state, argument, actor, strcmp(verb, verbs[VERB_STRIKE]) == 0, arena, &err);
     if (ok)
         return EXIT_OK;
     buffer_puts(out, err.message);
@@ -165,8 +171,10 @@ struct journal *journal_open(struct command_context *ctx, const char *holder)
     struct state *state = NULL;
     if (state_lock_holder(ctx->config.state_directory, words, sizeof words) == 0) {
         struct state_options options = {.directory = ctx->config.state_directory,
-            .sealing_key_file = ctx->config.sealing_key_file, .audit_directory = ctx->config.audit_directory,
-            .mode = STATE_WRITE, .holder = holder};
+                                        .sealing_key_file = ctx->config.sealing_key_file,
+                                        .audit_directory = ctx->config.audit_directory,
+                                        .mode = STATE_WRITE,
+                                        .holder = holder};
         state = state_open(&options, &err);
         /* Somebody may have taken it just now. */
         if (state == NULL && state_lock_holder(ctx->config.state_directory, words, sizeof words) == 0) {
@@ -211,7 +219,8 @@ static bool write_down(struct journal *journal, int verb, const char *argument, 
     return ok;
 }
 
-static bool write_leftover(struct journal *journal, int verb, const struct leftover_record *leftover, struct error *err)
+static bool write_leftover(struct journal *journal, int verb, const struct leftover_record *leftover,
+                           struct error *err)
 {
     struct buffer text = {0};
     struct json_writer w = {.out = &text};

@@ -1,4 +1,5 @@
-/* What a command needs to ask the outside by itself: a context on the operator's network. One at a time, on this thread. */
+/* What a command needs to ask the outside by itself: a context on the operator's network. One at a time, on
+ * this thread. */
 #pragma once
 
 #include "base/http.h"

@@ -7,11 +7,16 @@
 #include "controller/trial.h"
 #include "reconcilers/dns/dns.h"
 
-void flight_add(struct flight *flight, const char *about, const char *name, const char *subject, enum check_outcome outcome,
-                const char *cause, const char *cure)
+void flight_add(struct flight *flight, const char *about, const char *name, const char *subject,
+                enum check_outcome outcome, const char *cause, const char *cure)
 {
-    check_add(flight->options->list, &(struct check){.about = about, .name = name, .subject = subject, .outcome = outcome,
-                                                     .cause = cause, .cure = cure, .took_ms = -1});
+    check_add(flight->options->list, &(struct check){.about = about,
+                                                     .name = name,
+                                                     .subject = subject,
+                                                     .outcome = outcome,
+                                                     .cause = cause,
+                                                     .cure = cure,
+                                                     .took_ms = -1});
 }
 
 void flight_add_failure(struct flight *flight, const char *about, const char *name, const char *subject,
@@ -38,18 +43,25 @@ static void try_zones(struct flight *flight)
 {
     for (size_t i = 0; i < flight->zone_count && !over(flight); i++) {
         const struct flight_zone *zone = &flight->zones[i];
-        struct trial trial = {.list = flight->options->list, .ctx = flight->options->ctx, .account = zone->account,
-            .zone = zone->zone, .journal = flight->options->journal, .patience_s = flight->options->patience_s,
-            .interrupted = flight->options->interrupted,
-            .about = arena_printf(flight->arena, "%s, zone %s", resource_id(flight->arena, KIND_DNS_ACCOUNT,
-                                                                            zone->account->namespace_, zone->account->name),
-                                  zone->zone)};
+        struct trial trial = {.list = flight->options->list,
+                              .ctx = flight->options->ctx,
+                              .account = zone->account,
+                              .zone = zone->zone,
+                              .journal = flight->options->journal,
+                              .patience_s = flight->options->patience_s,
+                              .interrupted = flight->options->interrupted,
+                              .about =
+                                  arena_printf(flight->arena, "%s, zone %s",
+                                               resource_id(flight->arena, KIND_DNS_ACCOUNT,
+                                                           zone->account->namespace_, zone->account->name),
+                                               zone->zone)};
         if (trial_read(&trial) && flight->options->journal != NULL)
             trial_write(&trial);
     }
 }
 
-static bool collect(struct flight *flight, struct certificate_view ***out, size_t *out_count, struct error *err)
+static bool collect(struct flight *flight, struct certificate_view ***out, size_t *out_count,
+                    struct error *err)
 {
     const struct preflight *options = flight->options;
     struct certificate_view **views = NULL;
@@ -79,7 +91,8 @@ bool preflight_run(const struct preflight *options, size_t *out_certificates, st
     *out_certificates = count;
     for (size_t i = 0; i < count && !over(&flight); i++) {
         const struct resource *issuer = views[i]->refs.issuer;
-        if (issuer != NULL && flight_first(&flight, resource_id(flight.arena, KIND_ISSUER, issuer->namespace_, issuer->name)))
+        if (issuer != NULL &&
+            flight_first(&flight, resource_id(flight.arena, KIND_ISSUER, issuer->namespace_, issuer->name)))
             flight_issuer(&flight, issuer, views, count);
     }
     for (size_t i = 0; i < count && !over(&flight); i++) {

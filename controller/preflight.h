@@ -1,5 +1,6 @@
-/* What a CA, the vendor and our own accounts will say, looked into before money depends on it: nothing is decided here and
- * nothing changed, unless a journal is given for probes. Each answer is yes, no or unknown. */
+/* What a CA, the vendor and our own accounts will say, looked into before money depends on it: nothing is
+ * decided here and nothing changed, unless a journal is given for probes. Each answer is yes, no or unknown.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -17,11 +18,11 @@ struct preflight {
     struct model *model;
     plan_filter *filter; /* which certificates; NULL: all */
     void *filter_arg;
-    bool account_details; /* ask the vendor for the balance (a plan does not) */
+    bool account_details;    /* ask the vendor for the balance (a plan does not) */
     struct journal *journal; /* NULL: nothing is written anywhere */
     int64_t patience_s;
     const volatile bool *interrupted; /* NULL: nobody interrupts */
 };
-/* Adds the checks to the list: issuers, certificates, DNS accounts. `out_certificates`: how many were looked into.
- * Fails: STATE. */
+/* Adds the checks to the list: issuers, certificates, DNS accounts. `out_certificates`: how many were looked
+ * into. Fails: STATE. */
 bool preflight_run(const struct preflight *preflight, size_t *out_certificates, struct error *err);

@@ -16,14 +16,16 @@ struct flight {
 };
 
 /* Add one check; texts in the arena. `cure` NULL: none. */
-void flight_add(struct flight *flight, const char *about, const char *name, const char *subject, enum check_outcome outcome,
-                const char *cause, const char *cure);
+void flight_add(struct flight *flight, const char *about, const char *name, const char *subject,
+                enum check_outcome outcome, const char *cause, const char *cure);
 void flight_add_failure(struct flight *flight, const char *about, const char *name, const char *subject,
                         const struct error *err, const char *cure);
 /* False the second time. */
 bool flight_first(struct flight *flight, const char *what);
 
-/* preflight_issuer.c: credentials, clock and balance of the account; `views` are the certificates that are asked about. */
-void flight_issuer(struct flight *flight, const struct resource *issuer, struct certificate_view *const *views, size_t count);
+/* preflight_issuer.c: credentials, clock and balance of the account; `views` are the certificates that are
+ * asked about. */
+void flight_issuer(struct flight *flight, const struct resource *issuer,
+                   struct certificate_view *const *views, size_t count);
 /* preflight_names.c: what the world shows of the names. */
 void flight_names(struct flight *flight, const struct certificate_view *view);

@@ -14,18 +14,22 @@ static void check_clock(struct flight *flight, const char *about, const struct a
     struct arena *arena = flight->arena;
     long long apart = (long long)facts->vendor_ahead_s, by = llabs(apart);
     if (!facts->vendor_clock_told) {
-        flight_add(flight, about, "clock", "", CHECK_UNKNOWN, "the vendor's answers carry no date", "compare this host's clock yourself");
+        flight_add(flight, about, "clock", "", CHECK_UNKNOWN, "the vendor's answers carry no date",
+                   "compare this host's clock yourself");
         return;
     }
     const char *words = by < 2 ? "this host's clock agrees with the vendor's"
                                : arena_printf(arena, "the vendor's clock is %s %s of this host's",
                                               text_duration_words(arena, by), apart > 0 ? "ahead" : "behind");
-    flight_add(flight, about, "clock", "", by > CLOCK_MOST_S ? CHECK_NO : by > CLOCK_WARN_S ? CHECK_WARN : CHECK_YES, words,
-               "set this host's clock, and keep it by NTP: signatures and validity are judged by it");
+    flight_add(flight, about, "clock", "",
+               by > CLOCK_MOST_S   ? CHECK_NO
+               : by > CLOCK_WARN_S ? CHECK_WARN
+                                   : CHECK_YES,
+               words, "set this host's clock, and keep it by NTP: signatures and validity are judged by it");
 }
 
-static int64_t price_wanted(const struct resource *issuer, struct certificate_view *const *views, size_t count,
-                            const struct price_list *prices, size_t *out_orders)
+static int64_t price_wanted(const struct resource *issuer, struct certificate_view *const *views,
+                            size_t count, const struct price_list *prices, size_t *out_orders)
 {
     int64_t total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -44,7 +48,8 @@ static int64_t price_wanted(const struct resource *issuer, struct certificate_vi
 }
 
 static void check_balance(struct flight *flight, const char *about, const struct resource *issuer,
-                          struct certificate_view *const *views, size_t count, const struct price_list *prices)
+                          struct certificate_view *const *views, size_t count,
+                          const struct price_list *prices)
 {
     struct arena *arena = flight->arena;
     struct issuer_account account;
@@ -65,19 +70,25 @@ static void check_balance(struct flight *flight, const char *about, const struct
         flight_add_failure(flight, about, "balance", "", &err, NULL);
     else if (balance.credit)
         flight_add(flight, about, "balance", "", CHECK_YES,
-                   arena_printf(arena, "%s%sorders may go on a bill", has, *has != '\0' ? ", and " : ""), NULL);
+                   arena_printf(arena, "%s%sorders may go on a bill", has, *has != '\0' ? ", and " : ""),
+                   NULL);
     else if (balance.cents < 0)
-        flight_add(flight, about, "balance", "", CHECK_UNKNOWN, "the vendor does not state it", "look into the vendor's panel");
+        flight_add(flight, about, "balance", "", CHECK_UNKNOWN, "the vendor does not state it",
+                   "look into the vendor's panel");
     else if (needed < 0)
         flight_add(flight, about, "balance", "", CHECK_UNKNOWN,
-                   arena_printf(arena, "%s; what the orders cost is not known", has), "`certwright plan` says which price is not known");
+                   arena_printf(arena, "%s; what the orders cost is not known", has),
+                   "`certwright plan` says which price is not known");
     else
         flight_add(flight, about, "balance", "", needed <= balance.cents ? CHECK_YES : CHECK_NO,
-                   arena_printf(arena, "%s; %zu order%s asked about cost%s %s", has, orders, orders == 1 ? "" : "s",
-                                orders == 1 ? "s" : "", text_trim(arena, plan_money(arena, needed, ""))), top_up);
+                   arena_printf(arena, "%s; %zu order%s asked about cost%s %s", has, orders,
+                                orders == 1 ? "" : "s", orders == 1 ? "s" : "",
+                                text_trim(arena, plan_money(arena, needed, ""))),
+                   top_up);
 }
 
-void flight_issuer(struct flight *flight, const struct resource *issuer, struct certificate_view *const *views, size_t count)
+void flight_issuer(struct flight *flight, const struct resource *issuer,
+                   struct certificate_view *const *views, size_t count)
 {
     struct arena *arena = flight->arena;
     struct model *model = flight->options->model;
@@ -88,7 +99,9 @@ void flight_issuer(struct flight *flight, const struct resource *issuer, struct 
         struct account_facts facts = {0};
         if (!account_observe(flight->options->ctx, issuer, false, &facts, &err)) {
             flight_add_failure(flight, about, "credentials", "", &err,
-                               err.kind == ERROR_CREDENTIAL ? "compare partnerCode and token with the vendor's panel" : NULL);
+                               err.kind == ERROR_CREDENTIAL
+                                   ? "compare partnerCode and token with the vendor's panel"
+                                   : NULL);
             return;
         }
         account->facts = facts;

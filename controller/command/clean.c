@@ -1,4 +1,5 @@
-/* clean --challenges: what was made to prove names, is provably ours, and nobody needs any more: listed, and taken away. */
+/* clean --challenges: what was made to prove names, is provably ours, and nobody needs any more: listed, and
+ * taken away. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -24,8 +25,11 @@ static const struct command_option options[] = {
 };
 
 enum sight { SIGHT_THERE, SIGHT_GONE, SIGHT_UNKNOWN, SIGHT_REMOVED, SIGHT_FAILED };
-static const char *const sight_words[] = {[SIGHT_THERE] = "there", [SIGHT_GONE] = "gone", [SIGHT_UNKNOWN] = "unknown",
-                                          [SIGHT_REMOVED] = "removed", [SIGHT_FAILED] = "failed"};
+static const char *const sight_words[] = {[SIGHT_THERE] = "there",
+                                          [SIGHT_GONE] = "gone",
+                                          [SIGHT_UNKNOWN] = "unknown",
+                                          [SIGHT_REMOVED] = "removed",
+                                          [SIGHT_FAILED] = "failed"};
 
 struct found {
     struct stray stray;
@@ -45,7 +49,8 @@ struct cleaning {
 
 /* ---- is it there? ---- */
 
-static const struct resource *resource_of(struct cleaning *c, enum resource_kind kind, const char *namespace_, const char *name)
+static const struct resource *resource_of(struct cleaning *c, enum resource_kind kind, const char *namespace_,
+                                          const char *name)
 {
     struct resource_lookup lookup = desired_lookup(c->desired);
     const struct resource *found = name[0] != '\0' ? lookup.find(lookup.set, kind, namespace_, name) : NULL;
@@ -65,11 +70,13 @@ static bool same_value(const char *type, const char *a, const char *b)
 }
 
 /* Whether the account shows exactly this record. Fails: as the service says. */
-static bool shows(struct cleaning *c, const struct resource *account, const struct leftover_record *what, bool own_zone,
-                  struct dns_challenge *out_record, bool *out_there, struct error *err)
+static bool shows(struct cleaning *c, const struct resource *account, const struct leftover_record *what,
+                  bool own_zone, struct dns_challenge *out_record, bool *out_there, struct error *err)
 {
     const struct dns_provider_ops *ops = dns_provider_ops(account->dns_account->provider);
-    struct dns_challenge record = {.zone = what->zone, .name = what->record_name, .type = what->record_type,
+    struct dns_challenge record = {.zone = what->zone,
+                                   .name = what->record_name,
+                                   .type = what->record_type,
                                    .value = what->record_value};
     struct string_list values = {0};
     *out_there = false;
@@ -89,8 +96,8 @@ static bool can_look(const struct resource *account)
     return ops != NULL && ops->list != NULL;
 }
 
-/* Through the account that made it; when that is gone or does not show it, through any that holds its zone: the name and the
- * value in the journal are what makes it ours, not the way there. */
+/* Through the account that made it; when that is gone or does not show it, through any that holds its zone:
+ * the name and the value in the journal are what makes it ours, not the way there. */
 static void look_for_record(struct cleaning *c, struct found *f)
 {
     const struct leftover_record *what = &f->stray.what;
@@ -106,17 +113,21 @@ static void look_for_record(struct cleaning *c, struct found *f)
     for (size_t i = 0; i < all.count && f->account == NULL; i++) {
         struct error err = {0};
         const struct resource *other = &all.items[i];
-        if ((maker != NULL && strcmp(other->name, maker->name) == 0) || !other->dns_account->enabled || !can_look(other))
+        if ((maker != NULL && strcmp(other->name, maker->name) == 0) || !other->dns_account->enabled ||
+            !can_look(other))
             continue;
         if (shows(c, other, what, false, &f->record, &there, &err) && there)
             f->account = other;
     }
     f->sight = f->account != NULL ? SIGHT_THERE : looked ? SIGHT_GONE : SIGHT_UNKNOWN;
     if (f->sight == SIGHT_UNKNOWN)
-        f->words = first.kind != ERROR_NONE
-                       ? arena_strdup(c->ctx->arena, first.message)
-                       : arena_printf(c->ctx->arena, "DNSAccount %s, by which it was made, is not in the manifests, and no other "
-                                                     "account shows it", what->account);
+        f->words =
+            first.kind != ERROR_NONE
+                ? arena_strdup(c->ctx->arena, first.message)
+                : arena_printf(c->ctx->arena,
+                               "DNSAccount %s, by which it was made, is not in the manifests, and no other "
+                               "account shows it",
+                               what->account);
 }
 
 static void look_for_file(struct cleaning *c, struct found *f)
@@ -126,9 +137,10 @@ static void look_for_file(struct cleaning *c, struct found *f)
     bool there = false;
     f->target = resource_of(c, KIND_DEPLOY_TARGET, what->namespace_, what->target);
     if (f->target == NULL)
-        error_raise(&err, ERROR_MANIFEST, "DeployTarget %s, where it was put, is not in the manifests", what->target);
-    if (f->target != NULL && deploy_local.challenge_look(&c->outside.context, f->target, what->file_name, what->file_content,
-                                                         &there, &err)) {
+        error_raise(&err, ERROR_MANIFEST, "DeployTarget %s, where it was put, is not in the manifests",
+                    what->target);
+    if (f->target != NULL && deploy_local.challenge_look(&c->outside.context, f->target, what->file_name,
+                                                         what->file_content, &there, &err)) {
         f->sight = there ? SIGHT_THERE : SIGHT_GONE;
         return;
     }
@@ -164,7 +176,8 @@ static bool take_away(struct cleaning *c, struct journal *journal, struct found 
     if (!journal_claim(journal, f->stray.key, err))
         return false;
     if (f->target != NULL) {
-        if (!deploy_local.challenge_absent(&c->outside.context, f->target, what->file_name, what->file_content, err))
+        if (!deploy_local.challenge_absent(&c->outside.context, f->target, what->file_name,
+                                           what->file_content, err))
             return false;
     } else if (!dns_provider_ops(f->account->dns_account->provider)
                     ->absent(&c->outside.context, f->account, &f->record, err) ||
@@ -229,11 +242,14 @@ static void print_text(struct cleaning *c)
         command_print(c->ctx, "%s%-8s%s %s\n", command_colour(c->ctx, colour), sight_words[f->sight],
                       command_colour(c->ctx, COLOUR_NONE), look_line(c->ctx->arena, what_it_is(c, f)));
         command_print(c->ctx, "         ours:     %s%s\n", look_line(c->ctx->arena, f->stray.why_ours),
-                      f->sight == SIGHT_THERE || f->sight == SIGHT_REMOVED ? "; what stands there is equal" : "");
+                      f->sight == SIGHT_THERE || f->sight == SIGHT_REMOVED ? "; what stands there is equal"
+                                                                           : "");
         command_print(c->ctx, "         needless: %s\n", look_line(c->ctx->arena, f->stray.why_needless));
         if (f->account != NULL)
-            command_print(c->ctx, "         through:  %s, zone %s\n",
-                          resource_id(c->ctx->arena, KIND_DNS_ACCOUNT, f->account->namespace_, f->account->name), f->record.zone);
+            command_print(
+                c->ctx, "         through:  %s, zone %s\n",
+                resource_id(c->ctx->arena, KIND_DNS_ACCOUNT, f->account->namespace_, f->account->name),
+                f->record.zone);
         if (f->words != NULL)
             command_print(c->ctx, "         why:      %s\n", look_line(c->ctx->arena, f->words));
     }
@@ -244,7 +260,8 @@ static void print_summary(struct cleaning *c)
     struct string_list parts = {0};
     for (int sight = 0; sight <= SIGHT_FAILED; sight++)
         if (c->by_sight[sight] > 0)
-            string_list_push(c->ctx->arena, &parts, arena_printf(c->ctx->arena, "%zu %s", c->by_sight[sight], sight_words[sight]));
+            string_list_push(c->ctx->arena, &parts,
+                             arena_printf(c->ctx->arena, "%zu %s", c->by_sight[sight], sight_words[sight]));
     if (c->count == 0)
         command_print(c->ctx, "No strays: everything that was made is needed or gone.\n");
     else
@@ -314,7 +331,9 @@ static int clean(struct cleaning *c)
         print_document(c);
     else
         print_summary(c);
-    return c->by_sight[SIGHT_FAILED] > 0 ? EXIT_ERROR : c->by_sight[SIGHT_UNKNOWN] > 0 ? EXIT_UNREACHABLE : EXIT_OK;
+    return c->by_sight[SIGHT_FAILED] > 0    ? EXIT_ERROR
+           : c->by_sight[SIGHT_UNKNOWN] > 0 ? EXIT_UNREACHABLE
+                                            : EXIT_OK;
 }
 
 static int run(struct command_context *ctx, int argc, char **argv)
@@ -345,10 +364,17 @@ static int run(struct command_context *ctx, int argc, char **argv)
 }
 
 const struct command command_clean = {
-    .name = "clean", .arguments = "--challenges", .summary = "list challenge records and files that nobody needs, and take them away",
-    .help = "Lists what certwright made to prove names, or as a probe, and that no live order needs: each stands in the journal,\n"
-            "which is written before anything is made, and is equal to what the journal says. Nothing else is ever touched. It is\n"
+    .name = "clean",
+    .arguments = "--challenges",
+    .summary = "list challenge records and files that nobody needs, and take them away",
+    .help = "Lists what certwright made to prove names, or as a probe, and that no live order needs: each "
+            "stands in the journal,\n"
+            "which is written before anything is made, and is equal to what the journal says. Nothing else "
+            "is ever touched. It is\n"
             "taken away after a question on a terminal, or with --yes.\n"
-            "Exit codes: 0 listed or taken away, 1 something could not be taken away, 6 something could not be looked at.",
-    .options = options, .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true}, .run = run,
+            "Exit codes: 0 listed or taken away, 1 something could not be taken away, 6 something could not "
+            "be looked at.",
+    .options = options,
+    .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
+    .run = run,
 };

@@ -39,8 +39,8 @@ static void add_zone(struct arena *arena, struct string_list *zones, const char 
 }
 
 /* Those that the manifest names; else those of the names that are proven through the account. */
-static struct string_list zones_of(struct command_context *ctx, struct desired *desired, struct context *outside,
-                                   const struct resource *account, struct error *err)
+static struct string_list zones_of(struct command_context *ctx, struct desired *desired,
+                                   struct context *outside, const struct resource *account, struct error *err)
 {
     struct string_list zones = {0};
     const struct dns_account *spec = account->dns_account;
@@ -56,8 +56,8 @@ static struct string_list zones_of(struct command_context *ctx, struct desired *
             entry->kind == KIND_CERTIFICATE ? desired_resource(desired, entry) : NULL;
         struct certificate_references refs = {0};
         struct problem_list problems = {.arena = ctx->arena};
-        if (certificate == NULL ||
-            !certificate_resolve(certificate, &lookup, &ctx->config, clock_now(), ctx->arena, &refs, &problems))
+        if (certificate == NULL || !certificate_resolve(certificate, &lookup, &ctx->config, clock_now(),
+                                                        ctx->arena, &refs, &problems))
             continue;
         for (size_t k = 0; k < refs.validation_count; k++) {
             const char *zone;
@@ -73,7 +73,7 @@ static struct string_list zones_of(struct command_context *ctx, struct desired *
 
 static int exit_code(const struct check_list *list)
 {
-    return interrupted                        ? EXIT_INTERRUPTED
+    return interrupted                           ? EXIT_INTERRUPTED
            : list->by_outcome[CHECK_NO] > 0      ? EXIT_ERROR
            : list->by_outcome[CHECK_UNKNOWN] > 0 ? EXIT_UNREACHABLE
                                                  : EXIT_OK;
@@ -82,7 +82,8 @@ static int exit_code(const struct check_list *list)
 static int try_zones(struct command_context *ctx, struct context *outside, const struct resource *account,
                      const struct string_list *zones)
 {
-    bool write = command_option(ctx, "write") != NULL && dns_provider_ops(account->dns_account->provider) != NULL;
+    bool write =
+        command_option(ctx, "write") != NULL && dns_provider_ops(account->dns_account->provider) != NULL;
     struct check_list list = {.arena = ctx->arena};
     struct journal *journal = NULL;
     if (write) {
@@ -95,10 +96,17 @@ static int try_zones(struct command_context *ctx, struct context *outside, const
     check_tell(ctx, &list, &check_marks);
     int64_t patience = account->dns_account->propagation.timeout_s;
     for (size_t i = 0; i < zones->count && !interrupted; i++) {
-        struct trial trial = {.list = &list, .ctx = outside, .account = account, .zone = zones->items[i], .journal = journal,
-            .about = arena_printf(ctx->arena, "%s, zone %s", resource_id(ctx->arena, KIND_DNS_ACCOUNT, account->namespace_,
-                                                                         account->name), zones->items[i]),
-            .patience_s = patience < ctx->timeout_s ? patience : ctx->timeout_s, .interrupted = &interrupted};
+        struct trial trial = {.list = &list,
+                              .ctx = outside,
+                              .account = account,
+                              .zone = zones->items[i],
+                              .journal = journal,
+                              .about = arena_printf(ctx->arena, "%s, zone %s",
+                                                    resource_id(ctx->arena, KIND_DNS_ACCOUNT,
+                                                                account->namespace_, account->name),
+                                                    zones->items[i]),
+                              .patience_s = patience < ctx->timeout_s ? patience : ctx->timeout_s,
+                              .interrupted = &interrupted};
         if (trial_read(&trial) && write && !interrupted)
             trial_write(&trial);
     }
@@ -109,12 +117,14 @@ static int try_zones(struct command_context *ctx, struct context *outside, const
     return exit_code(&list);
 }
 
-static int try_account(struct command_context *ctx, struct desired *desired, const struct resource *account, const char *zone)
+static int try_account(struct command_context *ctx, struct desired *desired, const struct resource *account,
+                       const char *zone)
 {
     struct string_list zones = {0};
     struct error err = {0};
     const char *reason = "";
-    AUTO(outside) struct outside outside;
+    AUTO(outside)
+    struct outside outside;
     outside_open(&outside, ctx);
     if (zone == NULL) {
         zones = zones_of(ctx, desired, &outside.context, account, &err);
@@ -126,9 +136,10 @@ static int try_account(struct command_context *ctx, struct desired *desired, con
     if (zones.count == 0 && err.kind != ERROR_NONE)
         return command_fail_error(ctx, &err);
     if (zones.count == 0)
-        return command_fail(ctx, EXIT_USAGE, "%s names no zones, and no certificate is proven through it: write `certwright "
-                                             "dns test %s ZONE`", resource_id(ctx->arena, KIND_DNS_ACCOUNT,
-                                                                              account->namespace_, account->name),
+        return command_fail(ctx, EXIT_USAGE,
+                            "%s names no zones, and no certificate is proven through it: write `certwright "
+                            "dns test %s ZONE`",
+                            resource_id(ctx->arena, KIND_DNS_ACCOUNT, account->namespace_, account->name),
                             account->name);
     return try_zones(ctx, &outside.context, account, &zones);
 }
@@ -156,18 +167,26 @@ static int run(struct command_context *ctx, int argc, char **argv)
     } else {
         command_print_problems(ctx, desired_problems(desired));
         code = command_fail(ctx, desired_problems(desired)->errors > 0 ? EXIT_INVALID : EXIT_ERROR,
-                            "the manifests hold no %s", resource_id(ctx->arena, KIND_DNS_ACCOUNT, namespace_, name));
+                            "the manifests hold no %s",
+                            resource_id(ctx->arena, KIND_DNS_ACCOUNT, namespace_, name));
     }
     desired_destroy(desired);
     return code;
 }
 
 const struct command command_dns_test = {
-    .name = "dns test", .arguments = "ACCOUNT [ZONE]", .summary = "try a DNS account: credentials, zones, delegation, writing",
-    .help = "Without ZONE: the zones that the manifest names, else those of the certificates that are proven through the account.\n"
-            "Nothing is written unless --write is given: then a TXT record _certwright-probe-… with a random value is noted in the\n"
+    .name = "dns test",
+    .arguments = "ACCOUNT [ZONE]",
+    .summary = "try a DNS account: credentials, zones, delegation, writing",
+    .help = "Without ZONE: the zones that the manifest names, else those of the certificates that are proven "
+            "through the account.\n"
+            "Nothing is written unless --write is given: then a TXT record _certwright-probe-… with a random "
+            "value is noted in the\n"
             "journal, made, seen at every authoritative server, taken away and seen gone.\n"
-            "Exit codes: 0 all is well, 1 something is not, 6 something could not be found out, 130 interrupted (what was made\n"
+            "Exit codes: 0 all is well, 1 something is not, 6 something could not be found out, 130 "
+            "interrupted (what was made\n"
             "is taken away first).",
-    .options = options, .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true}, .run = run,
+    .options = options,
+    .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
+    .run = run,
 };

@@ -25,11 +25,11 @@ static void note_signal(int number)
 
 static int exit_code(const struct check_list *list, const struct desired *desired)
 {
-    return interrupted                                       ? EXIT_INTERRUPTED
-           : list->by_outcome[CHECK_NO] > 0                  ? EXIT_BLOCKED
-           : desired_problems(desired)->errors > 0           ? EXIT_INVALID
-           : list->by_outcome[CHECK_UNKNOWN] > 0             ? EXIT_UNREACHABLE
-                                                             : EXIT_OK;
+    return interrupted                             ? EXIT_INTERRUPTED
+           : list->by_outcome[CHECK_NO] > 0        ? EXIT_BLOCKED
+           : desired_problems(desired)->errors > 0 ? EXIT_INVALID
+           : list->by_outcome[CHECK_UNKNOWN] > 0   ? EXIT_UNREACHABLE
+                                                   : EXIT_OK;
 }
 
 static int look_ahead(struct command_context *ctx, struct plan_selection *selection, struct state *state,
@@ -41,19 +41,27 @@ static int look_ahead(struct command_context *ctx, struct plan_selection *select
     size_t count = 0;
     model_init(&model, &ctx->config, state);
     model.desired = desired;
-    AUTO(outside) struct outside outside;
+    AUTO(outside)
+    struct outside outside;
     outside_open(&outside, ctx);
     check_tell(ctx, &list, &check_answers);
-    struct preflight preflight = {.list = &list, .ctx = &outside.context, .model = &model,
-        .filter = plan_selection_filter(selection), .filter_arg = selection, .account_details = true, .journal = journal,
-        .patience_s = ctx->timeout_s, .interrupted = &interrupted};
+    struct preflight preflight = {.list = &list,
+                                  .ctx = &outside.context,
+                                  .model = &model,
+                                  .filter = plan_selection_filter(selection),
+                                  .filter_arg = selection,
+                                  .account_details = true,
+                                  .journal = journal,
+                                  .patience_s = ctx->timeout_s,
+                                  .interrupted = &interrupted};
     bool ok = preflight_run(&preflight, &count, &err);
     command_print_problems(ctx, desired_problems(desired));
     int code;
     if (!ok)
         code = command_fail_error(ctx, &err);
     else if (count == 0 && selection->names.count > 0)
-        code = command_fail(ctx, EXIT_ERROR, "the manifests hold no %s", string_list_join(ctx->arena, &selection->names, ", "));
+        code = command_fail(ctx, EXIT_ERROR, "the manifests hold no %s",
+                            string_list_join(ctx->arena, &selection->names, ", "));
     else {
         check_print_list(ctx, &list, &check_answers);
         code = exit_code(&list, desired);
@@ -91,10 +99,18 @@ static int run(struct command_context *ctx, int argc, char **argv)
 }
 
 const struct command command_preflight = {
-    .name = "preflight", .arguments = "[CERTIFICATE...]", .summary = "look into what may stand in the way before anything is bought",
-    .help = "CAA records, delegation and signatures of the names; the DNS accounts and web servers that prove them; the vendor's\n"
-            "account, its balance and its clock. Each answer is yes, no or unknown; what nobody answered is unknown. Nothing is\n"
-            "changed anywhere unless --write is given: then probe records and files are made and taken away.\n"
-            "Exit codes: 0 nothing stands in the way, 4 something does, 6 something is unknown, 3 manifests invalid.",
-    .options = options, .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true}, .run = run,
+    .name = "preflight",
+    .arguments = "[CERTIFICATE...]",
+    .summary = "look into what may stand in the way before anything is bought",
+    .help =
+        "CAA records, delegation and signatures of the names; the DNS accounts and web servers that prove "
+        "them; the vendor's\n"
+        "account, its balance and its clock. Each answer is yes, no or unknown; what nobody answered is "
+        "unknown. Nothing is\n"
+        "changed anywhere unless --write is given: then probe records and files are made and taken away.\n"
+        "Exit codes: 0 nothing stands in the way, 4 something does, 6 something is unknown, 3 manifests "
+        "invalid.",
+    .options = options,
+    .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},
+    .run = run,
 };

@@ -66,27 +66,32 @@ static void set_answer(struct caa_answer *out, enum caa_verdict verdict, const c
 }
 
 /* A critical property that nobody is sure to understand stops every CA, or perhaps this one. */
-static bool judge_critical(const struct property *all, size_t count, struct arena *arena, struct caa_answer *out)
+static bool judge_critical(const struct property *all, size_t count, struct arena *arena,
+                           struct caa_answer *out)
 {
     const struct property *doubtful = NULL;
     for (size_t i = 0; i < count; i++) {
         if ((all[i].flags & CRITICAL) == 0 || is_of(all[i].tag, known_tags))
             continue;
         if (!is_of(all[i].tag, registered_tags)) {
-            set_answer(out, CAA_FORBIDDEN, arena_printf(arena, "the property \"%.60s\" is critical and no CA knows it, so none may issue",
-                                                        all[i].tag));
+            set_answer(out, CAA_FORBIDDEN,
+                       arena_printf(
+                           arena, "the property \"%.60s\" is critical and no CA knows it, so none may issue",
+                           all[i].tag));
             return true;
         }
         doubtful = &all[i];
     }
     if (doubtful != NULL)
-        set_answer(out, CAA_UNKNOWN, arena_printf(arena, "the property \"%s\" is critical: whether the CA knows it is not known here",
-                                                  doubtful->tag));
+        set_answer(out, CAA_UNKNOWN,
+                   arena_printf(arena,
+                                "the property \"%s\" is critical: whether the CA knows it is not known here",
+                                doubtful->tag));
     return doubtful != NULL;
 }
 
-void caa_judge(const struct string_list *set, bool wildcard, const struct string_list *identities, struct arena *arena,
-               struct caa_answer *out)
+void caa_judge(const struct string_list *set, bool wildcard, const struct string_list *identities,
+               struct arena *arena, struct caa_answer *out)
 {
     struct property *all = arena_array(arena, set->count, sizeof *all);
     bool wild = false, any = false, limited = false;
@@ -118,21 +123,27 @@ void caa_judge(const struct string_list *set, bool wildcard, const struct string
     }
     struct string_list few = {.items = others.items, .count = others.count < 5 ? others.count : 5};
     if (any && !limited)
-        set_answer(out, CAA_FORBIDDEN, arena_printf(arena, "%s names %s%s, not %s", counts, string_list_join(arena, &few, ", "),
-                                                    others.count > few.count ? ", …" : "", identities->items[0]));
+        set_answer(out, CAA_FORBIDDEN,
+                   arena_printf(arena, "%s names %s%s, not %s", counts, string_list_join(arena, &few, ", "),
+                                others.count > few.count ? ", …" : "", identities->items[0]));
     else if (stopped)
         set_answer(out, CAA_UNKNOWN, critical.words);
     else if (limited)
-        set_answer(out, CAA_LIMITED, arena_printf(arena, "%s names the CA, with parameters that may narrow it to an account or a "
-                                                         "method; they are the CA's to judge", counts));
+        set_answer(out, CAA_LIMITED,
+                   arena_printf(arena,
+                                "%s names the CA, with parameters that may narrow it to an account or a "
+                                "method; they are the CA's to judge",
+                                counts));
     else
-        set_answer(out, CAA_ALLOWED, arena_printf(arena, "the records say nothing about who may issue%s",
-                                                  wildcard ? " for wildcards" : ""));
+        set_answer(out, CAA_ALLOWED,
+                   arena_printf(arena, "the records say nothing about who may issue%s",
+                                wildcard ? " for wildcards" : ""));
 }
 
 /* ---- looking ---- */
 
-/* The alias that an answer gives for `name`; NULL: none. A DNAME comes with the CNAME made from it (RFC 6672). */
+/* The alias that an answer gives for `name`; NULL: none. A DNAME comes with the CNAME made from it (RFC
+ * 6672). */
 static const char *alias_of(const struct dns_answer *answer, const char *name, struct arena *arena)
 {
     for (size_t i = 0; i < answer->answer_count; i++)
@@ -141,7 +152,8 @@ static const char *alias_of(const struct dns_answer *answer, const char *name, s
     return NULL;
 }
 
-static void take_set(const struct dns_answer *answer, const char *name, struct arena *arena, struct string_list *out)
+static void take_set(const struct dns_answer *answer, const char *name, struct arena *arena,
+                     struct string_list *out)
 {
     for (size_t i = 0; i < answer->answer_count; i++)
         if (answer->answers[i].type == DNS_CAA && strcasecmp(answer->answers[i].name, name) == 0)
@@ -154,25 +166,33 @@ static bool fail(struct caa_answer *out, struct arena *arena, const char *words)
     return false;
 }
 
-/* The set at one name, aliases followed as ordinary resolution does. False: `out` says why it is not known. */
-static bool set_at(struct context *ctx, const struct propagation_world *world, const char *name, struct string_list *out_set,
-                   struct caa_answer *out)
+/* The set at one name, aliases followed as ordinary resolution does. False: `out` says why it is not known.
+ */
+static bool set_at(struct context *ctx, const struct propagation_world *world, const char *name,
+                   struct string_list *out_set, struct caa_answer *out)
 {
     struct arena *arena = ctx->arena;
     for (int step = 0; step < ALIASES_MOST; step++) {
         struct lookup lookup;
         struct error err = {0};
         if (!dns_name_usable(name))
-            return fail(out, arena, arena_printf(arena, "an alias leads to %.80s, which is no name that can be asked for", name));
+            return fail(
+                out, arena,
+                arena_printf(arena, "an alias leads to %.80s, which is no name that can be asked for", name));
         if (!lookup_ask(ctx, world, name, DNS_CAA, 0, &lookup, &err))
             return fail(out, arena, err.message);
         if (lookup.answer.rcode != 0 && lookup.answer.rcode != 3)
-            return fail(out, arena, arena_printf(arena, "%s answers %s when asked for the CAA records at %s: a CA that gets this "
-                                                        "answer does not issue", lookup.server,
-                                                 dns_rcode_name(lookup.answer.rcode), name));
+            return fail(
+                out, arena,
+                arena_printf(arena,
+                             "%s answers %s when asked for the CAA records at %s: a CA that gets this "
+                             "answer does not issue",
+                             lookup.server, dns_rcode_name(lookup.answer.rcode), name));
         if (lookup.by_operator && !lookup.answer.authoritative)
-            return fail(out, arena, arena_printf(arena, "%s, named in the operator's `nameservers`, does not answer for %s itself",
-                                                 lookup.server, name));
+            return fail(out, arena,
+                        arena_printf(
+                            arena, "%s, named in the operator's `nameservers`, does not answer for %s itself",
+                            lookup.server, name));
         /* A resolver follows the whole chain, an authoritative server as far as its zones go. */
         const char *at = name;
         for (int link = 0; link < ALIASES_MOST; link++) {

@@ -1,5 +1,5 @@
-/* Certification authority authorization (RFC 8659): whether the records in the DNS let a CA issue for a name. Looking is apart
- * from judging, which is pure. */
+/* Certification authority authorization (RFC 8659): whether the records in the DNS let a CA issue for a name.
+ * Looking is apart from judging, which is pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,9 +10,9 @@
 
 enum caa_verdict {
     CAA_ALLOWED,
-    CAA_LIMITED,   /* allowed, with parameters that may narrow it further (RFC 8657) */
+    CAA_LIMITED, /* allowed, with parameters that may narrow it further (RFC 8657) */
     CAA_FORBIDDEN,
-    CAA_UNKNOWN    /* somebody did not answer, or it depends on what the CA understands */
+    CAA_UNKNOWN /* somebody did not answer, or it depends on what the CA understands */
 };
 struct caa_answer {
     enum caa_verdict verdict;
@@ -20,10 +20,11 @@ struct caa_answer {
     const char *words;    /* why, one sentence */
 };
 
-/* One set that is not empty, as base/dns.h writes it ("flags tag value"). `identities`: the names of the CA. */
-void caa_judge(const struct string_list *set, bool wildcard, const struct string_list *identities, struct arena *arena,
-               struct caa_answer *out);
-/* The set for `name` ("*." in front: a wildcard) found by climbing its tree, aliases followed at each step, and judged.
- * `world` NULL: the system's resolvers. */
+/* One set that is not empty, as base/dns.h writes it ("flags tag value"). `identities`: the names of the CA.
+ */
+void caa_judge(const struct string_list *set, bool wildcard, const struct string_list *identities,
+               struct arena *arena, struct caa_answer *out);
+/* The set for `name` ("*." in front: a wildcard) found by climbing its tree, aliases followed at each step,
+ * and judged. `world` NULL: the system's resolvers. */
 void caa_check(struct context *ctx, const struct propagation_world *world, const char *name,
                const struct string_list *identities, struct caa_answer *out);

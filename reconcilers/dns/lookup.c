@@ -8,8 +8,8 @@ enum { TIMEOUT_MS = 4000 };
 
 static bool is_good(const struct dns_answer *answer) { return answer->rcode == 0 || answer->rcode == 3; }
 
-static bool ask_named(struct context *ctx, const char *named, const char *name, enum dns_type type, struct lookup *out,
-                      struct error *err)
+static bool ask_named(struct context *ctx, const char *named, const char *name, enum dns_type type,
+                      struct lookup *out, struct error *err)
 {
     struct dns_address server;
     if (!dns_parse_address(named, 53, &server, err))
@@ -23,13 +23,14 @@ static bool ask_named(struct context *ctx, const char *named, const char *name, 
 
 size_t lookup_system_resolvers(struct dns_address out[3])
 {
-    AUTO(buffer) struct buffer text = {0};
+    AUTO(buffer)
+    struct buffer text = {0};
     file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL); /* without one: this host's own */
     return propagation_read_resolvers(buffer_text(&text), out);
 }
 
-bool lookup_ask(struct context *ctx, const struct propagation_world *world, const char *name, enum dns_type type,
-                unsigned flags, struct lookup *out, struct error *err)
+bool lookup_ask(struct context *ctx, const struct propagation_world *world, const char *name,
+                enum dns_type type, unsigned flags, struct lookup *out, struct error *err)
 {
     struct dns_address resolvers[3];
     struct propagation_world own = {.resolvers = resolvers};
@@ -44,8 +45,8 @@ bool lookup_ask(struct context *ctx, const struct propagation_world *world, cons
     }
     for (size_t i = 0; i < world->resolver_count; i++) {
         struct lookup lookup = {0};
-        if (!dns_ask_flags(&world->resolvers[i], name, type, flags | DNS_RECURSE, TIMEOUT_MS, ctx->arena, &lookup.answer,
-                           &last))
+        if (!dns_ask_flags(&world->resolvers[i], name, type, flags | DNS_RECURSE, TIMEOUT_MS, ctx->arena,
+                           &lookup.answer, &last))
             continue;
         lookup.server = arena_strdup(ctx->arena, world->resolvers[i].host);
         *out = lookup;

@@ -1,5 +1,5 @@
-/* CAA records from the wire to a verdict: whatever a zone holds, it is judged, and a set that was read is never lost: only an
- * answer without CAA records is an empty set. */
+/* CAA records from the wire to a verdict: whatever a zone holds, it is judged, and a set that was read is
+ * never lost: only an answer without CAA records is an empty set. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(arena) struct arena *arena = arena_create();
+    AUTO(arena)
+    struct arena *arena = arena_create();
     struct dns_answer answer;
     struct error err = {0};
     struct string_list set = {0};

@@ -1,4 +1,5 @@
-/* Judging one CAA set (RFC 8659), without a server; the climb is tested against BIND (tests/flow/test_preflight.py). */
+/* Judging one CAA set (RFC 8659), without a server; the climb is tested against BIND
+ * (tests/flow/test_preflight.py). */
 #include "base/arena.h"
 #include "base/dns.h"
 #include "base/error.h"
@@ -61,15 +62,16 @@ static void sets_are_judged(void)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         enum caa_verdict verdict = judged(rows[i].wildcard, rows[i].set);
         if (verdict != rows[i].verdict)
-            fprintf(stderr, "%s\"%s\": %d, not %d\n", rows[i].wildcard ? "wildcard, " : "", rows[i].set, (int)verdict,
-                    (int)rows[i].verdict);
+            fprintf(stderr, "%s\"%s\": %d, not %d\n", rows[i].wildcard ? "wildcard, " : "", rows[i].set,
+                    (int)verdict, (int)rows[i].verdict);
         CHECK_INT(verdict, rows[i].verdict);
     }
 }
 
 static void families_have_names_of_their_own(void)
 {
-    const struct string_list *sectigo = rules_caa_identities(FAMILY_SECTIGO), *digicert = rules_caa_identities(FAMILY_DIGICERT);
+    const struct string_list *sectigo = rules_caa_identities(FAMILY_SECTIGO),
+                             *digicert = rules_caa_identities(FAMILY_DIGICERT);
     CHECK(string_list_contains(sectigo, "sectigo.com") && string_list_contains(digicert, "digicert.com"));
     for (size_t i = 0; i < sectigo->count; i++)
         CHECK(!string_list_contains(digicert, sectigo->items[i]));

@@ -1,4 +1,5 @@
-/* Signed, unsigned and bogus zones of a real BIND, seen through a resolver that validates and one that does not. */
+/* Signed, unsigned and bogus zones of a real BIND, seen through a resolver that validates and one that does
+ * not. */
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -20,10 +21,12 @@ static const char sign_script[] =
     "set -e; cd %s\n"
     "command -v dnssec-signzone >/dev/null || exit 77\n"
     "head='$TTL 60\n@ SOA ns.test. root.test. 1 3600 600 86400 5\n@ NS ns.test.\n'\n"
-    "for z in signed.test bogus.test plain.test; do printf '%%s' \"$head\" >$z.db; echo 'www A 127.0.0.1' >>$z.db;\n"
+    "for z in signed.test bogus.test plain.test; do printf '%%s' \"$head\" >$z.db; echo 'www A 127.0.0.1' "
+    ">>$z.db;\n"
     "  echo '@ CAA 0 issue \"sectigo.com\"' >>$z.db; done\n"
     "for z in signed.test bogus.test test; do\n"
-    "  dnssec-keygen -q -a ECDSAP256SHA256 -f KSK $z >ksk.$z; dnssec-keygen -q -a ECDSAP256SHA256 $z >/dev/null; done\n"
+    "  dnssec-keygen -q -a ECDSAP256SHA256 -f KSK $z >ksk.$z; dnssec-keygen -q -a ECDSAP256SHA256 $z "
+    ">/dev/null; done\n"
     "for z in signed.test bogus.test; do dnssec-signzone -q -S -o $z -f $z.signed $z.db >/dev/null; done\n"
     "cp plain.test.db plain.test.signed\n"
     "printf '%%s' \"$head\" >test.db\n"
@@ -32,13 +35,15 @@ static const char sign_script[] =
     "cat dsset-signed.test. >>test.db\n"
     "sed 's/[0-9A-F]\\{8\\}$/00000000/' dsset-bogus.test. >>test.db\n" /* the DS of a key that nobody has */
     "dnssec-signzone -q -S -o test -f test.signed test.db >/dev/null\n"
-    "sed -n 's/^test\\. IN DNSKEY \\([0-9]* [0-9]* [0-9]*\\) \\(.*\\)/test. static-key \\1 \"\\2\";/p' $(cat ksk.test).key >anchor\n"
+    "sed -n 's/^test\\. IN DNSKEY \\([0-9]* [0-9]* [0-9]*\\) \\(.*\\)/test. static-key \\1 \"\\2\";/p' $(cat "
+    "ksk.test).key >anchor\n"
     "printf '%%s' \"$head\" >example.test.db\n";
 
 static void set_up(void)
 {
     static const char *const loopback[] = {"127.0.0.1"};
-    AUTO(buffer) struct buffer anchor = {0};
+    AUTO(buffer)
+    struct buffer anchor = {0};
     struct error err = {0};
     strcpy(directory, "/tmp/test-dnssec-XXXXXX");
     if (mkdtemp(directory) == NULL)
@@ -49,7 +54,8 @@ static void set_up(void)
         const char *ci = getenv("CI");
         exit(ci != NULL && strcmp(ci, "true") == 0 ? 1 : 77);
     }
-    if (!file_read_path(arena_printf(arena, "%s/anchor", directory), 4096, &anchor, &err) || anchor.length == 0)
+    if (!file_read_path(arena_printf(arena, "%s/anchor", directory), 4096, &anchor, &err) ||
+        anchor.length == 0)
         abort();
     ports[0] = named_free_port(loopback, 1);
     pids[0] = named_start(directory, "authority", "127.0.0.1", ports[0], "listen-on-v6 { none; };",
@@ -61,12 +67,15 @@ static void set_up(void)
     for (int i = 1; i < 3; i++) {
         const char *view = arena_printf(
             arena,
-            "view \"all\" { match-clients { any; }; recursion yes; allow-recursion { any; }; dnssec-validation %s;\n"
+            "view \"all\" { match-clients { any; }; recursion yes; allow-recursion { any; }; "
+            "dnssec-validation %s;\n"
             "zone \"example.test\" { type primary; file \"example.test.db\"; };\n"
             "zone \"test\" { type forward; forward only; forwarders { 127.0.0.1 port %d; }; };\n%s };\n",
-            i == 1 ? "yes" : "no", ports[0], i == 1 ? arena_printf(arena, "trust-anchors { %s };", buffer_text(&anchor)) : "");
+            i == 1 ? "yes" : "no", ports[0],
+            i == 1 ? arena_printf(arena, "trust-anchors { %s };", buffer_text(&anchor)) : "");
         ports[i] = named_free_port(loopback, 1);
-        pids[i] = named_start(directory, i == 1 ? "checks" : "trusts", "127.0.0.1", ports[i], "listen-on-v6 { none; };", view);
+        pids[i] = named_start(directory, i == 1 ? "checks" : "trusts", "127.0.0.1", ports[i],
+                              "listen-on-v6 { none; };", view);
     }
     ctx = (struct context){.arena = arena, .config = &config};
 }

@@ -8,28 +8,49 @@
 static struct world world;
 static struct state_batch *batch;
 
-static struct challenge_record challenge(const char *name, int cycle, enum challenge_state state, const char *value)
+static struct challenge_record challenge(const char *name, int cycle, enum challenge_state state,
+                                         const char *value)
 {
-    return (struct challenge_record){.namespace_ = "default", .name = name, .cycle = cycle, .domain = "shop.example.com",
-        .method = 1, .state = state, .record_name = "_x.shop.example.com", .record_type = "CNAME", .record_value = value,
-        .file_name = "", .file_content = "", .approver = "", .account = "bind", .zone = "example.com", .target = "",
-        .vendor_status = "", .last_check = "", .error = "", .created_at = 1795348800};
+    return (struct challenge_record){.namespace_ = "default",
+                                     .name = name,
+                                     .cycle = cycle,
+                                     .domain = "shop.example.com",
+                                     .method = 1,
+                                     .state = state,
+                                     .record_name = "_x.shop.example.com",
+                                     .record_type = "CNAME",
+                                     .record_value = value,
+                                     .file_name = "",
+                                     .file_content = "",
+                                     .approver = "",
+                                     .account = "bind",
+                                     .zone = "example.com",
+                                     .target = "",
+                                     .vendor_status = "",
+                                     .last_check = "",
+                                     .error = "",
+                                     .created_at = 1795348800};
 }
 
 static void put_challenge(struct challenge_record record)
 {
-    record_put(batch, TABLE_CHALLENGE, challenge_key(world.arena, &record), &challenge_record_table, &record, STATE_ANY);
+    record_put(batch, TABLE_CHALLENGE, challenge_key(world.arena, &record), &challenge_record_table, &record,
+               STATE_ANY);
 }
 
 static void put_order(const char *name, int cycle, enum order_state state, bool fetched)
 {
-    struct order_record order = {.namespace_ = "default", .name = name, .cycle = cycle, .state = state, .fetched = fetched,
+    struct order_record order = {.namespace_ = "default",
+                                 .name = name,
+                                 .cycle = cycle,
+                                 .state = state,
+                                 .fetched = fetched,
                                  .vendor_order_id = "4567890"};
     struct certificate_record certificate = {.namespace_ = "default", .name = name, .cycle = cycle};
-    record_put(batch, TABLE_ORDER, record_key_number(world.arena, "default", name, cycle), &order_record_table, &order,
-               STATE_ANY);
-    record_put(batch, TABLE_CERTIFICATE, record_key(world.arena, "default", name), &certificate_record_table, &certificate,
-               STATE_ANY);
+    record_put(batch, TABLE_ORDER, record_key_number(world.arena, "default", name, cycle),
+               &order_record_table, &order, STATE_ANY);
+    record_put(batch, TABLE_CERTIFICATE, record_key(world.arena, "default", name), &certificate_record_table,
+               &certificate, STATE_ANY);
 }
 
 static void begin(void)
@@ -68,7 +89,8 @@ static void what_no_order_needs_is_one(void)
         bool there, fetched;
         int cycle; /* of the order */
         const char *says;
-    } rows[] = {{ORDER_PLACED, false, false, 1, "no longer in the store"}, {ORDER_DEAD, true, false, 1, "cancelled"},
+    } rows[] = {{ORDER_PLACED, false, false, 1, "no longer in the store"},
+                {ORDER_DEAD, true, false, 1, "cancelled"},
                 {ORDER_PLACED, true, true, 1, "issued"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t count;
@@ -88,7 +110,10 @@ static void an_intent_is_enough_and_what_was_never_begun_is_not(void)
     static const struct {
         enum challenge_state state;
         size_t count;
-    } rows[] = {{CHALLENGE_PENDING, 0}, {CHALLENGE_PRESENTING, 1}, {CHALLENGE_SEEN, 1}, {CHALLENGE_REMOVING, 1},
+    } rows[] = {{CHALLENGE_PENDING, 0},
+                {CHALLENGE_PRESENTING, 1},
+                {CHALLENGE_SEEN, 1},
+                {CHALLENGE_REMOVING, 1},
                 {CHALLENGE_GONE, 0}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t count;
@@ -121,8 +146,9 @@ static void a_leftover_is_one_until_it_is_struck(void)
 {
     size_t count;
     struct buffer out = {0};
-    const char *probe = "{\"namespace\":\"default\",\"origin\":\"a probe\",\"account\":\"bind\",\"zone\":\"example.com\","
-                        "\"recordName\":\"_p.example.com\",\"recordType\":\"TXT\",\"recordValue\":\"v\"}";
+    const char *probe =
+        "{\"namespace\":\"default\",\"origin\":\"a probe\",\"account\":\"bind\",\"zone\":\"example.com\","
+        "\"recordName\":\"_p.example.com\",\"recordType\":\"TXT\",\"recordValue\":\"v\"}";
     begin();
     state_batch_destroy(batch);
     batch = NULL;
