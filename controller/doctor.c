@@ -33,15 +33,23 @@ void doctor_add_error(struct doctor *d, const char *name, const char *subject, c
 
 static void look_at_program(struct doctor *d)
 {
-    const char *helper = process_helper("certwright-watch", "CERTWRIGHT_WATCH", d->arena);
+    static const struct {
+        const char *name, *variable, *cure;
+    } helpers[] = {
+        {"certwright-watch", "CERTWRIGHT_WATCH",
+         "install the package anew: `certwright run` needs it to see that a file changed"},
+        {"certwright-parse", "CERTWRIGHT_PARSE", "install the package anew: manifests are read by it"},
+    };
     d->about = "installation";
     doctor_add(d, "certwright", "", CHECK_YES,
                arena_printf(d->arena, "version %s, rules of %s, run by uid %u", CERTWRIGHT_VERSION,
                             rules_version(), (unsigned)geteuid()),
                NULL);
-    doctor_add(d, "certwright-watch", "", helper != NULL ? CHECK_YES : CHECK_NO,
-               helper != NULL ? helper : "it is not there",
-               "install the package anew: `certwright run` needs it to see that a file changed");
+    for (size_t i = 0; i < COUNT_OF(helpers); i++) {
+        const char *path = process_helper(helpers[i].name, helpers[i].variable, d->arena);
+        doctor_add(d, helpers[i].name, "", path != NULL ? CHECK_YES : CHECK_NO,
+                   path != NULL ? path : "it is not there", helpers[i].cure);
+    }
     bool roots = access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0;
     doctor_add(d, "system's roots", "", roots ? CHECK_YES : CHECK_WARN,
                roots ? "/etc/ssl/certs/ca-certificates.crt"
