@@ -127,7 +127,7 @@ static const struct verb {
 static bool change_to_wire(const struct dns_change *change, ldns_rr_list *list, struct error *err)
 {
     const struct verb *verb = &verbs[change->verb];
-    ldns_rdf *owner;
+    ldns_rdf *owner = NULL;
     if (!name_to_wire(change->record.name, &owner, err))
         return false;
     ldns_rr *rr = ldns_rr_new();
@@ -160,7 +160,7 @@ static bool packet_to_wire(ldns_pkt *packet, struct buffer *out, struct error *e
 static bool build_question(const char *name, enum dns_type type, unsigned flags, bool edns,
                            struct buffer *out, struct error *err)
 {
-    ldns_rdf *owner;
+    ldns_rdf *owner = NULL;
     if (!name_to_wire(name, &owner, err))
         return false;
     uint16_t bits = (uint16_t)((flags & DNS_RECURSE ? LDNS_RD : 0) | (flags & DNS_UNCHECKED ? LDNS_CD : 0) |
@@ -180,7 +180,7 @@ static bool build_update(const char *zone, const struct dns_change *changes, siz
 {
     AUTO(ldns_list) ldns_rr_list *prerequisites = ldns_rr_list_new();
     AUTO(ldns_list) ldns_rr_list *updates = ldns_rr_list_new();
-    ldns_rdf *name;
+    ldns_rdf *name = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!change_to_wire(&changes[i], verbs[changes[i].verb].prerequisite ? prerequisites : updates,
                             err))

@@ -80,7 +80,7 @@ void buffer_append(struct buffer *buffer, const void *data, size_t length)
         buffer->overflow = true;
         return;
     }
-    if (buffer->length + length + 1 > buffer->capacity) {
+    if (buffer->data == NULL || length >= buffer->capacity - buffer->length) { /* room for a NUL besides */
         size_t capacity = buffer->capacity > 0 ? buffer->capacity : 256;
         while (capacity < buffer->length + length + 1)
             capacity *= 2;

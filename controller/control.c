@@ -251,7 +251,7 @@ static void accept_client(void *arg)
 
 struct control *control_listen(struct engine *engine, const char *state_directory, struct error *err)
 {
-    int directory;
+    int directory = -1;
     struct sockaddr_un address;
     if (!address_of(state_directory, &directory, &address, err))
         return NULL;
@@ -322,7 +322,7 @@ bool control_send(const char *state_directory, const struct control_request *req
                   void (*progress)(const char *line, void *arg), void *arg, struct buffer *out, int *out_exit,
                   struct error *err)
 {
-    int directory;
+    int directory = -1;
     struct sockaddr_un address;
     if (!address_of(state_directory, &directory, &address, err))
         return false;

@@ -67,8 +67,8 @@ static bool fetch(struct context *ctx, const char *name, bool https, const char 
 bool http_reach_check(struct context *ctx, const char *name, bool https, const char *file_name, int *out_status,
                       struct error *err)
 {
-    struct http_response response;
-    const char *url;
+    struct http_response response = {0};
+    const char *url = NULL;
     if (!fetch(ctx, name, https, file_name, &url, &response, err))
         return false;
     *out_status = response.status;
@@ -78,8 +78,8 @@ bool http_reach_check(struct context *ctx, const char *name, bool https, const c
 bool http_challenge_check(struct context *ctx, const char *name, bool https, const char *file_name,
                           const char *content, struct error *err)
 {
-    struct http_response response;
-    const char *url;
+    struct http_response response = {0};
+    const char *url = NULL;
     if (!fetch(ctx, name, https, file_name, &url, &response, err))
         return false;
     if (response.status != 200)

@@ -6,6 +6,7 @@ packages_demo="nginx-light openssl curl"
 packages_test="$packages_demo bind9 bind9-dnsutils bind9-utils knot pdns-server
   pdns-backend-sqlite3 python3 nodejs node-ajv node-js-yaml strace git procps e2fsprogs spin"
 packages_fuzz="clang libclang-rt-14-dev python3"
+packages_analyze="clang-tidy cppcheck python3"
 
 # packages_need LIST...: install what is missing. On a terminal it asks once; with CI, --yes or no terminal it does not.
 packages_need() {

@@ -1,6 +1,7 @@
 #include "reconcilers/certificate/actions.h"
 
 #include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -89,6 +90,7 @@ void certificate_record_outcome(const struct certificate_view *view, const struc
                                 const struct outcome *outcome, struct arena *arena, struct changes *out)
 {
     const struct action_row *row = certificate_action(step->action);
+    assert(row != NULL);
     row->record(view, step, outcome, arena, out);
     if (step->index >= 0)
         return; /* challenges and rollouts keep their own failures */

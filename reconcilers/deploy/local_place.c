@@ -46,8 +46,10 @@ static bool find_owner(struct arena *arena, struct place *place, const struct st
     place->owner = root->st_uid;
     if (name == NULL)
         return true;
-    getpwnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
-    if (found == NULL)
+    int failed = getpwnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
+    if (failed != 0 && failed != ENOENT) /* ENOENT: no database to look into */
+        error_raise(err, ERROR_SYSTEM, "owner: user %s cannot be looked up: %s", name, strerror(failed));
+    else if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "owner: there is no user %s on this host", name);
     else if (found->pw_uid != root->st_uid && !string_list_contains(&place->root->owners, name))
         error_raise(
@@ -70,8 +72,10 @@ static bool find_group(struct arena *arena, struct place *place, const struct st
     place->group = root->st_gid;
     if (name == NULL)
         return true;
-    getgrnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
-    if (found == NULL)
+    int failed = getgrnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
+    if (failed != 0 && failed != ENOENT) /* ENOENT: no database to look into */
+        error_raise(err, ERROR_SYSTEM, "group: group %s cannot be looked up: %s", name, strerror(failed));
+    else if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "group: there is no group %s on this host", name);
     else if (found->gr_gid != root->st_gid && !string_list_contains(&place->root->groups, name))
         error_raise(

@@ -494,7 +494,7 @@ static bool present(struct context *ctx, const struct resource *account,
                     const struct dns_challenge *challenge, struct error *err)
 {
     AUTO(link) struct link link = {0};
-    const char *id, *zone;
+    const char *id = NULL, *zone = NULL;
     if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
         return false;
     const char *key = service_name_key(&link.session, challenge);
@@ -532,7 +532,7 @@ static bool absent(struct context *ctx, const struct resource *account, const st
                    struct error *err)
 {
     AUTO(link) struct link link = {0};
-    const char *id, *zone;
+    const char *id = NULL, *zone = NULL;
     if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
         return false;
     const char *key = service_name_key(&link.session, challenge);
@@ -547,7 +547,7 @@ static bool list(struct context *ctx, const struct resource *account, const stru
 {
     AUTO(link) struct link link = {0};
     struct standing standing;
-    const char *id, *zone;
+    const char *id = NULL, *zone = NULL;
     if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err) ||
         !read_standing(&link, id, challenge, &standing, err))
         return false;
@@ -599,7 +599,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
 {
     AUTO(link) struct link link = {0};
     struct standing standing;
-    const char *id, *found;
+    const char *id = NULL, *found = NULL;
     struct dns_challenge nothing = {.zone = zone, .name = zone, .type = "TXT", .value = ""};
     return link_open(ctx, account, &link, err) && find(&link, zone, true, &id, &found, err) &&
            read_standing(&link, id, &nothing, &standing, err);
