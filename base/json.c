@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,17 @@ static bool check_members(const cJSON *value, struct error *err)
     return ok;
 }
 
+/* cJSON says the same of bytes that are no JSON and of memory that is gone; what is read must not depend on the latter. */
+static void *allocate(size_t size)
+{
+    return fatal_unless(malloc(size));
+}
+
+static void set_allocator(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = allocate, .free_fn = free});
+}
+
 struct json *json_parse(const char *text, size_t length, struct error *err)
 {
     size_t bad = 0;
@@ -99,6 +111,8 @@ struct json *json_parse(const char *text, size_t length, struct error *err)
     memcpy(copy, text, length);
     copy[length] = '\0';
     const char *end = NULL;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, set_allocator);
     cJSON *document = cJSON_ParseWithLengthOpts(copy, length + 1, &end, 1);
     if (document == NULL)
         error_raise(err, ERROR_MALFORMED, "no valid JSON at byte %zu", end != NULL ? (size_t)(end - copy) : 0);

@@ -207,8 +207,8 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
         return error_raise(err, ERROR_NOT_FOUND, "no record %s", raw.text);
     AUTO(store_txn) struct MDB_txn *own = NULL;
     struct MDB_txn *txn;
-    struct span stored, value;
-    int64_t revision;
+    struct span stored = {0}, value = {0};
+    int64_t revision = 0;
     if (!begin_read(state, &own, &txn, err))
         return false;
     if (!store_get(state->store, txn, raw.span, &stored, err))
@@ -238,8 +238,8 @@ struct scan {
 static bool scan_one(struct span key, struct span stored, void *arg)
 {
     struct scan *scan = arg;
-    struct span value;
-    int64_t revision;
+    struct span value = {0};
+    int64_t revision = 0;
     struct error why = {0};
     char text[STORE_KEY_MAX + 1];
     if (key.length >= sizeof text)

@@ -147,7 +147,7 @@ struct worker_pool *worker_pool_create(const struct operator_config *config, con
     }
     pool->results_end = &pool->results;
     pool->result_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    pool->threads = calloc((size_t)(workers + HEAVY_THREADS), sizeof *pool->threads);
+    pool->threads = calloc((size_t)workers + HEAVY_THREADS, sizeof *pool->threads);
     if (pool->threads == NULL)
         fatal_memory();
     bool ok = pool->result_fd >= 0 || error_raise(err, ERROR_SYSTEM, "cannot begin: %s", strerror(errno));

@@ -158,9 +158,8 @@ bool yaml_from_json(const char *json, size_t length, struct buffer *out)
         return false;
     AUTO(arena) struct arena *arena = arena_create();
     put_value(out, document, 0, arena);
-    if (!json_is_object(document) && !json_is_array(document))
-        buffer_putc(out, '\n');
-    else if (json_first(document) == NULL)
+    bool block = json_is_object(document) || json_is_array(document);
+    if (!block || json_first(document) == NULL)
         buffer_putc(out, '\n');
     return !out->overflow;
 }

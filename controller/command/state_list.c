@@ -172,11 +172,10 @@ static void put_shown(struct json_writer *w, enum state_table table, const char 
     json_key(w, "record");
     if (table == TABLE_INDEX)
         put_index_row(w, value, arena);
-    else if (table == TABLE_FILE)
-        json_put_null(w); /* file identities, for this program only */
     else if (table == TABLE_META)
         json_put_string(w, look_line(arena, arena_strndup(arena, value.data, value.length)));
-    else if (!look_put_record(w, fields, value.data, value.length, arena))
+    else if (table == TABLE_FILE || /* file identities, for this program only */
+             !look_put_record(w, fields, value.data, value.length, arena))
         json_put_null(w);
 }
 

@@ -119,7 +119,7 @@ static enum service_finding ask_zone(struct service_session *session, const char
 {
     AUTO(service_answer) struct service_answer answer = {0};
     struct arena *arena = session->ctx->arena;
-    struct godaddy_records records;
+    struct godaddy_records records = {0};
     struct service_request request = {
         .method = "GET",
         .path = arena_printf(arena, "/v1/domains/%s/records/NS", service_encode(arena, zone)),
@@ -212,7 +212,7 @@ static bool add_records(struct service_session *session, const struct dns_challe
     AUTO(service_answer) struct service_answer answer = {0};
     struct arena *arena = session->ctx->arena;
     const char *body = body_of(arena, challenge, records, true);
-    struct godaddy_records cnames;
+    struct godaddy_records cnames = {0};
     struct service_request request = {
         .method = "PATCH",
         .path = arena_printf(arena, "/v1/domains/%s/records", service_encode(arena, challenge->zone)),
@@ -248,7 +248,7 @@ static bool add_and_look(struct service_session *session, const struct dns_chall
                          struct error *err)
 {
     struct arena *arena = session->ctx->arena;
-    struct godaddy_records records;
+    struct godaddy_records records = {0};
     struct godaddy_record own = {
         .data = service_is_cname(challenge) ? service_without_dot(arena, challenge->value) : challenge->value,
         .ttl = TTL_S};
@@ -314,7 +314,7 @@ static bool write_rest(struct service_session *session, const struct dns_challen
 static bool repair(struct service_session *session, const struct dns_challenge *challenge,
                    const struct godaddy_records *rest, struct error *err)
 {
-    struct godaddy_records now, lost = {0};
+    struct godaddy_records now = {0}, lost = {0};
     if (!read_set(session, challenge, challenge->type, &now, err))
         return false;
     for (size_t i = 0; i < rest->count; i++) {
@@ -336,7 +336,7 @@ static bool repair(struct service_session *session, const struct dns_challenge *
 static bool remove_and_look(struct service_session *session, const struct dns_challenge *challenge,
                             struct error *err)
 {
-    struct godaddy_records records, rest = {0};
+    struct godaddy_records records = {0}, rest = {0};
     if (!read_set(session, challenge, challenge->type, &records, err))
         return false;
     if (!holds(&records, challenge))
@@ -366,7 +366,7 @@ static bool list(struct context *ctx, const struct resource *account, const stru
                  struct string_list *out, struct error *err)
 {
     AUTO(service_session) struct service_session session = {0};
-    struct godaddy_records records;
+    struct godaddy_records records = {0};
     if (!godaddy_open(ctx, account, &session, err) ||
         !read_set(&session, challenge, challenge->type, &records, err))
         return false;

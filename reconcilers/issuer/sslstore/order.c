@@ -289,7 +289,7 @@ static void read_order_level(const struct json *object, struct arena *arena, str
 {
     bool had_elements = order->challenge_count > 0;
     struct vendor_challenge dns = {.domain = order->common_name, .method = "", .status = ""}, file = dns;
-    struct vendor_challenge *dns_of = main_challenge(order, false), *file_of = main_challenge(order, true);
+    struct vendor_challenge *dns_of = main_challenge(order, false), *file_of;
     if (dns_of != NULL)
         dns.method = dns_of->method;
     set_record(arena, &dns, sslstore_raw(arena, object, "CNAMEAuthName"),
