@@ -1,6 +1,6 @@
 /* The audit file (reliability.md 9.7).
  *
- *   {"seq":8,"time":"…","actor":"…","subject":"…","action":"…","detail":"…","prev":"<SHA-256 of line 7>"}
+ *   {"seq":8,"time":"…","actor":"…","subject":"…","action":"…","detail":"…","rev":41,"prev":"<SHA-256 of line 7>"}
  *
  * `prev` is over the bytes of the line before, whatever they are, without its newline; the first line of a
  * file carries zeros, or, when the file was rotated away beneath a running controller, goes on with the
@@ -38,8 +38,9 @@
 struct audit {
     char *directory;
     int fd; /* -1: a write failed; opened again by the next append */
-    int64_t sequence;
-    unsigned char last[32]; /* hash of the last line */
+    int64_t sequence, revision; /* of the last line that can be read */
+    bool whole;                 /* that one is the last */
+    unsigned char last[32];     /* hash of the last line */
     bool torn;              /* the file does not end with a newline */
     bool behind;            /* appended, not synced */
 };
@@ -51,9 +52,11 @@ static bool fail(const struct audit *audit, struct error *err, const char *what)
                        audit->directory, strerror(errno));
 }
 
-static bool line_sequence(const char *line, size_t length, int64_t *out)
+static bool line_sequence(const char *line, size_t length, int64_t *out, int64_t *out_revision)
 {
     AUTO(json) struct json *document = json_parse(line, length, NULL);
+    *out_revision = -1;
+    json_int(json_member(document, "rev"), out_revision);
     return json_int(json_member(document, "seq"), out);
 }
 
@@ -78,8 +81,11 @@ static bool read_tail(struct audit *audit, int64_t size, struct error *err)
         size_t begin = before == NULL ? 0 : (size_t)(before - tail) + 1;
         if (newest)
             hash_sha256(span_of(tail + begin, end - begin), audit->last);
-        if (line_sequence(tail + begin, end - begin, &audit->sequence) || before == NULL)
+        audit->whole = line_sequence(tail + begin, end - begin, &audit->sequence, &audit->revision);
+        if (audit->whole || before == NULL) {
+            audit->whole = audit->whole && newest && !audit->torn;
             return true;
+        }
         end = begin - 1;
     }
 }
@@ -117,6 +123,7 @@ struct audit *audit_open(const char *directory, struct error *err)
     struct audit *audit = calloc(1, sizeof *audit);
     if (audit == NULL || (audit->directory = strdup(directory)) == NULL)
         fatal_memory();
+    audit->revision = -1;
     if (!open_file(audit, err)) {
         audit_close(audit);
         return NULL;
@@ -136,6 +143,28 @@ void audit_close(struct audit *audit)
 }
 
 int64_t audit_sequence(const struct audit *audit) { return audit->sequence; }
+int64_t audit_revision(const struct audit *audit) { return audit->revision; }
+
+void audit_last_hash(const struct audit *audit, char out[65])
+{
+    for (int i = 0; i < 32; i++)
+        snprintf(out + 2 * i, 3, "%02x", audit->last[i]);
+}
+
+bool audit_continue(struct audit *audit, int64_t sequence, const char *hash)
+{
+    struct stat st;
+    char last[65];
+    bool empty = fstat(audit->fd, &st) == 0 && st.st_size == 0;
+    audit_last_hash(audit, last);
+    if (empty && strlen(hash) == 64)
+        text_unhex(hash, audit->last, sizeof audit->last);
+    bool follows = empty || audit->sequence > sequence ||
+                   (audit->sequence == sequence && (!audit->whole || hash[0] == '\0' || strcmp(hash, last) == 0));
+    if (audit->sequence < sequence)
+        audit->sequence = sequence;
+    return follows;
+}
 
 /* Rotation renames the file: then a new one is begun. Hash and sequence go on. */
 static bool follow_rotation(struct audit *audit, struct error *err)
@@ -163,7 +192,7 @@ static void give_up(struct audit *audit)
     audit->behind = false;
 }
 
-bool audit_append(struct audit *audit, const char *actor, const char *subject, const char *action,
+bool audit_append(struct audit *audit, int64_t revision, const char *actor, const char *subject, const char *action,
                   const char *detail, struct error *err)
 {
     if (!follow_rotation(audit, err)) {
@@ -186,6 +215,7 @@ bool audit_append(struct audit *audit, const char *actor, const char *subject, c
         json_string_member(&w, names[i],
                            text_clean(arena, text, strlen(text), i == 3 ? DETAIL_MAX : WORD_MAX));
     }
+    json_int_member(&w, "rev", revision);
     json_string_member(&w, "prev", text_hex(arena, audit->last, sizeof audit->last));
     json_end_object(&w);
     unsigned char hash[32];
@@ -201,6 +231,8 @@ bool audit_append(struct audit *audit, const char *actor, const char *subject, c
         give_up(audit);
     } else {
         audit->sequence++;
+        audit->revision = revision;
+        audit->whole = true;
         memcpy(audit->last, hash, sizeof hash);
         audit->torn = false;
         audit->behind = true;
@@ -244,8 +276,8 @@ bool audit_read(const char *audit_directory, bool (*visit)(const char *line, voi
     while ((length = getline(&line, &capacity, file)) > 0) {
         if (line[length - 1] == '\n')
             line[--length] = '\0';
-        int64_t sequence;
-        if (line_sequence(line, (size_t)length, &sequence) && !visit(line, arg))
+        int64_t sequence, revision;
+        if (line_sequence(line, (size_t)length, &sequence, &revision) && !visit(line, arg))
             break; /* torn lines are not shown; audit_verify counts them */
     }
     free(line);
@@ -253,36 +285,57 @@ bool audit_read(const char *audit_directory, bool (*visit)(const char *line, voi
     return true;
 }
 
-bool audit_verify(const char *directory, int64_t *out_lines, struct error *err)
+struct verify {
+    struct audit_summary summary;
+    struct arena *arena; /* of one line */
+    unsigned char last[32];
+};
+
+/* Whether the line follows. The first line of a file may carry on from a rotated one; a torn line carries nothing. */
+static bool follows(struct verify *verify, const char *line, size_t length)
+{
+    struct audit_summary *summary = &verify->summary;
+    AUTO(json) struct json *document = json_parse(line, length, NULL);
+    int64_t sequence = 0;
+    arena_reset(verify->arena);
+    bool whole = document != NULL && json_int(json_member(document, "seq"), &sequence);
+    bool good = !whole || summary->lines == 0 ||
+                text_equal(json_string(json_member(document, "prev")),
+                           text_hex(verify->arena, verify->last, sizeof verify->last));
+    good = good && (!whole || summary->last == 0 || sequence == summary->last + 1);
+    hash_sha256(span_of(line, length), verify->last);
+    summary->lines++;
+    summary->torn += !whole;
+    if (whole) {
+        summary->first = summary->first == 0 ? sequence : summary->first;
+        summary->last = sequence;
+    }
+    if (whole && sequence == summary->watch)
+        snprintf(summary->watch_hash, sizeof summary->watch_hash, "%s",
+                 text_hex(verify->arena, verify->last, sizeof verify->last));
+    return good;
+}
+
+bool audit_verify(const char *directory, struct audit_summary *out, struct error *err)
 {
     FILE *file = open_reader(directory, err);
     if (file == NULL)
         return false;
     AUTO(arena) struct arena *arena = arena_create();
+    struct verify verify = {.arena = arena, .summary.watch = out != NULL ? out->watch : 0};
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
-    int64_t count = 0, bad = 0;
-    unsigned char last[32];
-    while (bad == 0 && (length = getline(&line, &capacity, file)) > 0) {
-        if (line[length - 1] == '\n')
-            length--;
-        count++;
-        arena_reset(arena);
-        AUTO(json) struct json *document = json_parse(line, (size_t)length, NULL);
-        /* The first line of a file may carry on from a rotated one; a torn line carries nothing. */
-        if (document != NULL && count > 1 &&
-            !text_equal(json_string(json_member(document, "prev")), text_hex(arena, last, sizeof last)))
-            bad = count;
-        hash_sha256(span_of(line, (size_t)length), last);
-    }
+    bool good = true;
+    while (good && (length = getline(&line, &capacity, file)) > 0)
+        good = follows(&verify, line, (size_t)(line[length - 1] == '\n' ? length - 1 : length));
     free(line);
     fclose(file);
-    if (bad != 0)
+    if (!good)
         return error_raise(err, ERROR_STATE,
                            "%s/" AUDIT_NAME ": line %lld does not follow from the line before it",
-                           directory, (long long)bad);
-    if (out_lines != NULL)
-        *out_lines = count;
+                           directory, (long long)verify.summary.lines);
+    if (out != NULL)
+        *out = verify.summary;
     return true;
 }

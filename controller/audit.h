@@ -12,12 +12,24 @@ struct error;
  * (rights). */
 struct audit *audit_open(const char *directory, struct error *err);
 void audit_close(struct audit *audit); /* syncs; NULL is fine */
-/* Append one line; it is on disk after audit_sync. Fails: STATE. */
-bool audit_append(struct audit *audit, const char *actor, const char *subject, const char *action,
+/* Append one line; it is on disk after audit_sync. `revision`: of the store it is written on top of, so that a line above the
+ * store's own revision tells that the store is older. Fails: STATE. */
+bool audit_append(struct audit *audit, int64_t revision, const char *actor, const char *subject, const char *action,
                   const char *detail, struct error *err);
 bool audit_sync(struct audit *audit,
                 struct error *err);                /* nothing to do if nothing was appended. Fails: STATE */
 int64_t audit_sequence(const struct audit *audit); /* of the last line */
-/* Check that each line carries the hash of the line before it. Fails: STATE, naming the first line that
- * does not. */
-bool audit_verify(const char *directory, int64_t *out_lines, struct error *err);
+int64_t audit_revision(const struct audit *audit); /* of the last line; -1: it tells none */
+void audit_last_hash(const struct audit *audit, char out[65]);
+/* What the store knows of the end of the log: a file that was rotated away is gone on from. False: lines that were there are
+ * gone or altered; the sequence goes on behind them all the same. */
+bool audit_continue(struct audit *audit, int64_t sequence, const char *hash);
+struct audit_summary {
+    int64_t lines, torn; /* torn: cut short by a crash or a full disk, kept as evidence */
+    int64_t first, last; /* sequence numbers; 0: no line */
+    int64_t watch;       /* given: a sequence number whose hash is wanted; 0: none */
+    char watch_hash[65]; /* "": no such line */
+};
+/* Check that each line carries the hash of the line before it, and that no number is left out. `out` may be NULL.
+ * Fails: NOT_FOUND (no file), STATE, naming the first line that does not follow. */
+bool audit_verify(const char *directory, struct audit_summary *out, struct error *err);

@@ -1,6 +1,7 @@
 #include "controller/command.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,12 +216,41 @@ bool command_config(struct command_context *ctx)
     return true;
 }
 
+static void say_damaged(int number)
+{
+    static const char words[] = "certwright: the store cannot be read to its end: `certwright state verify` says what is wrong; the next "
+                                "`certwright apply` or `run` sets a damaged one aside and takes the newest backup\n";
+    (void)number;
+    ssize_t ignored = write(STDERR_FILENO, words, sizeof words - 1);
+    (void)ignored;
+    _exit(EXIT_STATE);
+}
+
+/* A damaged mapped file shows as one of these. A controller walks it whole in a child before it relies on it; whoever only looks
+ * does not, and ends with words (reliability.md 7.3). */
+void command_catch_damage(bool on)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT};
+    static struct sigaction before[COUNT_OF(fatal)];
+    static bool caught;
+    struct sigaction action = {.sa_handler = say_damaged};
+    for (size_t i = 0; i < COUNT_OF(fatal) && on != caught; i++)
+        sigaction(fatal[i], on ? &action : &before[i], on ? &before[i] : NULL);
+    caught = on;
+}
+
+struct state_options command_state_options(const struct command_context *ctx, bool write, const char *holder)
+{
+    return (struct state_options){.directory = ctx->config.state_directory,
+        .sealing_key_file = ctx->config.sealing_key_file, .audit_directory = ctx->config.audit_directory,
+        .backup_directory = ctx->config.backup_directory, .mode = write ? STATE_WRITE : STATE_READ, .holder = holder};
+}
+
 struct state *command_state(struct command_context *ctx)
 {
     struct error err = {0};
-    struct state_options options = {.directory = ctx->config.state_directory,
-        .sealing_key_file = ctx->config.sealing_key_file, .audit_directory = ctx->config.audit_directory,
-        .mode = STATE_READ};
+    struct state_options options = command_state_options(ctx, false, NULL);
+    command_catch_damage(true);
     struct state *state = state_open(&options, &err);
     if (state == NULL)
         command_fail(ctx, EXIT_STATE, "%s", err.message);

@@ -15,6 +15,7 @@ struct arena;
 struct desired;
 struct error;
 struct state;
+struct state_options;
 
 /* product.md 5.3 */
 enum exit_code {
@@ -65,6 +66,10 @@ const char *command_option(const struct command_context *ctx, const char *name);
 bool command_config(struct command_context *ctx);
 /* Open the store read-only (an absent one opens empty). Prints the error; NULL: exit with EXIT_STATE. */
 struct state *command_state(struct command_context *ctx);
+/* Where the store of this operator's file is. */
+struct state_options command_state_options(const struct command_context *ctx, bool write, const char *holder);
+/* Between on and off a crash is told as a store that cannot be read: command_state turns it on, a session off. */
+void command_catch_damage(bool on);
 /* Read the manifests (state may be NULL). Prints an unreadable directory; NULL: exit with EXIT_ERROR. */
 struct desired *command_desired(struct command_context *ctx, struct state *state);
 /* Print problems to standard error, coloured on a terminal. */

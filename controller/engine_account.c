@@ -9,6 +9,8 @@
 #include "controller/engine_internal.h"
 #include "controller/records.h"
 
+enum { COMPARED_SHOWN = 10 };
+
 struct account_job {
     struct job job;
     struct snapshot *snapshot;
@@ -70,6 +72,28 @@ static void wake_waiting(struct engine *engine, bool ok, const struct error *err
     }
 }
 
+/* While the store is only reconciled: what the vendor holds against what the store knows, for the person who confirms. */
+static void compare_orders(struct engine *engine, const struct account *account, const char *id, struct arena *arena)
+{
+    struct string_list unknown = {0};
+    for (size_t i = 0; i < account->facts.order_count; i++) {
+        const struct vendor_order *order = &account->facts.orders[i];
+        if (!model_knows_order(&engine->model, order, arena) && unknown.count < COMPARED_SHOWN)
+            string_list_push(arena, &unknown, arena_printf(arena, "%s (%s, %s)", order->vendor_order_id,
+                                                           order->names.count > 0 ? order->names.items[0] : "no name",
+                                                           order->major_status != NULL ? order->major_status : ""));
+    }
+    const char *words = unknown.count == 0
+                            ? arena_printf(arena, "the vendor lists %zu orders, and the store knows them all",
+                                           account->facts.order_count)
+                            : arena_printf(arena, "the vendor lists %zu orders; the store does not know %s%s",
+                                           account->facts.order_count, string_list_join(arena, &unknown, ", "),
+                                           unknown.count == COMPARED_SHOWN ? " and maybe more" : "");
+    engine_report(engine, id, "compared", NULL, words, unknown.count > 0);
+    model_event(&engine->model, engine->batch, "Issuer", account->namespace_, account->name,
+                unknown.count > 0 ? "Warning" : "Normal", "Compared", words, arena);
+}
+
 void engine_take_account_result(struct engine *engine, struct job *job)
 {
     struct account_job *own = (struct account_job *)job;
@@ -86,6 +110,8 @@ void engine_take_account_result(struct engine *engine, struct job *job)
         engine_report(engine, id, "checked", NULL,
                       arena_printf(arena, "credentials accepted, %zu prices, %zu orders listed", own->facts.prices.count,
                                    own->facts.order_count), false);
+        if (state_reconcile_only(engine->model.state) != NULL && account->facts.listed)
+            compare_orders(engine, account, id, arena);
     } else {
         account->failures++;
         int64_t wait = backoff_s(own->err.kind, account->failures, (uint64_t)clock_now());

@@ -142,6 +142,16 @@ static void tell_problems(struct engine *engine, const struct desired *desired)
     }
 }
 
+/* A store that was brought back is compared with the vendor's list first, whether something wants to buy or not. */
+static void ask_accounts(struct engine *engine, const struct desired *desired)
+{
+    for (size_t i = 0; i < desired_count(desired); i++) {
+        const struct desired_entry *entry = desired_at(desired, i);
+        if (entry->kind == KIND_ISSUER)
+            engine_account_wanted(engine, entry->namespace_, entry->name);
+    }
+}
+
 bool engine_look(struct engine *engine, bool all, struct error *err)
 {
     if (engine->broken || !engine_flush(engine)) { /* what the last look brought is in the store before the next */
@@ -168,6 +178,8 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
         engine_break(engine, err);
         return false;
     }
+    if (!engine->looked && state_reconcile_only(engine->model.state) != NULL && engine->options.filter == NULL)
+        ask_accounts(engine, desired);
     engine->looked = true;
     memcpy(engine->shared_digest, look.shared, 32);
     tell_problems(engine, desired);

@@ -206,6 +206,8 @@ static const char *who_acts(const struct certificate_look *c)
         {"BudgetExceeded", "the operator"},
         {"MassPurchase", "the operator"},
         {"ClockNotSane", "the operator of this host"},
+        {"NoRoom", "the operator of this host"},
+        {"ReconcileOnly", "whoever holds the vendor's account"},
         {"Pending", "the operator"},
         {"AccountClosed", "whoever holds the vendor's account"},
         {"Drifted", "whoever keeps the target"},
@@ -476,6 +478,13 @@ bool look_holds(struct look *look, struct hold_list *out, struct error *err)
     if (!record_scan(look->state, TABLE_HOLD, "", &hold_record_table, look->ctx->arena, collect_hold,
                      &collect, err))
         return false;
+    const struct state_trouble *trouble = state_reconcile_only(look->state);
+    if (trouble != NULL) {
+        struct hold_record hold = {.digest = trouble->digest, .kind = "ReconcileOnly", .since = trouble->since,
+                                   .confirmed_by = ""};
+        string_list_push(look->ctx->arena, &hold.subjects, trouble->words);
+        *arena_push(look->ctx->arena, &out->items, out->count) = hold;
+    }
     for (size_t i = 0; i < all.count; i++) {
         bool newest = true;
         for (size_t j = 0; j < all.count; j++)

@@ -423,8 +423,7 @@ static void find_duplicate(struct model *model, struct certificate_view *view, s
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
 }
 
-/* Ours are orders whose id this store has given out. */
-static bool is_ours(struct model *model, const struct vendor_order *order, struct arena *arena)
+bool model_knows_order(struct model *model, const struct vendor_order *order, struct arena *arena)
 {
     return model->state != NULL && !text_empty(order->custom_order_id) &&
            meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
@@ -446,7 +445,7 @@ static void find_foreign(struct model *model, struct certificate_view *view, str
     for (size_t i = 0; i < account->facts.order_count && view->foreign == NULL; i++) {
         const struct vendor_order *order = &account->facts.orders[i];
         if (order->names.count == view->want->certificate->dns_names.count && is_live(order, view->now) &&
-            string_list_same_set(&order->names, &view->want->certificate->dns_names) && !is_ours(model, order, arena))
+            string_list_same_set(&order->names, &view->want->certificate->dns_names) && !model_knows_order(model, order, arena))
             view->foreign = order;
     }
 }
@@ -462,6 +461,16 @@ static const char *judge_clock(struct model *model, int64_t now, struct arena *a
         return arena_printf(arena, "the clock says %s, but the store has seen %s", clock_rfc3339(arena, now),
                             clock_rfc3339(arena, stored));
     return NULL;
+}
+
+static void view_store(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    const struct state_trouble *trouble = model->state != NULL ? state_reconcile_only(model->state) : NULL;
+    if (trouble != NULL) {
+        view->reconcile_words = arena_strdup(arena, trouble->words);
+        view->reconcile_digest = arena_strdup(arena, trouble->digest);
+    }
+    view->room_words = model->state != NULL ? arena_strdup(arena, state_room(model->state)) : NULL;
 }
 
 /* ---- the view ---- */
@@ -498,6 +507,7 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
     view_account(model, view, arena);
     if (view->clock_words == NULL)
         view->clock_words = judge_clock(model, view->now, arena);
+    view_store(model, view, arena);
     if (view->want == NULL || view->invalid)
         return true;
     find_places(model, view, arena);

@@ -65,6 +65,9 @@ void model_take_account(struct model *model, struct account *account, const stru
                         const struct error *failure);
 void model_write_account(const struct account *account, struct state_batch *batch, struct arena *arena);
 
+/* Whether the order carries an id that this store has given out. */
+bool model_knows_order(struct model *model, const struct vendor_order *order, struct arena *arena);
+
 /* A need that is being prepared: nobody else may prepare the same names meanwhile. */
 void model_claim(struct model *model, const struct certificate_view *view);
 /* Likewise the place on a target that a rollout is about to be staged to. */

@@ -95,12 +95,29 @@ static int confirm_purchases(struct operation *op, const struct string_list *ids
     return EXIT_OK;
 }
 
+/* The store was brought back, and a person has compared it with the vendor's side. */
+static int confirm_store(struct operation *op, const char *digest)
+{
+    struct error err = {0};
+    struct state_batch *batch = state_batch_create();
+    state_release(op->model->state, batch);
+    if (!commit(op, batch, "store.confirm", "store", digest))
+        return EXIT_STATE;
+    state_released(op->model->state);
+    engine_look(op->engine, true, &err);
+    buffer_printf(op->out, "the store is trusted again: orders are placed as the manifests say\n");
+    return EXIT_OK;
+}
+
 static int confirm(struct operation *op, const char *digest)
 {
     struct error err = {0};
     struct string_list ids;
     const char *held;
     struct hold_record hold;
+    const struct state_trouble *trouble = state_reconcile_only(op->model->state);
+    if (trouble != NULL && strcmp(trouble->digest, digest) == 0)
+        return confirm_store(op, digest);
     if (!holds_purchases(op->model, op->arena, &ids, &held, &err)) {
         buffer_printf(op->out, "%s\n", err.message);
         return EXIT_STATE;

@@ -12,6 +12,8 @@
 #include "controller/loop.h"
 #include "controller/state.h"
 
+enum { TEND_MS = 3600 * 1000 };
+
 static void show_progress(const struct engine_progress *progress, void *arg)
 {
     const struct session *session = arg;
@@ -52,18 +54,34 @@ static void interrupted(void *arg)
     check(session);
 }
 
+/* What opening the store did, and that nothing is bought: said by every command that takes the lock, until it is confirmed. */
+static void tell_trouble(const struct state *state)
+{
+    const struct state_trouble *trouble = state_reconcile_only(state);
+    if (trouble != NULL)
+        fprintf(stderr, "certwright: %s.\nNothing is bought until you have compared it with the vendor's panel and say so: certwright "
+                        "confirm %s\n", trouble->words, trouble->digest);
+}
+
+static void tend(void *arg)
+{
+    struct session *session = arg;
+    state_tend(session->state);
+    loop_timer_in(session->tending, TEND_MS);
+}
+
 bool session_open(struct session *session, struct command_context *ctx, const struct session_options *options)
 {
     struct error err = {0};
     *session = (struct session){.ctx = ctx, .code = EXIT_STATE, .all = options->all};
-    struct state_options state_options = {.directory = ctx->config.state_directory,
-        .sealing_key_file = ctx->config.sealing_key_file, .audit_directory = ctx->config.audit_directory,
-        .mode = STATE_WRITE, .holder = options->holder};
+    struct state_options state_options = command_state_options(ctx, true, options->holder);
+    command_catch_damage(false);
     session->state = state_open(&state_options, &err);
     if (session->state == NULL) {
         session->code = command_fail_error(ctx, &err);
         return false;
     }
+    tell_trouble(session->state);
     if (state_is_fresh(session->state))
         fprintf(stderr, "certwright: made %s and the sealing key %s: back the key up, without it the store is lost\n",
                 ctx->config.state_directory, ctx->config.sealing_key_file);
@@ -87,6 +105,8 @@ bool session_open(struct session *session, struct command_context *ctx, const st
     struct loop *loop = engine_loop(session->engine);
     session->signals[0] = loop_signal(loop, SIGINT, interrupted, session);
     session->signals[1] = loop_signal(loop, SIGTERM, interrupted, session);
+    session->tending = loop_timer(loop, tend, session);
+    loop_timer_in(session->tending, TEND_MS);
     engine_after_turn(session->engine, check, session);
     return true;
 }
@@ -96,6 +116,7 @@ void session_close(struct session *session)
     for (size_t i = 0; i < COUNT_OF(session->signals); i++)
         loop_source_destroy(session->signals[i]);
     loop_source_destroy(session->deadline);
+    loop_source_destroy(session->tending);
     control_close(session->control);
     engine_destroy(session->engine);
     state_close(session->state);

@@ -13,7 +13,7 @@ struct session {
     struct state *state;
     struct engine *engine;
     struct control *control;
-    struct loop_source *signals[3], *deadline;
+    struct loop_source *signals[3], *deadline, *tending;
     struct follow follow;
     bool all;          /* the first look decides about everything */
     bool follows;      /* ends when the follow is over */

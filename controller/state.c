@@ -1,19 +1,5 @@
-/* The door to what is remembered, over the raw store.
- *
- *   raw key            raw value
- *   @head              "certwright-store <schema> <installation>"                       plain
- *   @check             sealing key over the word below: tells another key from damage
- *   @key               sealing key over the store's own data key (32 random bytes)
- *   <table>/<key>      revision (8 bytes, high first) | sealed by the data key
- *   file/, index/      revision (8 bytes, high first) | keyed tag (28 bytes) | plain bytes
- *
- * The keyed tag is a seal around nothing, with the plain bytes among the associated data (GMAC): half the
- * price of an HMAC here, which counts where 10,000 rows are looked at in a pass.
- *
- * Associated data of a value: installation, table, key, schema version, revision (reliability.md 7.3), so
- * that a record moved to another place, or an older one put back under a newer number, does not open.
- * META/counters holds the revision last given out and the count of paid transactions; it is written in
- * every commit. */
+/* The door to what is remembered, over the raw store and its seals (state_vault.h). META/counters holds the revision last given
+ * out, the count of paid transactions and the end of the audit log; it is written in every commit. */
 #include "controller/state.h"
 
 #include <assert.h>
@@ -30,11 +16,14 @@
 #include "controller/audit.h"
 #include "controller/state_batch.h"
 #include "controller/state_internal.h"
+#include "controller/state_journal.h"
+#include "controller/state_room.h"
 #include "controller/state_store.h"
 
-#define REVISION_SIZE 8
-#define MANY 200 /* in one commit: they are spread over much of the file */
-#define TAG_SIZE 28 /* nonce and tag */
+enum {
+    FAILURES_MOST = 3,
+    MANY = 200, /* in one commit: they are spread over much of the file */
+};
 
 static const char *const table_names[] = {
     [TABLE_CERTIFICATE] = "certificate",
@@ -67,11 +56,26 @@ bool state_table_parse(const char *name, enum state_table *out)
     return false;
 }
 
-const char *state_installation(const struct state *state) { return state->installation; }
+const char *state_installation(const struct state *state) { return state->vault.installation; }
 bool state_writable(const struct state *state) { return state->mode == STATE_WRITE; }
 bool state_is_fresh(const struct state *state) { return state->fresh; }
-int64_t state_revision(const struct state *state) { return state->revision; }
-int64_t state_paid_count(const struct state *state) { return state->paid; }
+int64_t state_revision(const struct state *state) { return state->counters.revision; }
+int64_t state_paid_count(const struct state *state) { return state->counters.paid; }
+const char *state_told(const struct state *state) { return state->told; }
+const struct state_trouble *state_reconcile_only(const struct state *state)
+{
+    return state->reconcile.digest != NULL ? &state->reconcile : NULL;
+}
+
+void state_release(struct state *state, struct state_batch *batch)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    const char *place = home_place(&state->lock, arena);
+    state_delete(batch, TABLE_META, STATE_RECONCILE, STATE_ANY);
+    state_put(batch, TABLE_META, STATE_PLACE, span_of(place, strlen(place)), STATE_ANY); /* this is its place from now on */
+}
+
+void state_released(struct state *state) { state->reconcile = (struct state_trouble){0}; }
 
 /* ---- one value ---- */
 
@@ -87,94 +91,6 @@ static bool make_key(enum state_table table, const char *key, struct raw_key *ou
     if (length < 0 || length > STORE_KEY_MAX)
         return error_raise(err, ERROR_INTERNAL, "the key of a record is too long: %.80s…", key);
     out->span = span_of(out->text, (size_t)length);
-    return true;
-}
-
-static void put_number(unsigned char *out, int64_t number)
-{
-    for (int i = 0; i < REVISION_SIZE; i++)
-        out[i] = (unsigned char)((uint64_t)number >> (56 - 8 * i));
-}
-
-static int64_t get_number(const char *in)
-{
-    uint64_t number = 0;
-    for (int i = 0; i < REVISION_SIZE; i++)
-        number = number << 8 | (unsigned char)in[i];
-    return (int64_t)number;
-}
-
-/* installation | schema | revision | raw key; all but the last of fixed length, so no two places look
- * alike. */
-static struct span associated(const struct state *state, struct span raw_key, int64_t revision,
-                              struct arena *arena)
-{
-    size_t length = 32 + 1 + REVISION_SIZE + raw_key.length;
-    unsigned char *data = arena_alloc(arena, length);
-    memcpy(data, state->installation, 32);
-    data[32] = STATE_SCHEMA_VERSION;
-    put_number(data + 33, revision);
-    memcpy(data + 33 + REVISION_SIZE, raw_key.data, raw_key.length);
-    return span_of((char *)data, length);
-}
-
-/* The same for an index row, its plain bytes behind. */
-static struct span associated_row(const struct state *state, struct span raw_key, int64_t revision,
-                                  struct span plain, struct arena *arena)
-{
-    struct span place = associated(state, raw_key, revision, arena);
-    char *all = arena_alloc(arena, place.length + 1 + plain.length); /* a zero parts key and value */
-    memcpy(all, place.data, place.length);
-    if (plain.length > 0)
-        memcpy(all + place.length + 1, plain.data, plain.length);
-    return span_of(all, place.length + 1 + plain.length);
-}
-
-/* From stored bytes to the value, in the arena (index rows: in place). NOT_FOUND: an index row that is not
- * ours. */
-static bool open_value(const struct state *state, struct seal_opener *opener, enum state_table table,
-                       struct span raw_key, struct span stored, struct arena *arena, struct span *out, int64_t *out_revision,
-                       struct error *err)
-{
-    if (stored.length < REVISION_SIZE)
-        return error_raise(err, is_index(table) ? ERROR_NOT_FOUND : ERROR_STATE,
-                           "a record of the store is cut short");
-    int64_t revision = get_number(stored.data);
-    struct span rest = span_of(stored.data + REVISION_SIZE, stored.length - REVISION_SIZE);
-    if (is_index(table)) {
-        if (rest.length < TAG_SIZE)
-            return error_raise(err, ERROR_NOT_FOUND, "an index row is cut short");
-        struct span plain = span_of(rest.data + TAG_SIZE, rest.length - TAG_SIZE), nothing;
-        if (!seal_opener_open(opener, associated_row(state, raw_key, revision, plain, arena),
-                              span_of(rest.data, TAG_SIZE), arena, &nothing, NULL))
-            return error_raise(err, ERROR_NOT_FOUND, "an index row carries a wrong tag");
-        *out = plain;
-    } else if (!seal_opener_open(opener, associated(state, raw_key, revision, arena), rest, arena, out, err)) {
-        return error_raise(
-            err, ERROR_STATE,
-            "the record %.*s does not open: it was damaged, moved or put back; restore %s from a backup",
-            (int)raw_key.length, raw_key.data, state->directory);
-    }
-    *out_revision = revision;
-    return true;
-}
-
-static bool close_value(const struct state *state, const struct state_op *op, struct span raw_key,
-                        int64_t revision, struct arena *arena, struct span *out, struct error *err)
-{
-    struct span plain = span_of(op->value, op->length), none = {0}, sealed;
-    bool index = is_index(op->table);
-    struct span about = index ? associated_row(state, raw_key, revision, plain, arena)
-                              : associated(state, raw_key, revision, arena);
-    if (!seal_close(state->data_key, about, index ? none : plain, arena, &sealed, err))
-        return false;
-    size_t more = index ? plain.length : 0;
-    unsigned char *data = arena_alloc(arena, REVISION_SIZE + sealed.length + more);
-    put_number(data, revision);
-    memcpy(data + REVISION_SIZE, sealed.data, sealed.length);
-    if (more > 0)
-        memcpy(data + REVISION_SIZE + sealed.length, plain.data, more);
-    *out = span_of((char *)data, REVISION_SIZE + sealed.length + more);
     return true;
 }
 
@@ -213,8 +129,8 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
         return false;
     if (!store_get(state->store, txn, raw.span, &stored, err))
         return error_prefix(err, "%s", raw.text);
-    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->data_key);
-    if (!open_value(state, opener, table, raw.span, stored, arena, &value, &revision, err))
+    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->vault.data_key);
+    if (!vault_open_row(&state->vault, opener, raw.span, stored, arena, &value, &revision, err))
         return false;
     if (is_index(table)) /* these lie in the map, which ends with the transaction */
         value = span_of(arena_memdup(arena, value.data, value.length), value.length);
@@ -247,7 +163,7 @@ static bool scan_one(struct span key, struct span stored, void *arg)
     memcpy(text, key.data, key.length);
     text[key.length] = '\0';
     arena_reset(scan->arena);
-    if (!open_value(scan->state, scan->opener, scan->table, key, stored, scan->arena, &value, &revision, &why)) {
+    if (!vault_open_row(&scan->state->vault, scan->opener, key, stored, scan->arena, &value, &revision, &why)) {
         if (why.kind == ERROR_NOT_FOUND)
             return true;
         scan->failed = true;
@@ -272,7 +188,7 @@ bool state_scan(struct state *state, enum state_table table, const char *prefix,
     if (!make_key(table, prefix == NULL ? "" : prefix, &raw, err) || !begin_read(state, &own, &txn, err))
         return false;
     AUTO(arena) struct arena *arena = arena_create();
-    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->data_key);
+    AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(state->vault.data_key);
     struct scan scan = {state, opener, table, visit, arg, arena, err, false};
     state->scans++;
     bool done = store_scan(state->store, txn, raw.span, scan_one, &scan, err);
@@ -294,7 +210,7 @@ static bool check_must(struct state *state, struct MDB_txn *txn, const struct st
         return true;
     int64_t is = 0;
     if (store_get(state->store, txn, raw.span, &stored, &why))
-        is = stored.length >= REVISION_SIZE ? get_number(stored.data) : -2;
+        is = vault_revision(stored);
     else if (why.kind != ERROR_NOT_FOUND) {
         if (err != NULL)
             *err = why;
@@ -315,81 +231,97 @@ static bool apply(struct state *state, struct MDB_txn *txn, const struct state_o
         return false;
     if (!op->put)
         return store_delete(state->store, txn, raw.span, err);
-    return close_value(state, op, raw.span, revision, arena, &stored, err) &&
+    return vault_close_row(&state->vault, raw.span, span_of(op->value, op->length), revision, arena, &stored, err) &&
            store_put(state->store, txn, raw.span, stored, err);
 }
 
-bool state_put_counters(struct state *state, struct MDB_txn *txn, int64_t revision, int64_t paid,
-                        struct arena *arena, struct error *err)
-{
-    char text[120];
-    int length = snprintf(text, sizeof text,
-                          "{\"revision\":%" PRId64 ",\"paid\":%" PRId64 ",\"time\":%" PRId64 "}", revision,
-                          paid, clock_now());
-    char key[] = STATE_COUNTERS;
-    struct state_op op = {
-        .put = true, .table = TABLE_META, .key = key, .value = text, .length = (size_t)length};
-    return apply(state, txn, &op, revision, arena, err);
-}
-
-static void drop_staged(struct state *state)
+static void forget_staged(struct state *state)
 {
     store_abort(state->staged);
     state->staged = NULL;
     state->staged_paid = false;
+    if (state->kept != NULL)
+        state_batch_destroy(state->kept);
+    state->kept = NULL;
 }
 
 /* R6: after a failed commit the environment is not trusted; what is true is what a new one reads. */
 static void open_again(struct state *state)
 {
     struct error why = {0};
-    drop_staged(state);
-    store_close(state->store);
-    seal_destroy(state->data_key);
-    state->data_key = NULL;
-    state->store = store_open(state->directory, true, state->map_size, &why);
-    if (state->store != NULL && !state_read_head(state, &why)) {
-        store_close(state->store);
-        state->store = NULL;
-    }
-    if (state->store == NULL)
+    state_close_store(state);
+    if (!state_open_store(state, &why))
         log_event(LOG_ERROR, "the store could not be opened again", "error", why.message, NULL);
 }
 
-/* Conditions first, then writes: a conflict leaves the transaction as it was. */
-static bool write_batch(struct state *state, const struct state_batch *batch, struct error *err)
+/* After a failure. Want of room leaves the old store whole, and space was put by for this: what is open can still be closed.
+ * Everything else is not tried again in the life of this process. */
+static bool made_room(struct state *state)
+{
+    int64_t revision = state->counters.revision;
+    bool room = store_lacks_room(state->store) && ++state->failures < FAILURES_MOST;
+    open_again(state);
+    if (!room || state->store == NULL || state->counters.revision != revision || !room_release(state->directory))
+        return false;
+    log_event(LOG_ERROR, "no space for a commit: the reserve is used up now", "directory", state->directory, NULL);
+    return true;
+}
+
+/* A ceiling that was not chosen is raised before it is reached; no transaction is open. */
+static void grow(struct state *state)
+{
+    size_t used, most;
+    store_size(state->store, &used, &most);
+    if (state->map_size == 0 && used > most / 2)
+        store_grow(state->store, most * 2);
+}
+
+/* Conditions first, then writes: a conflict leaves the transaction as it was. `judge` false: they held when it was written the
+ * first time, on the same revision. */
+static bool write_batch(struct state *state, const struct state_batch *batch, bool judge, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
+    if (state->staged == NULL)
+        grow(state);
     if (state->staged == NULL && !store_begin(state->store, true, &state->staged, err))
         return false;
-    for (size_t i = 0; i < batch->count; i++)
+    for (size_t i = 0; judge && i < batch->count; i++)
         if (!check_must(state, state->staged, &batch->ops[i], err))
             return false;
     for (size_t i = 0; i < batch->count; i++)
-        if (!apply(state, state->staged, &batch->ops[i], state->revision + 1, arena, err))
+        if (!apply(state, state->staged, &batch->ops[i], state->counters.revision + 1, arena, err))
             return false;
     return true;
 }
 
-static bool make_durable(struct state *state, struct error *err)
+/* ---- the journal ---- */
+
+static bool belongs_in_journal(const struct state_batch *batch, bool paid)
+{
+    for (size_t i = 0; batch != NULL && i < batch->count && !paid; i++)
+        paid = batch->ops[i].put && batch->ops[i].table == TABLE_BLOB && text_has_prefix(batch->ops[i].key, "key/");
+    return paid;
+}
+
+static bool write_journal(struct state *state, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
-    struct error why = {0};
-    bool paid = state->staged_paid;
-    int64_t revision = state->revision + 1, count = state->paid + (paid ? 1 : 0);
-    if (!state_put_counters(state, state->staged, revision, count, arena, err) || !store_commit(&state->staged, err)) {
-        open_again(state);
-        return false;
+    const struct state_batch *batch = state->kept;
+    size_t most = batch != NULL ? batch->count : 0;
+    struct journal_entry entry = {.revision = state->counters.revision, .paid = state->counters.paid,
+                                  .time = state->counters.time, .rows = arena_array(arena, most, sizeof *entry.rows)};
+    memcpy(entry.installation, state->vault.installation, sizeof entry.installation);
+    for (size_t i = 0; i < most; i++) {
+        const struct state_op *op = &batch->ops[i];
+        struct raw_key *raw = arena_alloc(arena, sizeof *raw);
+        if (is_index(op->table) || op->table == TABLE_EVENT || !make_key(op->table, op->key, raw, err))
+            continue;
+        entry.rows[entry.count++] = (struct journal_row){op->put, raw->span, span_of(op->value, op->length)};
     }
-    state->staged_paid = false;
-    state->revision = revision;
-    state->paid = count;
-    if (paid &&
-        !state_write_copy(state, &why)) /* the commit stands: failing now would say something untrue */
-        log_event(LOG_ERROR, "the sealed copy of the installation could not be written", "error",
-                  why.message, NULL);
-    return true;
+    return journal_append(state->audit_directory, state_sealing_key(state), &entry, err);
 }
+
+/* ---- staging and committing ---- */
 
 bool state_stage(struct state *state, struct state_batch *batch, bool paid, struct error *err)
 {
@@ -400,20 +332,66 @@ bool state_stage(struct state *state, struct state_batch *batch, bool paid, stru
         return error_raise(err, ERROR_INTERNAL, "nothing is written inside a scan");
     if (!is_open(state, err))
         return false;
-    /* A second paid transaction is not begun while the copy knows nothing of the first. */
-    if (paid && state->copy_behind && !state_write_copy(state, err))
+    /* A second paid transaction is not begun while copy and journal know nothing of the first. */
+    if (state->copy_behind && belongs_in_journal(batch, paid) && !state_catch_up(state, err))
         return error_prefix(err, "before a paid transaction");
     bool first = state->staged == NULL;
-    if (!write_batch(state, batch, &why)) {
+    if (!write_batch(state, batch, true, &why)) {
+        bool again = why.kind != ERROR_CONFLICT && made_room(state) &&
+                     (state->kept == NULL || write_batch(state, state->kept, false, &why)) &&
+                     write_batch(state, batch, true, &why);
+        if (!again && why.kind != ERROR_CONFLICT)
+            open_again(state);
+        if (!again && (first || why.kind != ERROR_CONFLICT))
+            forget_staged(state);
+        if (!again) {
+            if (err != NULL)
+                *err = why;
+            return false;
+        }
+    }
+    if (state->kept == NULL)
+        state->kept = state_batch_create();
+    state_batch_append(state->kept, batch);
+    state->staged_paid = state->staged_paid || paid;
+    return true;
+}
+
+static bool commit_staged(struct state *state, const struct counters *counters, struct error *err)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    return vault_write_counters(&state->vault, state->store, state->staged, counters, arena, err) &&
+           store_commit(state->store, &state->staged, err);
+}
+
+static bool make_durable(struct state *state, struct error *err)
+{
+    struct error why = {0};
+    bool paid = state->staged_paid, journal = belongs_in_journal(state->kept, paid);
+    struct counters counters = state->counters;
+    counters.revision++;
+    counters.paid += paid;
+    counters.time = clock_now();
+    counters.journal = journal ? counters.revision : counters.journal;
+    counters.audit = audit_sequence(state->audit);
+    audit_last_hash(state->audit, counters.audit_hash);
+    bool done = commit_staged(state, &counters, &why) ||
+                (made_room(state) && (state->kept == NULL || write_batch(state, state->kept, false, &why)) &&
+                 commit_staged(state, &counters, &why));
+    if (!done) {
         if (err != NULL)
             *err = why;
-        if (why.kind != ERROR_CONFLICT)
-            open_again(state);
-        else if (first)
-            drop_staged(state);
+        forget_staged(state);
+        open_again(state);
         return false;
     }
-    state->staged_paid = state->staged_paid || paid;
+    state->counters = counters;
+    if (journal && (!write_journal(state, &why) || (paid && !state_write_copy(state, &why)))) {
+        state->copy_behind = true; /* the commit stands: failing now would say something untrue */
+        log_event(LOG_ERROR, "the journal or the sealed copy of the installation could not be written", "error",
+                  why.message, NULL);
+    }
+    forget_staged(state);
     return true;
 }
 
@@ -433,10 +411,16 @@ bool state_commit(struct state *state, struct state_batch *batch, bool paid, str
     return true;
 }
 
+void state_audit_end(const struct state *state, int64_t *out_sequence, char out_hash[65])
+{
+    *out_sequence = state->counters.audit;
+    memcpy(out_hash, state->counters.audit_hash, sizeof state->counters.audit_hash);
+}
+
 bool state_audit(struct state *state, const char *actor, const char *subject, const char *action,
                  const char *detail, struct error *err)
 {
     if (state->audit == NULL)
         return error_raise(err, ERROR_INTERNAL, "the store is open for reading only");
-    return audit_append(state->audit, actor, subject, action, detail, err);
+    return audit_append(state->audit, state->counters.revision, actor, subject, action, detail, err);
 }

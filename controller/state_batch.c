@@ -64,3 +64,14 @@ void state_batch_join(struct state_batch *batch, struct state_batch *from)
     batch->count += from->count;
     from->count = 0;
 }
+
+void state_batch_append(struct state_batch *batch, const struct state_batch *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct state_op *op = &from->ops[i];
+        if (op->put)
+            state_put(batch, op->table, op->key, span_of(op->value, op->length), op->must);
+        else
+            state_delete(batch, op->table, op->key, op->must);
+    }
+}

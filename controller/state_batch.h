@@ -19,3 +19,5 @@ struct state_batch {
     struct state_op *ops;
     size_t count, capacity;
 };
+/* Copy everything of `from` behind `batch`. */
+void state_batch_append(struct state_batch *batch, const struct state_batch *from);

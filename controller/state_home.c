@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "base/seal.h"
 #include "base/text.h"
 #include "controller/state.h"
+#include "controller/state_vault.h"
 
 #define COPY_NAME "installation.seal"
 #define COPY_LIMIT 4096
@@ -112,33 +114,57 @@ static bool write_holder(int fd, const char *command, struct error *err)
     return done || error_raise(err, ERROR_SYSTEM, "writing the lock file: %s", strerror(errno));
 }
 
-int home_lock(const char *directory, const char *command, struct error *err)
+static bool taken(const char *directory, int fd, struct error *err)
+{
+    char holder[256];
+    int pid;
+    read_holder(fd, holder, sizeof holder, &pid);
+    return error_raise(err, ERROR_STATE, "%s is in use by %s", directory, holder);
+}
+
+bool home_lock(const char *directory, const char *command, struct home_lock *out, struct error *err)
 {
     AUTO(fd) int home = file_open_directory(directory, err);
     if (home < 0)
-        return -1;
+        return false;
     AUTO(fd) int fd = openat(home, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        error_raise(err, ERROR_SYSTEM, "%s/" LOCK_NAME ": %s", directory, strerror(errno));
-        return -1;
-    }
+    if (fd < 0)
+        return error_raise(err, ERROR_SYSTEM, "%s/" LOCK_NAME ": %s", directory, strerror(errno));
     struct flock lock;
     if (try_lock(fd, F_OFD_SETLK, &lock) != 0) {
-        char holder[256];
-        int pid;
-        if (errno != EAGAIN && errno != EACCES)
-            error_raise(err, ERROR_SYSTEM, "locking %s: %s", directory, strerror(errno));
-        else {
-            read_holder(fd, holder, sizeof holder, &pid);
-            error_raise(err, ERROR_STATE, "%s is in use by %s", directory, holder);
-        }
-        return -1;
+        if (errno == EAGAIN || errno == EACCES)
+            return taken(directory, fd, err);
+        return error_raise(err, ERROR_SYSTEM, "locking %s: %s", directory, strerror(errno));
     }
+    if (flock(home, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) /* NFS cannot lock a directory */
+        return error_raise(err, ERROR_STATE, "%s is in use by another certwright, and its lock file was removed meanwhile",
+                           directory);
     if (!write_holder(fd, command, err))
-        return -1;
-    int held = fd;
-    fd = -1;
-    return held;
+        return false;
+    *out = (struct home_lock){fd, home};
+    fd = home = -1;
+    return true;
+}
+
+void home_unlock(struct home_lock *lock)
+{
+    fd_release(&lock->directory);
+    fd_release(&lock->file);
+    *lock = (struct home_lock){-1, -1};
+}
+
+char *home_place(const struct home_lock *lock, struct arena *arena)
+{
+    AUTO(buffer) struct buffer machine = {.limit = 64};
+    struct statx st = {0};
+    if (!file_read_path("/etc/machine-id", 64, &machine, NULL))
+        buffer_clear(&machine);
+    statx(lock->file, "", AT_EMPTY_PATH, STATX_BTIME | STATX_INO, &st);
+    const char *born = st.stx_mask & STATX_BTIME
+                           ? arena_printf(arena, "born/%lld.%09u", (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec)
+                           : arena_printf(arena, "inode/%llu", (unsigned long long)st.stx_ino);
+    return arena_printf(arena, "%s %.*s", born, (int)strspn(buffer_text(&machine), "0123456789abcdef"),
+                        buffer_text(&machine));
 }
 
 int state_lock_holder(const char *directory, char *out, size_t size)
@@ -175,7 +201,7 @@ void home_copy_tidy(const char *audit_directory)
         file_remove_leftovers(directory, "." COPY_NAME ".");
 }
 
-bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
+bool home_copy_read(const char *audit_directory, const struct keyring *ring, struct home_copy *out,
                     struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
@@ -184,7 +210,7 @@ bool home_copy_read(const char *audit_directory, const struct seal *key, struct 
     struct span plain = {0};
     struct error why = {0};
     bool opened = file_read_path(path, COPY_LIMIT, &sealed, &why) &&
-                  seal_open(key, copy_associated, span_of(sealed.data, sealed.length), arena, &plain, &why);
+                  keyring_open(ring, copy_associated, span_of(sealed.data, sealed.length), arena, &plain, &why);
     buffer_release(&sealed);
     if (!opened)
         return error_raise(err, ERROR_STATE, "%s cannot be opened with this sealing key: %s", path,

@@ -6,16 +6,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arena;
 struct error;
+struct keyring;
 struct seal;
 
 /* Make the directory (0700) if it is not there; check owner and rights. `may_make` false: a missing one is
  * fine. Fails: CONFIG (rights; the message holds the command that cures), SYSTEM. */
 bool home_check(const char *directory, bool may_make, struct error *err);
 
-/* Take <directory>/lock and write who we are. Gives a descriptor that holds the lock until closed, or -1.
- * Fails: STATE (taken: pid, command, host, since when), SYSTEM. */
-int home_lock(const char *directory, const char *command, struct error *err);
+/* Take a directory: <directory>/lock, where we write who we are, and the directory itself, so that a lock file that was
+ * removed or replaced admits nobody. The state directory and the audit directory are both taken: a copy of the one beside the
+ * same other one is refused (reliability.md 4.9). Fails: STATE (taken: pid, command, host, since when), SYSTEM. */
+struct home_lock {
+    int file, directory; /* -1: not held */
+};
+bool home_lock(const char *directory, const char *command, struct home_lock *out, struct error *err);
+void home_unlock(struct home_lock *lock);
+/* What tells this state directory from a copy of it: the machine, and the birth of its lock file (where the file system knows
+ * no births, its inode). A move within a file system and a restart leave it as it is. */
+char *home_place(const struct home_lock *lock, struct arena *arena);
 
 struct home_copy {
     char installation[33];
@@ -23,7 +33,7 @@ struct home_copy {
 };
 bool home_copy_exists(const char *audit_directory);
 /* Fails: STATE (cannot be opened with this sealing key, or damaged). */
-bool home_copy_read(const char *audit_directory, const struct seal *key, struct home_copy *out,
+bool home_copy_read(const char *audit_directory, const struct keyring *ring, struct home_copy *out,
                     struct error *err);
 /* Remove what a killed writer of the copy left beside it. Under the lock. */
 void home_copy_tidy(const char *audit_directory);

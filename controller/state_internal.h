@@ -1,39 +1,79 @@
-/* The inside of an open store, for state.c (reading and writing) and state_open.c. */
+/* The inside of an open store, for state.c (reading and writing), state_open.c, state_recover.c and state_keep.c. */
 #pragma once
 
 #include "controller/state.h"
+#include "controller/state_home.h"
+#include "controller/state_vault.h"
 
 struct arena;
 struct audit;
+struct error;
 struct MDB_txn;
-struct seal;
 struct store;
 
-#define STATE_SCHEMA_VERSION 1
-#define STATE_COUNTERS "counters" /* key in META */
+#define STATE_RECONCILE "reconcile-only" /* keys in META */
+#define STATE_PLACE "place"
+
+/* What was found to be wrong with the store, worst last. */
+enum trouble { TROUBLE_NONE, TROUBLE_COPIED, TROUBLE_OLDER, TROUBLE_FOREIGN, TROUBLE_RESTORED, TROUBLE_LOST, TROUBLE_DAMAGED };
 
 struct state {
     enum state_mode mode;
     struct arena *arena; /* of the strings below */
-    const char *directory, *sealing_key_file, *audit_directory, *holder;
+    const char *directory, *sealing_key_file, *audit_directory, *backup_directory, *holder;
     size_t map_size;
     struct store *store; /* NULL: nothing there yet (reading), or closed after a failure */
-    struct seal *sealing_key, *data_key;
+    struct keyring ring;
+    size_t key; /* the one of the ring that the store is sealed with */
+    struct vault vault;
+    struct counters counters;
     struct audit *audit;
-    int lock;
-    char installation[33];
-    int64_t revision, paid;
+    struct home_lock lock, audit_lock;
+    struct state_trouble reconcile; /* digest NULL: the store is to be trusted */
+    const char *told;               /* what opening it did that a person should know; NULL: nothing */
     bool fresh;
-    bool copy_behind; /* the sealed copy could not be written after a paid commit */
+    bool copy_behind; /* the sealed copy or the journal could not be written after a commit: a backup makes up for it */
     int scans;        /* running now: no commit meanwhile */
-    struct MDB_txn *staged; /* written, not yet committed; reads look through it */
+    struct MDB_txn *staged;   /* written, not yet committed; reads look through it */
+    struct state_batch *kept; /* all that is in it: for the journal, and for a second try */
     bool staged_paid;
+    int failures;     /* commits that failed, in the life of this process */
+    int64_t tended_ms, room_at_ms;
+    const char *room;        /* in `room_arena` */
+    struct arena *room_arena;
 };
 
-/* state.c: the counters' record, as part of a transaction. */
-bool state_put_counters(struct state *state, struct MDB_txn *txn, int64_t revision, int64_t paid,
-                        struct arena *arena, struct error *err);
-/* state_open.c: head, keys and counters of an open store. Fails: NOT_FOUND (no head: nothing was ever
- * committed), STATE. */
-bool state_read_head(struct state *state, struct error *err);
+/* state_open.c */
+const struct seal *state_sealing_key(const struct state *state);
 bool state_write_copy(struct state *state, struct error *err); /* see state_home.h */
+/* Open the file that is there, and read vault, counters and mode from it. Fails: STATE. */
+bool state_open_store(struct state *state, struct error *err);
+void state_close_store(struct state *state);
+
+struct findings;
+struct state *state_begin(const struct state_options *options); /* nothing is opened yet */
+bool state_open_with(struct state *state, struct findings *findings, struct error *err);
+
+/* state_keep.c */
+bool state_catch_up(struct state *state, struct error *err); /* a backup, then the copy */
+void state_finish_rotation(struct state *state);
+
+/* state_recover.c: what the store is worth, and what is done about it. Under both locks, before the store is opened.
+ * `out_there`: whether there is a store now. Fails: STATE, SYSTEM. */
+struct findings {
+    enum trouble trouble;
+    const char *words; /* one sentence */
+    const char *installation; /* of a store that is made anew; NULL: a new one */
+    struct counters known; /* the furthest that copy, journal and audit log know of */
+};
+bool state_judge_file(struct state *state, struct findings *findings, bool *out_there, struct error *err);
+/* The open store against copy, journal, audit log and place. */
+bool state_judge_store(struct state *state, struct findings *findings, struct error *err);
+/* Take in what the journal knows more, and enter the mode that buys nothing. */
+bool state_enter_reconcile(struct state *state, const struct findings *findings, struct error *err);
+/* The same judgement for whoever only reads: false with the words when a writer would have to recover first. */
+bool state_judge_reader(struct state *state, bool there, struct error *err);
+/* Written before a store is put in another's place, removed by state_enter_reconcile: whoever is killed in between is found. */
+bool state_mark_recovery(struct state *state, const struct findings *findings, struct error *err);
+/* `from` in the present schema, sealed by the key in use, where the store is. Fails: STATE, SYSTEM. */
+bool state_put_rewritten(struct state *state, const char *from, struct error *err);

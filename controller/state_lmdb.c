@@ -23,7 +23,7 @@
 struct store {
     MDB_env *env;
     MDB_dbi dbi;
-    bool write;
+    bool write, lacks_room;
 };
 
 #define DEFAULT_MAP ((size_t)1 << 30)
@@ -41,8 +41,9 @@ bool store_exists(const char *directory)
     return stat(data_path(arena, directory), &st) == 0 && st.st_size > 0;
 }
 
-static bool fail(struct error *err, const char *what, int code)
+static bool fail(struct store *store, struct error *err, const char *what, int code)
 {
+    store->lacks_room = code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT || code == EFBIG;
     switch (code) {
     case MDB_MAP_FULL:
         return error_raise(err, ERROR_STATE, "%s: the store has reached its largest size", what);
@@ -56,7 +57,7 @@ static bool fail(struct error *err, const char *what, int code)
     case MDB_PANIC:
     case MDB_VERSION_MISMATCH:
         return error_raise(err, ERROR_STATE,
-                           "%s: the store is damaged or no store at all (%s); restore it from a backup",
+                           "%s: the store is damaged or no store at all (%s); `certwright state verify` says more",
                            what, mdb_strerror(code));
     default:
         return error_raise(err, ERROR_STATE, "%s: %s", what, mdb_strerror(code));
@@ -92,7 +93,7 @@ static int open_tree(struct store *store)
     return mdb_txn_commit(txn); /* writes nothing: the unnamed tree is always there */
 }
 
-struct store *store_open(const char *directory, bool write, size_t map_size, struct error *err)
+static struct store *open_env(const char *path, unsigned flags, bool write, size_t map_size, struct error *err)
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL)
@@ -104,24 +105,65 @@ struct store *store_open(const char *directory, bool write, size_t map_size, str
     if (rc == 0)
         rc = mdb_env_set_mapsize(store->env, map_size);
     if (rc == 0)
-        rc = mdb_env_open(store->env, directory, MDB_NOTLS | MDB_NORDAHEAD | (write ? 0 : MDB_RDONLY), 0600);
+        rc = mdb_env_open(store->env, path, MDB_NOTLS | MDB_NORDAHEAD | flags | (write ? 0 : MDB_RDONLY), 0600);
     if (rc == 0 && write)
         rc = grow_map(store->env, map_size);
     if (rc == 0)
         rc = open_tree(store);
-    if (rc != 0) {
-        store_close(store);
-        if (rc == ENOENT && !write)
-            error_raise(err, ERROR_NOT_FOUND, "no store in %s", directory);
-        else {
-            fail(err, "opening the store", rc);
-            error_prefix(err, "%s", directory);
-        }
+    if (rc == 0)
+        return store;
+    if (rc == ENOENT && !write)
+        error_raise(err, ERROR_NOT_FOUND, "no store in %s", path);
+    else {
+        fail(store, err, "opening the store", rc);
+        error_prefix(err, "%s", path);
+    }
+    store_close(store);
+    return NULL;
+}
+
+struct store *store_open(const char *directory, bool write, size_t map_size, struct error *err)
+{
+    struct store *store = open_env(directory, 0, write, map_size, err);
+    if (store != NULL)
+        store_clear_readers(store);
+    return store;
+}
+
+struct store *store_open_file(const char *path, bool make, size_t map_size, struct error *err)
+{
+    struct stat st;
+    if (make && lstat(path, &st) == 0) {
+        error_raise(err, ERROR_STATE, "%s is there already", path);
         return NULL;
     }
+    return open_env(path, MDB_NOSUBDIR | MDB_NOLOCK, make, map_size, err);
+}
+
+bool store_lacks_room(const struct store *store) { return store->lacks_room; }
+
+void store_clear_readers(struct store *store)
+{
     int dead;
-    mdb_reader_check(store->env, &dead); /* slots of killed readers would keep old pages alive */
-    return store;
+    mdb_reader_check(store->env, &dead);
+}
+
+void store_size(const struct store *store, size_t *out_used, size_t *out_most)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    mdb_env_info(store->env, &info);
+    mdb_env_stat(store->env, &stat);
+    *out_used = (info.me_last_pgno + 1) * stat.ms_psize;
+    *out_most = info.me_mapsize;
+}
+
+bool store_grow(struct store *store, size_t most) { return mdb_env_set_mapsize(store->env, most) == 0; }
+
+bool store_copy(struct store *store, int fd, struct error *err)
+{
+    int rc = mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT);
+    return rc == 0 || fail(store, err, "copying", rc);
 }
 
 void store_close(struct store *store)
@@ -161,16 +203,16 @@ bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct e
             rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
     }
     if (rc != 0)
-        return fail(err, "beginning a transaction", rc);
+        return fail(store, err, "beginning a transaction", rc);
     *out = txn;
     return true;
 }
 
-bool store_commit(struct MDB_txn **txn, struct error *err)
+bool store_commit(struct store *store, struct MDB_txn **txn, struct error *err)
 {
     int rc = mdb_txn_commit(*txn);
     *txn = NULL;
-    return rc == 0 || fail(err, "committing", rc);
+    return rc == 0 || fail(store, err, "committing", rc);
 }
 
 void store_abort(struct MDB_txn *txn)
@@ -192,7 +234,7 @@ bool store_get(struct store *store, struct MDB_txn *txn, struct span key, struct
     if (rc == MDB_NOTFOUND)
         return error_raise(err, ERROR_NOT_FOUND, "no such record");
     if (rc != 0)
-        return fail(err, "reading", rc);
+        return fail(store, err, "reading", rc);
     *out = span_of(v.mv_data, v.mv_size);
     return true;
 }
@@ -202,14 +244,14 @@ bool store_put(struct store *store, struct MDB_txn *txn, struct span key, struct
 {
     MDB_val k = to_val(key), v = to_val(value);
     int rc = mdb_put(txn, store->dbi, &k, &v, 0);
-    return rc == 0 || fail(err, "writing", rc);
+    return rc == 0 || fail(store, err, "writing", rc);
 }
 
 bool store_delete(struct store *store, struct MDB_txn *txn, struct span key, struct error *err)
 {
     MDB_val k = to_val(key);
     int rc = mdb_del(txn, store->dbi, &k, NULL);
-    return rc == 0 || rc == MDB_NOTFOUND || fail(err, "deleting", rc);
+    return rc == 0 || rc == MDB_NOTFOUND || fail(store, err, "deleting", rc);
 }
 
 /* With each page of the map that is touched the kernel maps its neighbours too, sixteen for one: a scan of rows that lie
@@ -238,19 +280,38 @@ static void note_mapped(struct mapped *mapped, const MDB_val *value)
         give_back(mapped);
 }
 
+/* Keys only rise; in a damaged file a walk could go in circles. */
+struct rising {
+    unsigned char last[STORE_KEY_MAX];
+    size_t length;
+};
+static bool rises(struct rising *rising, const MDB_val *key)
+{
+    size_t least = key->mv_size < rising->length ? key->mv_size : rising->length;
+    int order = memcmp(rising->last, key->mv_data, least);
+    if (key->mv_size > sizeof rising->last || order > 0 || (order == 0 && rising->length > 0 && key->mv_size <= rising->length))
+        return false;
+    memcpy(rising->last, key->mv_data, key->mv_size);
+    rising->length = key->mv_size;
+    return true;
+}
+
 bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
                 bool (*visit)(struct span key, struct span value, void *arg), void *arg, struct error *err)
 {
     MDB_cursor *cursor;
     int rc = mdb_cursor_open(txn, store->dbi, &cursor);
     if (rc != 0)
-        return fail(err, "reading", rc);
+        return fail(store, err, "reading", rc);
     MDB_val key = to_val(prefix), value;
     struct mapped mapped = {.low = UINTPTR_MAX};
+    struct rising rising = {.length = 0};
     rc = mdb_cursor_get(cursor, &key, &value, prefix.length == 0 ? MDB_FIRST : MDB_SET_RANGE);
     while (rc == 0 && key.mv_size >= prefix.length &&
            memcmp(key.mv_data, prefix.data, prefix.length) == 0) {
-        if (!visit(span_of(key.mv_data, key.mv_size), span_of(value.mv_data, value.mv_size), arg))
+        if (!rises(&rising, &key))
+            rc = MDB_CORRUPTED;
+        if (rc != 0 || !visit(span_of(key.mv_data, key.mv_size), span_of(value.mv_data, value.mv_size), arg))
             break;
         note_mapped(&mapped, &value);
         rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -258,5 +319,37 @@ bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
     mdb_cursor_close(cursor);
     if (mapped.many && mapped.bytes > 0)
         give_back(&mapped);
-    return rc == 0 || rc == MDB_NOTFOUND || fail(err, "reading", rc);
+    return rc == 0 || rc == MDB_NOTFOUND || fail(store, err, "reading", rc);
+}
+
+struct walk {
+    struct store *store;
+    struct MDB_txn *txn;
+    bool (*visit)(struct span key, struct span value, void *arg);
+    void *arg;
+    size_t rows;
+    bool lost, stopped;
+};
+
+static bool walk_row(struct span key, struct span value, void *arg)
+{
+    struct walk *walk = arg;
+    MDB_val k = to_val(key), found;
+    walk->rows++;
+    walk->lost = mdb_get(walk->txn, walk->store->dbi, &k, &found) != 0 || found.mv_data != (void *)value.data ||
+                 found.mv_size != value.length;
+    walk->stopped = !walk->lost && !walk->visit(key, value, walk->arg);
+    return !walk->lost && !walk->stopped;
+}
+
+bool store_walk(struct store *store, struct MDB_txn *txn, bool (*visit)(struct span key, struct span value, void *arg),
+                void *arg, struct error *err)
+{
+    struct walk walk = {.store = store, .txn = txn, .visit = visit, .arg = arg};
+    MDB_stat stat;
+    if (!store_scan(store, txn, span_of("", 0), walk_row, &walk, err))
+        return false;
+    int rc = mdb_stat(txn, store->dbi, &stat);
+    bool whole = rc == 0 && !walk.lost && (walk.stopped || walk.rows == stat.ms_entries);
+    return whole || fail(store, err, "walking", rc != 0 ? rc : MDB_CORRUPTED);
 }

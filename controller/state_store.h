@@ -18,11 +18,16 @@ bool store_exists(const char *directory);
 /* `write`: makes the file (0600) if need be. Without it a missing file fails with NOT_FOUND. Fails: STATE,
  * NOT_FOUND. */
 struct store *store_open(const char *directory, bool write, size_t map_size, struct error *err);
+/* One file, without readers' table or lock: a backup, or one that is just being made (`make`: it must not be there, 0600; room
+ * for `map_size` bytes). Nobody else has it open. Fails: STATE. */
+struct store *store_open_file(const char *path, bool make, size_t map_size, struct error *err);
 void store_close(struct store *store);
 
 /* A transaction; one at a time for writing. What is read lives until it ends. Fails: STATE. */
 bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct error *err);
-bool store_commit(struct MDB_txn **txn, struct error *err); /* synced; `*txn` is gone either way */
+bool store_commit(struct store *store, struct MDB_txn **txn, struct error *err); /* synced; `*txn` is gone either way */
+/* Whether the last failure was for want of room: disk, quota or map. */
+bool store_lacks_room(const struct store *store);
 
 /* Give back what reading and writing have mapped of the file: it is read again when it is wanted. No transaction may be
  * open. */
@@ -41,3 +46,16 @@ bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
 
 void store_abort(struct MDB_txn *txn); /* NULL is fine */
 static inline void store_txn_release(struct MDB_txn **txn) { store_abort(*txn); }
+
+/* What is used and how much it may become, in bytes. */
+void store_size(const struct store *store, size_t *out_used, size_t *out_most);
+/* A larger ceiling; no transaction is open. False: it stays. */
+bool store_grow(struct store *store, size_t most);
+/* Clear slots of readers who were killed: they would keep old pages alive. */
+void store_clear_readers(struct store *store);
+/* A compacted copy of what is committed, from one snapshot, into an empty file; not synced. Fails: STATE. */
+bool store_copy(struct store *store, int fd, struct error *err);
+/* Visit every row as store_scan does, and see that each is found by its key, in order, as many as there should be.
+ * Fails: STATE. */
+bool store_walk(struct store *store, struct MDB_txn *txn, bool (*visit)(struct span key, struct span value, void *arg),
+                void *arg, struct error *err);

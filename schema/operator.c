@@ -143,6 +143,8 @@ static void fill_places(struct operator_config *config, struct arena *arena)
         config->state_directory = system ? "/var/lib/certwright" : arena_printf(arena, "%s/state", memory);
     if (config->audit_directory == NULL)
         config->audit_directory = system ? "/var/log/certwright" : arena_printf(arena, "%s/audit", memory);
+    if (config->backup_directory == NULL)
+        config->backup_directory = arena_printf(arena, "%s/backups", config->audit_directory);
 }
 
 /* An absolute path without doubled slashes and "." parts; relative ones begin at the file's folder. */
@@ -172,7 +174,8 @@ static const char *folder_of(struct arena *arena, const char *path)
 static void settle_paths(struct operator_config *config, const char *folder, struct arena *arena)
 {
     const char **const paths[] = {&config->manifests_directory, &config->state_directory, &config->sealing_key_file,
-                                  &config->secrets_directory, &config->audit_directory, &config->clock_file};
+                                  &config->secrets_directory, &config->audit_directory, &config->backup_directory,
+                                  &config->clock_file};
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         *paths[i] = settle_path(arena, folder, *paths[i]);
     for (size_t i = 0; i < config->root_count; i++)
@@ -206,6 +209,10 @@ static void check_places(const struct operator_config *config, const struct yaml
                     member_position(root, config->path, "sealingKey"), "sealingKey.file",
                     "the sealing key %s lies in the state directory %s that it seals; whoever copies the one has both",
                     config->sealing_key_file, config->state_directory);
+    if (is_beneath(config->backup_directory, config->state_directory))
+        problem_add(problems, SEVERITY_ERROR, "backups-inside-state", member_position(root, config->path, "state"),
+                    "state.backups", "the backups %s lie in the state directory %s: whoever loses the one has lost both",
+                    config->backup_directory, config->state_directory);
     if (is_beneath(config->secrets_directory, config->manifests_directory))
         problem_add(problems, SEVERITY_ERROR, "secrets-inside-manifests",
                     member_position(root, config->path, "secrets"), "secrets.directory",

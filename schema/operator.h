@@ -63,6 +63,7 @@ enum confinement_policy { CONFINEMENT_REQUIRED, CONFINEMENT_OPTIONAL };
 struct operator_config {
     const char *path; /* of the file; NULL: none was found */
     const char *manifests_directory, *state_directory, *sealing_key_file, *secrets_directory, *audit_directory;
+    const char *backup_directory;
     int64_t settle_ms, rescan_s;
     struct spending *spending;
     size_t spending_count;

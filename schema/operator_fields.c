@@ -95,6 +95,10 @@ static const struct field state_fields[] = {
      .example = "/var/lib/certwright",
      .doc = "The store, the lock and the control socket, 0700. For root /var/lib/certwright, for others "
             "$XDG_STATE_HOME/certwright/state unless given."},
+    {.name = "backups", .type = FIELD_STRING, AT(operator_config, backup_directory), .min = 1, .max = 4096,
+     .example = "/var/backups/certwright",
+     .doc = "Copies of the store, one a day, the newest seven; best on another disk. The folder backups in audit.directory "
+            "unless given."},
 };
 static const struct field_table state_table = {
     .name = "state", .doc = "Where the controller remembers.", FIELDS(state_fields)};

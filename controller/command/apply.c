@@ -4,10 +4,12 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/json.h"
 #include "controller/command_plan.h"
 #include "controller/desired.h"
 #include "controller/session.h"
+#include "controller/state.h"
 
 static const struct command_option options[] = {
     {"detach", NULL, "do what is due now, then say when to come again"},
@@ -143,6 +145,21 @@ static int work(struct command_context *ctx, struct plan_selection *selection, c
     return code;
 }
 
+/* A store that is lost or damaged is brought back before the plan is made from it. Where there never was one nothing is made yet:
+ * the person may say no. */
+static bool mend_store(struct command_context *ctx, int *out_code)
+{
+    struct error err = {0};
+    struct state_options where = command_state_options(ctx, true, "apply");
+    if (state_lock_holder(where.directory, NULL, 0) != 0 || !state_remembered(&where))
+        return true;
+    struct state *state = state_open(&where, &err);
+    if (state == NULL)
+        *out_code = command_fail_error(ctx, &err);
+    state_close(state);
+    return state != NULL;
+}
+
 static int run_apply(struct command_context *ctx, int argc, char **argv)
 {
     struct plan_selection selection;
@@ -155,6 +172,8 @@ static int run_apply(struct command_context *ctx, int argc, char **argv)
         return EXIT_CONFIG;
     if (!ctx->verbose) /* the progress says it; the log would say it twice */
         log_setup(ctx->config.log_format, LOG_ERROR);
+    if (!mend_store(ctx, &code))
+        return code;
     if (!show_plan(ctx, &selection, &spends, &price, &code) || (spends && !may_spend(ctx, price, &code)))
         return code;
     struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach,

@@ -138,6 +138,9 @@ static void print_head(struct overview *o)
                                   look_count(arena, desired_file_count(o->look.desired), "file"),
                                   commit != NULL ? ", commit " : "", commit != NULL ? commit : "",
                                   look_count(arena, o->problems.errors, "error")));
+    const char *room = state_room(o->look.state);
+    if (room != NULL)
+        look_print_field(ctx, "Room", arena_printf(arena, "%s: nothing new is bought", room));
     for (int standing = 0; standing <= STANDING_FORGOTTEN; standing++)
         if (o->by_standing[standing] > 0)
             string_list_push(arena, &counts, arena_printf(arena, "%zu %s", o->by_standing[standing],
@@ -295,6 +298,7 @@ static int print_json(struct overview *o)
     json_string_member(&w, "formatVersion", "1");
     look_time_member(&w, "time", clock_now(), arena);
     put_controller(&w, &o->look, arena);
+    look_text_member(&w, "noRoom", state_room(o->look.state), arena);
     json_key(&w, "manifests");
     json_begin_object(&w);
     look_text_member(&w, "directory", o->look.ctx->config.manifests_directory, arena);

@@ -101,6 +101,9 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
     const char *issuer = view->refs.issuer->name;
     if (view->clock_words != NULL)
         return step_blocked("ClockNotSane", view->clock_words, "set this host's clock right", NULL);
+    if (view->room_words != NULL)
+        return step_blocked("NoRoom", arena_printf(arena, "%s: nothing new is begun", view->room_words),
+                            "make room on that disk; what is open is still finished", NULL);
     if (view->duplicate_of != NULL)
         return step_blocked("DuplicateNeed",
                             arena_printf(arena, "%s has or gets an order for the same names and product",
@@ -136,6 +139,12 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
                             arena_printf(arena, "cancel order %s at the vendor, or give this certificate other names; "
                                                 "nothing is bought while it lives", view->foreign->vendor_order_id),
                             NULL);
+    /* The vendor's orders were listed: what lives there already is known by now. */
+    if (view->reconcile_words != NULL)
+        return step_blocked("ReconcileOnly", view->reconcile_words,
+                            "see in the vendor's panel that nothing was ordered for these names that `certwright get orders` does "
+                            "not show, then say so",
+                            arena_printf(arena, "certwright confirm %s", view->reconcile_digest));
     const char *currency = NULL;
     int64_t price = certificate_price(view, &currency);
     if (price < 0 && account->prices != NULL)

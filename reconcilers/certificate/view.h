@@ -58,6 +58,8 @@ struct certificate_view {
     const struct vendor_order *foreign; /* a live order of equal names in the account that is not ours; NULL: none */
     const char *purchase_hold;  /* digest that releases a mass purchase; NULL: not held */
     const char *clock_words;    /* why the clock is not to be trusted; NULL: it is */
+    const char *reconcile_words, *reconcile_digest; /* why the store is not, and what releases it; NULL: it is */
+    const char *room_words;     /* why nothing new may be begun: disk or store nearly full; NULL: there is room */
 
     /* Material the loop put here for the step at hand; NULL otherwise. */
     struct {

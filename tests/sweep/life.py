@@ -157,7 +157,7 @@ class Life(World):
         image = super().path("disk.img")
         os.makedirs(super().path("disk"))
         with open(image, "wb") as file:
-            file.truncate(48 << 20)
+            file.truncate(160 << 20)  # below 64 MiB nothing is bought
         subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
         self.mount(image)
         self.disk = True

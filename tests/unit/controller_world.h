@@ -66,7 +66,8 @@ static inline void world_begin(struct world *world)
                                           world_at(world, "audit"),
                                           STATE_WRITE,
                                           "test",
-                                          0};
+                                          0,
+                                          NULL};
     world->state = state_open(&options, &err);
     CHECK_OK(world->state != NULL, err);
     model_init(&world->model, &world->config, world->state);

@@ -63,6 +63,24 @@ static void bad_clock_buys_nothing(void)
     expect(ACTION_BLOCKED, "ClockNotSane");
 }
 
+static void a_store_that_was_brought_back_buys_nothing(void)
+{
+    struct certificate_view *v = begin(ONE);
+    v->reconcile_words = "the store was lost";
+    v->reconcile_digest = "0123456789ab";
+    expect(ACTION_BLOCKED, "ReconcileOnly");
+    CHECK(says(decide().command, "certwright confirm 0123456789ab"));
+    v->account.checked = false; /* the vendor's list comes first */
+    expect(ACTION_WAIT_ACCOUNT, "WaitingForAccount");
+}
+
+static void without_room_nothing_new_is_begun(void)
+{
+    begin(ONE)->room_words = "the disk of /x has 3 MiB left";
+    expect(ACTION_BLOCKED, "NoRoom");
+    CHECK(says(decide().reason, "3 MiB left"));
+}
+
 static void same_names_under_another_name_buy_nothing(void)
 {
     begin(ONE)->duplicate_of = "certificate/other";
@@ -469,6 +487,8 @@ int main(void)
     RUN(first_step_is_to_prepare_an_order_with_its_price);
     RUN(price_counts_further_names);
     RUN(bad_clock_buys_nothing);
+    RUN(a_store_that_was_brought_back_buys_nothing);
+    RUN(without_room_nothing_new_is_begun);
     RUN(same_names_under_another_name_buy_nothing);
     RUN(unchecked_account_is_waited_for);
     RUN(foreign_order_buys_nothing);

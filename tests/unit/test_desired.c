@@ -44,7 +44,7 @@ static void fresh_tree_and_state(void)
     snprintf(paths[0], sizeof paths[0], "%s/state", folder);
     snprintf(paths[1], sizeof paths[1], "%s/key", folder);
     snprintf(paths[2], sizeof paths[2], "%s/audit", folder);
-    struct state_options options = {paths[0], paths[1], paths[2], STATE_WRITE, "test", 0};
+    struct state_options options = {paths[0], paths[1], paths[2], STATE_WRITE, "test", 0, NULL};
     state = state_open(&options, &err);
     CHECK_OK(state != NULL, err);
 }

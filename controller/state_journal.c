@@ -1,0 +1,232 @@
+#include "controller/state_journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/seal.h"
+#include "base/secret.h"
+
+#define NAME "journal.seal"
+#define HEADER "certwright-journal 1\n"
+
+enum { HEADER_SIZE = sizeof HEADER - 1, ENTRY_MOST = 64 << 20, FILE_MOST = 1 << 30, FIXED = 32 + 3 * 8 + 4 };
+
+static const struct span entry_associated = {"certwright journal entry 1", 26};
+
+/* ---- writing ---- */
+
+static void put_number(struct buffer *out, uint64_t number, int bytes)
+{
+    for (int i = bytes - 1; i >= 0; i--)
+        buffer_putc(out, (char)(unsigned char)(number >> (8 * i)));
+}
+
+/* Length and sealed bytes. */
+static bool frame(const struct journal_entry *entry, const struct seal *key, struct arena *arena, struct buffer *out,
+                  struct error *err)
+{
+    struct buffer plain = {.limit = ENTRY_MOST};
+    struct span sealed;
+    buffer_append(&plain, entry->installation, 32);
+    put_number(&plain, (uint64_t)entry->revision, 8);
+    put_number(&plain, (uint64_t)entry->paid, 8);
+    put_number(&plain, (uint64_t)entry->time, 8);
+    put_number(&plain, entry->count, 4);
+    for (size_t i = 0; i < entry->count; i++) {
+        const struct journal_row *row = &entry->rows[i];
+        put_number(&plain, row->put, 1);
+        put_number(&plain, row->key.length, 2);
+        put_number(&plain, row->value.length, 4);
+        buffer_append(&plain, row->key.data, row->key.length);
+        buffer_append(&plain, row->value.data, row->value.length);
+    }
+    bool ok = plain.overflow ? error_raise(err, ERROR_STATE, "a commit is too large for the journal")
+                             : seal_close(key, entry_associated, span_of(plain.data, plain.length), arena, &sealed, err);
+    if (ok) {
+        put_number(out, sealed.length, 4);
+        buffer_append(out, sealed.data, sealed.length);
+    }
+    buffer_wipe(&plain);
+    return ok;
+}
+
+static bool fail(const char *directory, const char *what, struct error *err)
+{
+    return error_raise(err, ERROR_STATE, "%s the journal %s/" NAME ": %s", what, directory, strerror(errno));
+}
+
+bool journal_append(const char *directory, const struct seal *key, const struct journal_entry *entry, struct error *err)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    AUTO(fd) int folder = file_open_directory(directory, err);
+    if (folder < 0)
+        return false;
+    AUTO(fd) int fd = openat(folder, NAME, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return fail(directory, "opening", err);
+    struct buffer out = {.limit = ENTRY_MOST};
+    if (st.st_size == 0)
+        buffer_puts(&out, HEADER);
+    bool ok = frame(entry, key, arena, &out, err);
+    if (ok && write(fd, out.data, out.length) != (ssize_t)out.length) {
+        ok = fail(directory, "writing", err);
+        if (ftruncate(fd, st.st_size) != 0)
+            error_prefix(err, "and it cannot be cut back");
+    } else if (ok && (fdatasync(fd) != 0 || (st.st_size == 0 && fsync(folder) != 0))) {
+        ok = fail(directory, "syncing", err);
+    }
+    buffer_release(&out);
+    return ok;
+}
+
+/* ---- reading ---- */
+
+bool journal_exists(const char *directory)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct stat st;
+    return lstat(arena_printf(arena, "%s/" NAME, directory), &st) == 0 && st.st_size > HEADER_SIZE;
+}
+
+struct reader {
+    const unsigned char *at;
+    size_t left;
+    bool bad;
+};
+
+static const unsigned char *take(struct reader *in, size_t length)
+{
+    static const unsigned char nothing[32];
+    if (in->bad || length > in->left) {
+        in->bad = true;
+        return nothing;
+    }
+    const unsigned char *at = in->at;
+    in->at += length;
+    in->left -= length;
+    return at;
+}
+
+static uint64_t take_number(struct reader *in, int bytes)
+{
+    const unsigned char *at = take(in, (size_t)bytes);
+    uint64_t number = 0;
+    for (int i = 0; i < bytes; i++)
+        number = number << 8 | at[i];
+    return number;
+}
+
+static bool parse(struct span plain, struct arena *arena, struct journal_entry *out)
+{
+    struct reader in = {(const unsigned char *)plain.data, plain.length, false};
+    struct journal_entry entry = {0};
+    memcpy(entry.installation, take(&in, 32), 32);
+    entry.revision = (int64_t)take_number(&in, 8);
+    entry.paid = (int64_t)take_number(&in, 8);
+    entry.time = (int64_t)take_number(&in, 8);
+    entry.count = take_number(&in, 4);
+    if (in.bad || entry.count > in.left / 7)
+        return false;
+    entry.rows = arena_array(arena, entry.count, sizeof *entry.rows);
+    for (size_t i = 0; i < entry.count; i++) {
+        struct journal_row *row = &entry.rows[i];
+        row->put = take_number(&in, 1) != 0;
+        size_t key = take_number(&in, 2), value = take_number(&in, 4);
+        row->key = span_of((const char *)take(&in, key), key);
+        row->value = span_of((const char *)take(&in, value), value);
+    }
+    *out = entry;
+    return !in.bad && in.left == 0;
+}
+
+/* One entry; false: nothing more can be read. */
+static bool read_entry(struct reader *in, const struct keyring *ring, struct arena *arena, struct journal_summary *summary,
+                       journal_visitor *visit, void *arg)
+{
+    size_t length = take_number(in, 4);
+    const unsigned char *sealed = take(in, length);
+    struct span plain;
+    struct journal_entry entry;
+    arena_reset(arena);
+    if (in->bad || !keyring_open(ring, entry_associated, span_of((const char *)sealed, length), arena, &plain, NULL)) {
+        summary->broken = true;
+        return false;
+    }
+    bool good = parse(plain, arena, &entry), more = good;
+    if (good) {
+        summary->entries++;
+        summary->revision = entry.revision;
+        summary->paid = entry.paid;
+        memcpy(summary->installation, entry.installation, sizeof summary->installation);
+        more = visit == NULL || visit(&entry, arg);
+    } else {
+        summary->broken = true;
+    }
+    secret_wipe((void *)(uintptr_t)plain.data, plain.length);
+    return more;
+}
+
+bool journal_read(const char *directory, const struct keyring *ring, journal_visitor *visit, void *arg,
+                  struct journal_summary *out, struct error *err)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    AUTO(arena) struct arena *scratch = arena_create();
+    struct buffer bytes = {.limit = FILE_MOST};
+    struct error why = {0};
+    *out = (struct journal_summary){0};
+    if (!file_read_path(arena_printf(arena, "%s/" NAME, directory), FILE_MOST, &bytes, &why)) {
+        buffer_release(&bytes);
+        return why.kind == ERROR_NOT_FOUND || error_raise(err, ERROR_SYSTEM, "the journal in %s cannot be read: %s", directory, why.message);
+    }
+    struct reader in = {(const unsigned char *)buffer_text(&bytes), bytes.length, false};
+    out->there = true;
+    const unsigned char *header = take(&in, HEADER_SIZE);
+    out->broken = in.bad || memcmp(header, HEADER, HEADER_SIZE) != 0;
+    while (!out->broken && in.left > 0 && read_entry(&in, ring, scratch, out, visit, arg))
+        ;
+    buffer_release(&bytes);
+    return true;
+}
+
+/* ---- trimming ---- */
+
+struct keep {
+    int64_t revision;
+    const struct seal *key;
+    struct arena *arena;
+    struct buffer out;
+    struct error err;
+    bool failed;
+};
+
+static bool keep_entry(const struct journal_entry *entry, void *arg)
+{
+    struct keep *keep = arg;
+    if (entry->revision > keep->revision && !frame(entry, keep->key, keep->arena, &keep->out, &keep->err))
+        keep->failed = true;
+    return !keep->failed;
+}
+
+bool journal_trim(const char *directory, const struct keyring *ring, const struct seal *key, int64_t revision,
+                  struct error *err)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct journal_summary summary;
+    struct keep keep = {.revision = revision, .key = key, .arena = arena, .out = {.limit = FILE_MOST}};
+    buffer_puts(&keep.out, HEADER);
+    bool ok = journal_read(directory, ring, keep_entry, &keep, &summary, err);
+    if (keep.failed && err != NULL)
+        *err = keep.err;
+    AUTO(fd) int folder = ok && !keep.failed ? file_open_directory(directory, err) : -1;
+    ok = folder >= 0 && file_replace(folder, NAME, keep.out.data, keep.out.length, 0600, err);
+    buffer_release(&keep.out);
+    return ok;
+}
