@@ -203,21 +203,6 @@ static const char *find_value(struct context *ctx, const struct seen *seen,
     return NULL;
 }
 
-static bool conflict(struct context *ctx, const struct seen *seen, const struct dns_challenge *challenge,
-                     struct error *err)
-{
-    if (seen->cname != NULL)
-        return error_raise(err, ERROR_CONFLICT,
-                           "at %s stands a CNAME to %s, which is not ours to remove: the %s for the "
-                           "validation cannot be placed",
-                           challenge->name, text_clean(ctx->arena, seen->cname, strlen(seen->cname), 120),
-                           challenge->type);
-    return error_raise(err, ERROR_CONFLICT,
-                       "at %s stand other records, which are not ours to remove: the %s for the "
-                       "validation cannot be placed beside them",
-                       challenge->name, challenge->type);
-}
-
 static bool place(struct context *ctx, const struct resource *account,
                   const struct dns_challenge *challenge, struct error *err)
 {
@@ -255,7 +240,7 @@ static bool place(struct context *ctx, const struct resource *account,
                            "the server took the %s at %s, but does not serve it: the name lies below "
                            "a delegation, or questions are refused",
                            challenge->type, challenge->name);
-    return conflict(ctx, &seen, challenge, err);
+    return service_conflict(ctx->arena, challenge, seen.cname, err);
 }
 
 static bool withdraw(struct context *ctx, const struct resource *account,

@@ -305,8 +305,9 @@ bool service_conflict(struct arena *arena, const struct dns_challenge *challenge
         return error_raise(
             err, ERROR_CONFLICT,
             "at %s stands a CNAME to %s, which is not ours to remove: the %s for the validation cannot "
-            "be placed",
-            challenge->name, text_clean(arena, cname, strlen(cname), 120), challenge->type);
+            "be placed%s",
+            challenge->name, text_clean(arena, cname, strlen(cname), 120), challenge->type,
+            service_is_cname(challenge) ? "; a CNAME that is itself the proof cannot stand elsewhere" : "");
     return error_raise(
         err, ERROR_CONFLICT,
         "at %s stand other records, which are not ours to remove: the %s for the validation cannot be "
