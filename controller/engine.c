@@ -210,10 +210,8 @@ static void take_certificate_result(struct engine *engine, struct certificate_jo
     entry->busy = false;
     if (row->vendor && own->view.refs.issuer != NULL)
         engine_account_done(engine, own->view.refs.issuer->namespace_, own->view.refs.issuer->name);
-    if (engine_dns_done(engine, &own->view, &own->step, own->key, &own->dns_turns, &own->outcome)) {
-        schedule_set(engine->queue, own->key, clock_now_ms()); /* nothing failed: it goes on with more turns */
-        return;
-    }
+    if (engine_dns_done(engine, &own->view, &own->step, own->key, &own->dns_turns, &own->outcome))
+        return; /* nothing failed: it goes on when it has more turns */
     if (own->step.action == ACTION_PREPARE || own->step.action == ACTION_STAGE)
         model_unclaim(&engine->model, own->view.namespace_, own->view.name);
     if (own->step.action == ACTION_PREPARE) {
@@ -450,6 +448,8 @@ static void decide_certificate(struct engine *engine, const char *key)
     struct step rest;
     bool acts = certificate_action(own->step.action) != NULL;
     int64_t turn_ms = acts && certificate_action(own->step.action)->vendor ? engine_account_turn(engine, &own->view, key) : 0;
+    if (!acts || turn_ms != 0)
+        engine_dns_unused(engine, key);
     if (!acts) {
         note_standing(engine, key, &own->view, &own->step, arena);
         note_decision(engine, key, &own->view, &own->step, arena);

@@ -68,6 +68,16 @@ static struct dns_line *line_of(struct engine *engine, const char *namespace_, c
     return NULL;
 }
 
+/* Whoever had begun goes on before the others. */
+static void line_push_front(struct string_queue *queue, const char *key)
+{
+    line_push(queue, key);
+    char *own = queue->items[queue->end - 1];
+    for (size_t i = queue->end - 1; i > queue->first; i--)
+        queue->items[i] = queue->items[i - 1];
+    queue->items[queue->first] = own;
+}
+
 /* The account's line. One without a limit has it too, to rest when it is asked too often. */
 static struct dns_line *line_for(struct engine *engine, const struct resource *account)
 {
@@ -127,6 +137,23 @@ void engine_dns_due(struct engine *engine, const char *key)
         serve(engine, line);
 }
 
+/* The turns that were reserved for a certificate go back, and whoever is next comes to them. */
+static void give_back(struct engine *engine, struct dns_turns *turns)
+{
+    const struct dns_gate *gate = turns->gate;
+    dns_turns_finish(turns);
+    for (size_t i = 0; i < engine->dns_line_count; i++)
+        if (engine->dns_lines[i]->gate == gate)
+            come_again(engine, engine->dns_lines[i], 0);
+}
+
+void engine_dns_unused(struct engine *engine, const char *key)
+{
+    struct standing_entry *entry = engine_entry(engine, key, false);
+    if (entry != NULL && entry->dns_turns.gate != NULL)
+        give_back(engine, &entry->dns_turns);
+}
+
 /* What is shown of a certificate whose account rests. */
 static struct step resting(const struct dns_line *line, const struct step *step, struct arena *arena)
 {
@@ -157,7 +184,7 @@ bool engine_dns_turn(struct engine *engine, const struct certificate_view *view,
             *out = turns;
             return true;
         }
-        dns_turns_finish(&turns); /* something else is to be done now */
+        give_back(engine, &turns); /* something else is to be done now */
     }
     if (line == NULL)
         return true;
@@ -214,6 +241,10 @@ bool engine_dns_done(struct engine *engine, const struct certificate_view *view,
     if (line == NULL)
         return false;
     entry->dns_wanted = lacked ? 2 * (turns->used + 1) : 0;
+    if (lacked) {
+        line_push_front(&line->waiting, key);
+        entry->dns_waiting = true;
+    }
     if (!lacked && !outcome->ok && outcome->err.kind == ERROR_THROTTLED)
         rest(engine, line, account, outcome, arena);
     else if (!lacked && outcome->ok)

@@ -118,6 +118,8 @@ void engine_credentials_due(struct engine *engine);
  * it was asked too often (action ACTION_COUNT: it does not). */
 bool engine_dns_turn(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
                      struct arena *arena, struct dns_turns *out, struct step *out_rest);
+/* The certificate needs no account now: what was reserved for it goes to others. */
+void engine_dns_unused(struct engine *engine, const char *key);
 /* A step has ended. True: it is to be done anew, for want of turns. */
 bool engine_dns_done(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
                      struct dns_turns *turns, struct outcome *outcome);

@@ -637,7 +637,8 @@ const struct resource *certificate_step_account(const struct certificate_view *v
     const struct dns_provider_ops *ops = account != NULL ? dns_provider_ops(account->dns_account->provider) : NULL;
     if (ops == NULL || (!writes && ops->applied == NULL))
         return NULL;
-    *out_requests = writes && ops->requests > 1 ? ops->requests : 1;
+    int usual = writes && ops->requests > 1 ? ops->requests : 1;
+    *out_requests = usual + (step->action == ACTION_PRESENT); /* whether the host's own name is a zone is asked once */
     return account;
 }
 

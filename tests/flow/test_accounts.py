@@ -3,7 +3,7 @@
 import time
 
 from dns_site import HTTP_SERVICES, ServiceSite
-from harness import main
+from harness import main, wait_for
 from web import certificate, target
 
 CLOUDFLARE = HTTP_SERVICES[0]
@@ -116,5 +116,27 @@ def after_its_end_nothing_is_made_and_what_is_deployed_stays():
         assert world.certificate("more")["status"]["phase"] == "Ready"
 
 
-main([the_choice_and_its_reason_stand_in_the_plan, ambiguity_names_the_candidates_and_a_disabled_one_is_none,
+def an_account_that_was_asked_too_often_rests_as_a_whole():
+    with site() as world:
+        begin(world)
+        standin = world.service.standin
+        world.service.throttle(world.service.write, wait=300)
+        for name in ("a", "b", "c"):
+            world.manifest(f"{name}.yaml", certificate(name, method="DNS"))
+        world.daemon()
+        wait_for(lambda: any(w["reason"] == "Throttled" for w in warnings(world)), "the warning", 60)
+        wait_for(lambda: world.orders() == 3, "the orders", 60)
+        writes = standin.asked(world.service.write)
+        assert writes <= 3, "the limit and the line let three at once through, no more"
+        time.sleep(2)  # others would have asked by now
+        asked = len(standin.log)
+        time.sleep(1)
+        assert len(standin.log) == asked, "it was asked while it rests"
+        assert "rests until" in world.read("logs/daemon.log")
+        world.turn_clock(310)
+        for name in ("a", "b", "c"):
+            world.wait_phase("Ready", name, 60)
+
+
+main([an_account_that_was_asked_too_often_rests_as_a_whole, the_choice_and_its_reason_stand_in_the_plan, ambiguity_names_the_candidates_and_a_disabled_one_is_none,
       a_credential_that_ends_is_told_everywhere, after_its_end_nothing_is_made_and_what_is_deployed_stays])

@@ -36,6 +36,7 @@ class Request:
         self.path, _, self.query_text = target.partition("?")
         self.query = dict(urllib.parse.parse_qsl(self.query_text, keep_blank_values=True))
         self.route = f"{method} {urllib.parse.unquote(self.path)}"
+        self.at = 0.0  # seconds since boot, on the stand-in's clock
 
     def json(self):
         return json.loads(self.body)
@@ -63,6 +64,14 @@ class Zone:
 
 class Standin:
     servers = ["ns1.standin.test", "ns2.standin.test"]
+    clock_file = None  # turns the stand-in's clock as it turns the program's: "CWCLOCK1", then seconds
+
+    def clock(self):
+        offset = 0
+        if self.clock_file is not None:
+            with open(self.clock_file, "rb") as file:
+                offset = struct.unpack("8xq", file.read(16))[0]
+        return time.clock_gettime(time.CLOCK_BOOTTIME) + offset
 
     def __init__(self, folder):
         self.lock = threading.RLock()
@@ -116,6 +125,7 @@ class Standin:
 
     def exchange(self, handler, request):
         with self.lock:
+            request.at = self.clock()
             self.log.append(request)
             fault = next((f for f in self.faults if f.times > 0 and f.route.search(request.route)), None)
             if fault is not None and fault.skip > 0:

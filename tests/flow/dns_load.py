@@ -1,0 +1,114 @@
+"""Many orders at once whose names are proven through one DNS account with a small limit, on a turned clock: what the stand-in
+counts, what an order costs, and in which order the certificates are served."""
+import json
+import re
+import signal
+import threading
+import time
+
+from dns_site import ServiceSite
+from harness import wait_for
+from web import certificate, target
+
+RATE = 5
+# What is asked once and then remembered: tokens, the zone, its name servers. Names below it are asked for each order.
+REMEMBERED = [r"/oauth2/", r"/hostedzonesbyname$", r"GET /2013-04-01/hostedzone/[^/]*$", r"/dnsZones/example.test$",
+              r"/domains/example.test/records/NS$"]
+POLLS = r"/2013-04-01/change/|is-updated"
+
+
+def most_in_a_second(times):
+    """The largest number of requests in any stretch of one second."""
+    times, first, most = sorted(times), 0, 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def is_remembered(request):
+    body = (request.body or b"").decode("latin-1")
+    return any(re.search(pattern, request.route) for pattern in REMEMBERED) \
+        or "name=example.test&" in request.query_text + "&" and request.route.endswith("/zones") \
+        or "get-zone-info" in request.route and "domain-name=example.test&" in body + "&" \
+        or "records.json" in request.route and "type=NS" in body
+
+
+def polls_of(requests, orders):
+    """Of a change's polls one counts; the rest are patience."""
+    polls = [r for r in requests if re.search(POLLS, r.route)]
+    return max(0, len(polls) - orders)
+
+
+class Turner(threading.Thread):
+    """Turns the clock by a second every so often, until it is told to stop."""
+
+    def __init__(self, world, every):
+        super().__init__(daemon=True)
+        self.world, self.every, self.over = world, every, threading.Event()
+
+    def run(self):
+        while not self.over.wait(self.every):
+            self.world.turn_clock(1)
+
+
+def displacement(world, standin, orders):
+    """By how many places a certificate was served earlier or later than its order was placed, at most."""
+    placed = {o["name"]: int(o["vendorOrderId"]) for o in world.records("orders")}
+    owners = {c["recordName"].split(".")[0].lower(): c["name"] for c in world.records("challenges")}
+    served = []
+    for request in standin.log:
+        if request.method == "GET":
+            continue
+        text = (request.target + (request.body or b"").decode("latin-1")).lower()
+        for label in re.findall(r"_[0-9a-f]{32}", text):
+            if label in owners and owners[label] not in served:
+                served.append(owners[label])
+    assert len(served) == orders, (len(served), orders)
+    wanted = sorted(placed, key=placed.get)
+    return max(abs(wanted.index(name) - place) for place, name in enumerate(served))
+
+
+def load(kind, orders, every=0.1, seconds=1500):
+    """Run it; gives what is to be printed. Whatever must not be raises."""
+    with ServiceSite(kind, more={"limits": {"requestsPerSecond": RATE}}, nginx=False) as world:
+        standin = world.service.standin
+        standin.clock_file = world.path("clock")
+        world.extra_config = "limits: " + json.dumps({
+            "workers": 32, "ordersPerPass": orders, "account": {"requestsPerSecond": 1000, "concurrency": 64},
+            "dns": {world.service.member: {"requestsPerSecond": 100}}})
+        world.manifest("target.yaml", target(reload=None, probe=None, root="targets"))
+        world.manifest("many.yaml", "---\n".join(certificate(f"c{i:03}", method="DNS", more="  privateKey: {algorithm: ECDSA}\n")
+                                                 for i in range(orders)))
+        begin = time.monotonic()
+        child = world.start(*world.argv("apply", "--yes", "--timeout", "24h"), log="apply.log", env=world.environment())
+        turner = Turner(world, every)
+        try:
+            wait_for(lambda: world.orders() == orders or child.poll() is not None, "the orders", seconds)
+            world.clock = True
+            turner.start()
+            wait_for(lambda: child.poll() is not None, "the certificates", seconds)
+        finally:
+            turner.over.set()
+            if child.poll() is None:
+                child.send_signal(signal.SIGINT)
+        said = world.read("logs/apply.log")
+        assert child.returncode == 0, said[-3000:]
+        assert "failed" not in said and "throttled" not in said and "Sanitizer" not in said, said[-3000:]
+        assert f"{orders} ready" in said, said[-500:]
+        warnings = [e for e in world.run("get", "events", "-o", "json", code=0).json()["items"]
+                    if e.get("status", e).get("type") == "Warning"]
+        assert warnings == [], warnings[:3]
+        asked = list(standin.log)
+        most = most_in_a_second([r.at for r in asked])
+        counted = [r for r in asked if not is_remembered(r)]
+        cost = (len(counted) - polls_of(counted, orders)) / orders
+        span = max(r.at for r in asked) - min(r.at for r in asked)
+        places = displacement(world, standin, orders)
+        assert most <= RATE, f"{most} requests in a second"
+        assert cost <= 6, f"{cost} requests an order: {[r.route for r in counted][:30]}"
+        assert places <= max(12, orders // 5), f"served {places} places away from where it stood"
+        assert not standin.failures, standin.failures
+        return (f"{kind.name}: {orders} orders, {len(asked)} requests in {span:.0f} s of the turned clock, at most {most} a second, "
+                f"{cost:.2f} an order, served at most {places} places out of turn ({time.monotonic() - begin:.0f} s)")
