@@ -12,8 +12,8 @@ static const struct service_fault login_faults[] = {
     {0, NULL, "AADSTS7000222", ERROR_CREDENTIAL, "the client secret has expired: make a new one", 0},
     {0, NULL, "AADSTS700016", ERROR_CREDENTIAL, "the directory (tenantID) has no such application (clientID)",
      0},
+    {0, NULL, "AADSTS900023", ERROR_CREDENTIAL, "the directory (tenantID) is not well formed", 0}, /* before its prefix */
     {0, NULL, "AADSTS90002", ERROR_CREDENTIAL, "there is no such directory (tenantID)", 0},
-    {0, NULL, "AADSTS900023", ERROR_CREDENTIAL, "the directory (tenantID) is not well formed", 0},
     {0, NULL, "AADSTS90033", ERROR_UNREACHABLE, NULL, 0},
     {0, NULL, "AADSTS50196", ERROR_THROTTLED, "too many requests", 0},
     {0, "temporarily_unavailable", NULL, ERROR_UNREACHABLE, NULL, 0},
