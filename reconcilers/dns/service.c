@@ -206,11 +206,24 @@ struct service_fault service_judge(const struct service *service, int status, co
     return fault;
 }
 
+/* Known who we are, but not allowed this one thing. */
+static bool lacks_right(const char *code)
+{
+    static const char *const codes[] = {"AuthorizationFailed", "AccessDenied"};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool service_fail(const struct service_session *session, const struct service_request *request,
                   const struct service_answer *answer, struct error *err)
 {
     struct arena *arena = session->ctx->arena;
     struct service_fault fault = service_judge(session->service, answer->status, answer->code, answer->words);
+    if (fault.kind == ERROR_CREDENTIAL && !lacks_right(answer->code))
+        service_forget_account(session->key);
     const char *words = text_clean(arena, answer->words, strlen(answer->words), 200);
     const char *code = text_clean(arena, answer->code, strlen(answer->code), 60);
     error_raise(err, fault.kind, "%s%s%s%sHTTP %d%s%s%s", fault.advice != NULL ? fault.advice : "",

@@ -94,7 +94,7 @@ bool service_ask(struct service_session *session, const struct service_request *
                  struct service_answer *out, struct error *err);
 /* Overwrite the session's credentials in what came back. */
 void service_mask(const struct service_session *session, char *text, size_t length);
-/* Turn an answer into an error. Always false. */
+/* Turn an answer into an error. Refused credentials make us forget zones and tokens of the account. Always false. */
 bool service_fail(const struct service_session *session, const struct service_request *request,
                   const struct service_answer *answer, struct error *err);
 /* Put service and account in front. Always false. */
@@ -156,6 +156,8 @@ void service_forget_zone(struct service_session *session, const char *zone);
 char *service_recall(struct arena *arena, const char *key);
 void service_remember(const char *key, const char *value, int64_t for_ms);
 void service_forget(const char *key);
+/* Whatever is remembered under keys that end with a blank and this (the session's key). */
+void service_forget_account(const char *account);
 /* One at a time among those who give the same key (and, rarely, another). Whoever holds a name may take a
  * token, never the other way round. */
 enum service_lock { SERVICE_LOCK_NAME, SERVICE_LOCK_TOKEN, SERVICE_LOCK_COUNT };

@@ -97,6 +97,20 @@ void service_forget(const char *key)
     pthread_mutex_unlock(&memory_lock);
 }
 
+void service_forget_account(const char *account)
+{
+    size_t length = strlen(account);
+    pthread_mutex_lock(&memory_lock);
+    for (size_t row = 0; row < ROWS; row++)
+        for (size_t i = 0; i < WAYS; i++) {
+            struct entry *entry = &memory[row][i];
+            size_t own = entry->key != NULL ? strlen(entry->key) : 0;
+            if (own > length && entry->key[own - length - 1] == ' ' && strcmp(entry->key + own - length, account) == 0)
+                clear(entry);
+        }
+    pthread_mutex_unlock(&memory_lock);
+}
+
 void service_lock(enum service_lock kind, const char *key)
 {
     pthread_mutex_lock(&locks[kind][number_of(key) % LOCKS]);

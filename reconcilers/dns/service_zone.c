@@ -17,16 +17,21 @@ static const char *memory_key(const struct service_session *session, const char 
 
 /* ---- choosing ---- */
 
-/* "id" + LF + servers: what is remembered of a zone; "": not of this account. */
+/* "id" + LF + servers: what is remembered of a zone; "": not of this account; "!" + words: not to be looked at. */
 static const char *zone_to_text(struct arena *arena, const struct service_zone *zone)
 {
     return arena_printf(arena, "%s\n%s", zone->id, string_list_join(arena, &zone->servers, "\n"));
 }
 
-static enum service_finding zone_from_text(struct arena *arena, const char *text, struct service_zone *out)
+static enum service_finding zone_from_text(struct arena *arena, const char *text, struct service_zone *out,
+                                           struct error *err)
 {
     if (*text == '\0')
         return SERVICE_NOT_HERE;
+    if (*text == '!') {
+        error_raise(err, ERROR_CREDENTIAL, "%s", text + 1);
+        return SERVICE_FORBIDDEN;
+    }
     struct string_list lines = text_split(arena, text, '\n');
     *out = (struct service_zone){.id = lines.items[0]};
     for (size_t i = 1; i < lines.count; i++) {
@@ -42,10 +47,12 @@ static enum service_finding look_up(struct service_session *session, const char 
     struct arena *arena = session->ctx->arena;
     const char *key = memory_key(session, zone), *known = service_recall(arena, key);
     if (known != NULL)
-        return zone_from_text(arena, known, out);
+        return zone_from_text(arena, known, out, err);
     enum service_finding finding = ask(session, zone, out, err);
     if (finding == SERVICE_NOT_HERE)
         service_remember(key, "", NOT_HERE_MS);
+    if (finding == SERVICE_FORBIDDEN && err != NULL)
+        service_remember(key, arena_printf(arena, "!%s", err->message), NOT_HERE_MS);
     if (finding != SERVICE_HERE)
         return finding;
     if (!delegation_check(session->ctx, session->service->label, session->account->name, zone, &out->servers,

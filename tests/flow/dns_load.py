@@ -79,8 +79,10 @@ def load(kind, orders, every=0.1, seconds=1500):
             "workers": 32, "ordersPerPass": orders, "account": {"requestsPerSecond": 1000, "concurrency": 64},
             "dns": {world.service.member: {"requestsPerSecond": 100}}})
         world.manifest("target.yaml", target(reload=None, probe=None, root="targets"))
-        world.manifest("many.yaml", "---\n".join(certificate(f"c{i:03}", method="DNS", more="  privateKey: {algorithm: ECDSA}\n")
-                                                 for i in range(orders)))
+        for first in range(0, orders, 50):
+            world.manifest(f"many-{first}.yaml", "---\n".join(
+                certificate(f"c{i:03}", method="DNS", more="  privateKey: {algorithm: ECDSA}\n")
+                for i in range(first, min(first + 50, orders))))
         begin = time.monotonic()
         child = world.start(*world.argv("apply", "--yes", "--timeout", "24h"), log="apply.log", env=world.environment())
         turner = Turner(world, every)

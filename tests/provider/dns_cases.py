@@ -301,6 +301,17 @@ def a_token_that_ends_in_the_middle_is_renewed(s):
     assert s.standin.values(ZONE, NAME, "TXT") == []
 
 
+def what_may_not_be_looked_at_is_not_asked_again(s):
+    s.standin.rights = {ZONE}  # a role on one zone alone
+    with s.driver() as d:
+        assert d.zone(f"_acme-challenge.www.{ZONE}") == ZONE
+        asked = len(s.standin.log)
+        assert d.zone(f"_acme-challenge.www.{ZONE}") == ZONE
+        assert len(s.standin.log) == asked, "the name without a right was asked for again"
+        d.bad("Credential", "zone", "account", "_x.second.test")
+        d.bad("Credential", "zone", "account", "_x.second.test", says="DNS Zone Contributor")
+
+
 def many_share_one_renewal(s):
     with s.driver() as d:
         d.zone(NAME)
@@ -645,7 +656,7 @@ SPECIAL = {
                 a_low_time_to_live_of_others_is_kept, domain_protection_is_noticed, a_value_lost_by_a_replacement_is_put_back,
                 a_service_that_lags_is_asked_again, an_account_too_small_for_the_api_is_told, a_quota_used_up_is_waited_for_long,
                 a_domain_that_may_not_be_changed_is_told],
-    "azure": [one_token_serves_many_requests, a_token_that_ends_in_the_middle_is_renewed, many_share_one_renewal,
+    "azure": [what_may_not_be_looked_at_is_not_asked_again, one_token_serves_many_requests, a_token_that_ends_in_the_middle_is_renewed, many_share_one_renewal,
               a_token_is_renewed_before_its_end, a_lifetime_may_be_text, a_token_never_taken_is_given_up,
               what_the_sign_in_says_is_told, trouble_at_the_sign_in_is_passing, a_wrong_group_or_subscription_is_told,
               the_same_zone_in_another_group_is_not_touched, a_private_zone_is_none, a_role_on_one_zone_alone_is_enough,

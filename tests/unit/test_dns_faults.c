@@ -2,9 +2,11 @@
  * error that we make of it: who can cure it, in words that say how. */
 #include "check.h"
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "reconcilers/dns/service_answers.h"
+#include "schema/resource.h"
 
 struct fault_case {
     int status;
@@ -193,8 +195,40 @@ static void what_a_person_must_cure_says_how(void)
         }
 }
 
+/* ---- what is remembered ---- */
+
+static void refuse(struct service_session *session, int status, const char *code)
+{
+    struct service_request request = {.doing = "testing"};
+    struct service_answer answer = {.status = status, .code = code, .words = "", .body = ""};
+    struct error err = {0};
+    CHECK(!service_fail(session, &request, &answer, &err));
+    CHECK(strstr(err.message, "DNSAccount corp") != NULL);
+}
+
+static void refused_credentials_are_no_longer_trusted_with_what_they_showed(void)
+{
+    struct arena *arena = arena_create();
+    struct resource account = {.kind = KIND_DNS_ACCOUNT, .namespace_ = "default", .name = "corp"};
+    struct context ctx = {.arena = arena};
+    struct service_session session = {
+        .ctx = &ctx, .account = &account, .service = &azure_management, .key = "https://x default/corp 12"};
+    service_remember("token https://x default/corp 12", "t", 60000);
+    service_remember("zone example.com https://x default/corp 12", "id", 60000);
+    service_remember("zone example.com https://x default/corp 34", "other", 60000);
+    refuse(&session, 429, "");
+    refuse(&session, 403, "AuthorizationFailed"); /* one right is missing: the rest stays */
+    CHECK_TEXT(service_recall(arena, "token https://x default/corp 12"), "t");
+    refuse(&session, 401, "InvalidAuthenticationToken");
+    CHECK(service_recall(arena, "token https://x default/corp 12") == NULL);
+    CHECK(service_recall(arena, "zone example.com https://x default/corp 12") == NULL);
+    CHECK_TEXT(service_recall(arena, "zone example.com https://x default/corp 34"), "other");
+    arena_destroy(arena);
+}
+
 int main(void)
 {
+    RUN(refused_credentials_are_no_longer_trusted_with_what_they_showed);
     RUN(each_refusal_has_its_kind_and_its_cure);
     RUN(every_row_of_the_tables_is_met);
     RUN(what_a_person_must_cure_says_how);
