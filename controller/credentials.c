@@ -9,7 +9,8 @@ struct credential_notes credentials_ending(struct desired *desired, int64_t now,
     struct credential_notes notes = {0};
     for (size_t i = 0; i < desired_count(desired); i++) {
         const struct desired_entry *entry = desired_at(desired, i);
-        const struct resource *resource = entry->kind == KIND_DNS_ACCOUNT ? desired_resource(desired, entry) : NULL;
+        const struct resource *resource =
+            entry->kind == KIND_DNS_ACCOUNT ? desired_resource(desired, entry) : NULL;
         if (resource == NULL || !resource->dns_account->enabled)
             continue;
         struct credential credential = dns_credential(resource, now, arena);

@@ -1,4 +1,5 @@
-/* DNS accounts whose credential has ended or soon ends, among the manifests: for status, plan, and the engine's warnings. */
+/* DNS accounts whose credential has ended or soon ends, among the manifests: for status, plan, and the
+ * engine's warnings. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* DNS accounts in the queue. Their credentials are watched as the manifests date them, and what is asked of them is spaced:
- * a step begins when its account's gate has the turns for it, else its certificate stands in the account's line. */
+/* DNS accounts in the queue. Their credentials are watched as the manifests date them, and what is asked of
+ * them is spaced: a step begins when its account's gate has the turns for it, else its certificate stands in
+ * the account's line. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +19,14 @@ enum { UNLIMITED = 1000 };
 static void warn(struct engine *engine, const struct credential_note *note, struct arena *arena)
 {
     const char *key = arena_printf(arena, "credential/%s/%s", note->namespace_, note->name);
-    const char *said = arena_printf(arena, "%lld %d", (long long)note->credential.end, (int)note->credential.stage);
+    const char *said =
+        arena_printf(arena, "%lld %d", (long long)note->credential.end, (int)note->credential.stage);
     if (text_equal(meta_text(engine->model.state, key, arena), said))
         return;
     struct step step = {.human = note->credential.human};
     engine_report(engine, note->id, "warning", &step, note->credential.words, true);
-    model_event(&engine->model, engine->batch, "DNSAccount", note->namespace_, note->name, "Warning", note->credential.code,
-                note->credential.words, arena);
+    model_event(&engine->model, engine->batch, "DNSAccount", note->namespace_, note->name, "Warning",
+                note->credential.code, note->credential.words, arena);
     meta_put(engine->batch, key, said);
 }
 
@@ -63,7 +65,8 @@ static void line_push(struct string_queue *queue, const char *key)
 static struct dns_line *line_of(struct engine *engine, const char *namespace_, const char *name)
 {
     for (size_t i = 0; i < engine->dns_line_count; i++)
-        if (text_equal(engine->dns_lines[i]->namespace_, namespace_) && text_equal(engine->dns_lines[i]->name, name))
+        if (text_equal(engine->dns_lines[i]->namespace_, namespace_) &&
+            text_equal(engine->dns_lines[i]->name, name))
             return engine->dns_lines[i];
     return NULL;
 }
@@ -91,7 +94,8 @@ static struct dns_line *line_for(struct engine *engine, const struct resource *a
     }
     line = arena_alloc(engine->arena, sizeof *line);
     *line = (struct dns_line){.namespace_ = arena_strdup(engine->arena, account->namespace_),
-                              .name = arena_strdup(engine->arena, account->name), .gate = dns_gate_create(limits)};
+                              .name = arena_strdup(engine->arena, account->name),
+                              .gate = dns_gate_create(limits)};
     *arena_push(engine->arena, &engine->dns_lines, engine->dns_line_count) = line;
     return line;
 }
@@ -99,7 +103,8 @@ static struct dns_line *line_for(struct engine *engine, const struct resource *a
 static void come_again(struct engine *engine, const struct dns_line *line, int64_t wait_ms)
 {
     AUTO(arena) struct arena *arena = arena_create();
-    schedule_set(engine->queue, engine_key(arena, 'd', line->namespace_, line->name), clock_now_ms() + wait_ms);
+    schedule_set(engine->queue, engine_key(arena, 'd', line->namespace_, line->name),
+                 clock_now_ms() + wait_ms);
 }
 
 /* Let in whoever is first, as long as there are turns. */
@@ -114,7 +119,8 @@ static void serve(struct engine *engine, struct dns_line *line)
     while (queue->first < queue->end) {
         char *key = queue->items[queue->first];
         struct standing_entry *entry = engine_entry(engine, key, true);
-        int64_t wait = dns_gate_reserve(line->gate, entry->dns_wanted > 0 ? entry->dns_wanted : 1, &entry->dns_turns);
+        int64_t wait =
+            dns_gate_reserve(line->gate, entry->dns_wanted > 0 ? entry->dns_wanted : 1, &entry->dns_turns);
         if (wait != 0) {
             if (wait > 0)
                 come_again(engine, line, wait);
@@ -169,8 +175,8 @@ static struct step resting(const struct dns_line *line, const struct step *step,
     return rest;
 }
 
-bool engine_dns_turn(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
-                     struct arena *arena, struct dns_turns *out, struct step *out_rest)
+bool engine_dns_turn(struct engine *engine, const struct certificate_view *view, const struct step *step,
+                     const char *key, struct arena *arena, struct dns_turns *out, struct step *out_rest)
 {
     int requests = 0;
     const struct resource *account = certificate_step_account(view, step, &requests);
@@ -205,9 +211,10 @@ bool engine_dns_turn(struct engine *engine, const struct certificate_view *view,
     return false;
 }
 
-/* Asked too often, although we keep to a limit: others use the account, or the limit is too high. All of it rests. */
-static void rest(struct engine *engine, struct dns_line *line, const struct resource *account, struct outcome *outcome,
-                 struct arena *arena)
+/* Asked too often, although we keep to a limit: others use the account, or the limit is too high. All of it
+ * rests. */
+static void rest(struct engine *engine, struct dns_line *line, const struct resource *account,
+                 struct outcome *outcome, struct arena *arena)
 {
     int64_t now = clock_now();
     if (dns_gate_closed_until(line->gate) == 0)
@@ -221,18 +228,20 @@ static void rest(struct engine *engine, struct dns_line *line, const struct reso
     line->words = arena_strdup(engine->arena, outcome->err.message);
     char *id = resource_id(arena, KIND_DNS_ACCOUNT, account->namespace_, account->name);
     engine_report(engine, id, "throttled", NULL,
-                  arena_printf(arena, "asked too often: it rests until %s", clock_rfc3339(arena, now + wait)), true);
-    model_event(&engine->model, engine->batch, "DNSAccount", account->namespace_, account->name, "Warning", "Throttled",
-                outcome->err.message, arena);
+                  arena_printf(arena, "asked too often: it rests until %s", clock_rfc3339(arena, now + wait)),
+                  true);
+    model_event(&engine->model, engine->batch, "DNSAccount", account->namespace_, account->name, "Warning",
+                "Throttled", outcome->err.message, arena);
     for (size_t i = line->waiting.first; i < line->waiting.end; i++) /* so that they say why they wait */
         schedule_set(engine->queue, line->waiting.items[i], clock_now_ms());
 }
 
-bool engine_dns_done(struct engine *engine, const struct certificate_view *view, const struct step *step, const char *key,
-                     struct dns_turns *turns, struct outcome *outcome)
+bool engine_dns_done(struct engine *engine, const struct certificate_view *view, const struct step *step,
+                     const char *key, struct dns_turns *turns, struct outcome *outcome)
 {
     int requests = 0;
-    const struct resource *account = turns->gate != NULL ? certificate_step_account(view, step, &requests) : NULL;
+    const struct resource *account =
+        turns->gate != NULL ? certificate_step_account(view, step, &requests) : NULL;
     struct dns_line *line = account != NULL ? line_of(engine, account->namespace_, account->name) : NULL;
     struct standing_entry *entry = engine_entry(engine, key, true);
     bool lacked = turns->lacked && !outcome->ok;

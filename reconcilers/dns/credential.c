@@ -9,10 +9,12 @@ enum { DAY_S = 86400 };
 
 struct credential dns_credential(const struct resource *account, int64_t now, struct arena *arena)
 {
-    struct credential out = {.end = dns_account_credential_end(account->dns_account), .code = "CredentialFine", .words = ""};
+    struct credential out = {
+        .end = dns_account_credential_end(account->dns_account), .code = "CredentialFine", .words = ""};
     if (out.end == 0)
         return out;
-    static const int days[] = {[CREDENTIAL_FINE] = 30, [CREDENTIAL_ENDS_IN_30_DAYS] = 7, [CREDENTIAL_ENDS_IN_7_DAYS] = 0};
+    static const int days[] = {
+        [CREDENTIAL_FINE] = 30, [CREDENTIAL_ENDS_IN_30_DAYS] = 7, [CREDENTIAL_ENDS_IN_7_DAYS] = 0};
     while (out.stage < CREDENTIAL_ENDED && now >= out.end - (int64_t)days[out.stage] * DAY_S)
         out.stage++;
     out.next = out.stage < CREDENTIAL_ENDED ? out.end - (int64_t)days[out.stage] * DAY_S : 0;
@@ -29,8 +31,9 @@ struct credential dns_credential(const struct resource *account, int64_t now, st
         out.code = "CredentialExpiring";
         out.words = arena_printf(arena, "%s, in %s", out.words, text_duration_words(arena, out.end - now));
     }
-    out.human = "make a new credential at the service, put it into the account's secret, and write its end into "
-                "spec.credentialExpiresAt";
+    out.human =
+        "make a new credential at the service, put it into the account's secret, and write its end into "
+        "spec.credentialExpiresAt";
     return out;
 }
 

@@ -1,5 +1,5 @@
-/* How long the credential of a DNS account is still good, as its manifest says by `credentialExpiresAt`. Pure: nobody is
- * asked. What is deployed needs no DNS account and is never touched by any of this. */
+/* How long the credential of a DNS account is still good, as its manifest says by `credentialExpiresAt`.
+ * Pure: nobody is asked. What is deployed needs no DNS account and is never touched by any of this. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,12 @@ struct arena;
 struct error;
 struct resource;
 
-enum credential_stage { CREDENTIAL_FINE, CREDENTIAL_ENDS_IN_30_DAYS, CREDENTIAL_ENDS_IN_7_DAYS, CREDENTIAL_ENDED };
+enum credential_stage {
+    CREDENTIAL_FINE,
+    CREDENTIAL_ENDS_IN_30_DAYS,
+    CREDENTIAL_ENDS_IN_7_DAYS,
+    CREDENTIAL_ENDED
+};
 struct credential {
     enum credential_stage stage;
     int64_t end;       /* Unix seconds; 0: not told, always fine */

@@ -161,6 +161,12 @@ bool service_ask(struct service_session *session, const struct service_request *
     if (*start != '<' && *start != '\0') /* XML and HTML are no JSON */
         out->json = json_parse(out->body, out->length, NULL);
     session->service->read_failure(out, arena);
+    /* Once more: in the body it may have been escaped. */
+    char *words = arena_strdup(arena, out->words), *code = arena_strdup(arena, out->code);
+    service_mask(session, words, strlen(words));
+    service_mask(session, code, strlen(code));
+    out->words = words;
+    out->code = code;
     return true;
 }
 
@@ -169,6 +175,8 @@ bool service_ask(struct service_session *session, const struct service_request *
 bool service_blame(const struct service_session *session, const struct service_request *request,
                    struct error *err)
 {
+    if (err != NULL)
+        service_mask(session, err->message, strlen(err->message));
     return error_prefix(err, "%s (DNSAccount %s), %s", session->service->label, session->account->name,
                         request->doing);
 }

@@ -21,7 +21,8 @@ struct dns_gate {
 /* One more for what the clock's milliseconds leave out. */
 static int64_t window_ms(const struct dns_gate *gate)
 {
-    return 1 + ((int64_t)gate->limits.burst * 1000 + gate->limits.requests_per_second - 1) / gate->limits.requests_per_second;
+    return 1 + ((int64_t)gate->limits.burst * 1000 + gate->limits.requests_per_second - 1) /
+                   gate->limits.requests_per_second;
 }
 
 /* With the lock. */
@@ -55,11 +56,13 @@ void dns_gate_destroy(struct dns_gate *gate)
 void dns_gate_limit(struct dns_gate *gate, struct dns_limits limits)
 {
     pthread_mutex_lock(&gate->lock);
-    bool other = limits.burst != gate->limits.burst || limits.requests_per_second != gate->limits.requests_per_second;
+    bool other =
+        limits.burst != gate->limits.burst || limits.requests_per_second != gate->limits.requests_per_second;
     gate->limits = limits;
     if (other) {
-        gate->free_at = realloc(gate->free_at, (size_t)(limits.burst > gate->idle ? limits.burst : gate->idle) *
-                                                   sizeof *gate->free_at);
+        gate->free_at =
+            realloc(gate->free_at,
+                    (size_t)(limits.burst > gate->idle ? limits.burst : gate->idle) * sizeof *gate->free_at);
         if (gate->free_at == NULL)
             abort();
         while (gate->idle > 0 && gate->idle + gate->out > limits.burst)
@@ -148,7 +151,8 @@ bool dns_turn_begin(struct context *ctx, struct error *err)
         if (wait_for(gate, 1, clock_boot_ms()) == 0) {
             take_first(gate);
             ready = true;
-        } else if (turns->whole) { /* more than the burst in one step; nobody else of the account has any turn meanwhile */
+        } else if (turns->whole) { /* more than the burst in one step; nobody else of the account has any turn
+                                      meanwhile */
             pthread_mutex_unlock(&gate->lock);
             nanosleep(&nap, NULL);
             pthread_mutex_lock(&gate->lock);

@@ -12,7 +12,7 @@ CREDENTIALS = {
     "route53": {"secret_key": lambda t: t + "/+" + t[:8], "token": lambda t: "AQoDYX//" + t + "=="},
     "azure": {"client_secret": lambda t: t[:20] + "~+/=&%" + t[20:]},
     "godaddy": {"key": lambda t: t, "key_secret": lambda t: t[::-1]},
-    "cloudns": {"password": lambda t: t[:16] + " +p&ss=%#" + t[16:]},
+    "cloudns": {"password": lambda t: t[:16] + ' +p&"ss=%#' + t[16:]},
     "exec": {"credential": lambda t: t[:16] + '"\\/' + t[16:]},
     "webhook": {"key": lambda t: t},
 }

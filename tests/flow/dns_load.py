@@ -72,7 +72,8 @@ def displacement(world, standin, orders):
 
 def load(kind, orders, every=0.1, seconds=1500):
     """Run it; gives what is to be printed. Whatever must not be raises."""
-    with ServiceSite(kind, more={"limits": {"requestsPerSecond": RATE}}, nginx=False) as world:
+    with ServiceSite(kind, more={
+            "limits": {"requestsPerSecond": RATE}, "propagation": {"timeout": "30m", "interval": "5s"}}, nginx=False) as world:
         standin = world.service.standin
         standin.clock_file = world.path("clock")
         world.extra_config = "limits: " + json.dumps({

@@ -2,6 +2,7 @@
 """No credential of a DNS account is ever shown or stored: not in a log at its most talkative, an error, plan, why, status, a
 list, the store and its dumps, the audit log, nor in a child's arguments or environment; not when all goes well and not
 when the service refuses, stumbles, or repeats the credential in its own words."""
+import html
 import json
 import os
 import secrets
@@ -31,10 +32,19 @@ def ask_everything(world, search, names, account):
             asked.add(words)
 
 
+USED = {"cloudflare": 1, "route53": 1}  # of several credentials, those that the account of this test has
+
+
 def mangled(service):
-    """A body that repeats the credentials, as a careless service might."""
-    own = [getattr(service, attribute) for attribute in CREDENTIALS[service.name]]
-    return json.dumps({"error": "it is " + " and ".join(own), "message": own[0], "code": "Strange"})
+    """A failure in the service's own form that repeats the credentials, as a careless service might."""
+    own = [getattr(service, attribute) for attribute in CREDENTIALS[service.name]][:USED.get(service.name)]
+    text = "it is " + " and ".join(own)
+    if service.name == "route53":
+        return (f"<ErrorResponse><Error><Code>Strange</Code><Message>{html.escape(text, False)}</Message></Error></ErrorResponse>")
+    if service.name in ("exec", "webhook"):
+        return json.dumps({"ok": False, "error": "refused", "message": text})
+    return json.dumps({"success": False, "errors": [{"code": 1, "message": text}], "error": {"code": "Strange", "message": text},
+                       "error_description": text, "code": "Strange", "message": text, "status": "Failed", "statusDescription": text})
 
 
 def troubles(service, search):

@@ -9,9 +9,12 @@ static const struct resource *account(const char *more)
 {
     arena_reset(arena);
     set = (struct manifest_set){.arena = arena};
-    bool ok = manifest_set_add(&set, "a.yaml", arena_printf(arena, MADE_DOCUMENT("DNSAccount", "corp")
-                                                            "  route53: {accessKeyID: AKIAIOSFODNN7EXAMPLE, "
-                                                            "secretAccessKeySecretRef: {name: s, key: k}}\n%s", more));
+    bool ok = manifest_set_add(
+        &set, "a.yaml",
+        arena_printf(arena,
+                     MADE_DOCUMENT("DNSAccount", "corp") "  route53: {accessKeyID: AKIAIOSFODNN7EXAMPLE, "
+                                                         "secretAccessKeySecretRef: {name: s, key: k}}\n%s",
+                     more));
     if (!ok)
         manifest_set_print(&set.problems);
     CHECK(ok);
@@ -33,7 +36,7 @@ static void an_end_is_warned_of_thirty_and_seven_days_ahead(void)
     static const struct {
         int before_s, stage, next_before_days;
     } rows[] = {
-        {31 * 86400, CREDENTIAL_FINE, 30},          {30 * 86400 + 1, CREDENTIAL_FINE, 30},
+        {31 * 86400, CREDENTIAL_FINE, 30},           {30 * 86400 + 1, CREDENTIAL_FINE, 30},
         {30 * 86400, CREDENTIAL_ENDS_IN_30_DAYS, 7}, {7 * 86400 + 1, CREDENTIAL_ENDS_IN_30_DAYS, 7},
         {7 * 86400, CREDENTIAL_ENDS_IN_7_DAYS, 0},   {1, CREDENTIAL_ENDS_IN_7_DAYS, 0},
     };
@@ -87,9 +90,11 @@ static void limits_are_lowered_by_a_manifest_and_set_by_the_operator(void)
 
 static void every_service_over_http_has_limits(void)
 {
-    static const bool http[DNS_PROVIDER_COUNT] = {
-        [DNS_PROVIDER_CLOUDFLARE] = true, [DNS_PROVIDER_ROUTE53] = true, [DNS_PROVIDER_AZURE_DNS] = true,
-        [DNS_PROVIDER_GODADDY] = true,    [DNS_PROVIDER_CLOUDNS] = true};
+    static const bool http[DNS_PROVIDER_COUNT] = {[DNS_PROVIDER_CLOUDFLARE] = true,
+                                                  [DNS_PROVIDER_ROUTE53] = true,
+                                                  [DNS_PROVIDER_AZURE_DNS] = true,
+                                                  [DNS_PROVIDER_GODADDY] = true,
+                                                  [DNS_PROVIDER_CLOUDNS] = true};
     for (enum dns_provider p = 0; p < DNS_PROVIDER_COUNT; p++) {
         struct dns_limits limits = dns_provider_limits(p);
         CHECK((limits.requests_per_second > 0) == http[p] && (limits.burst > 0) == http[p]);
@@ -102,7 +107,8 @@ static struct made made;
 #define OLD(more) \
     MADE_CERTIFICATE("  dnsNames: [shop.example.net, www.example.com]\n  order: {product: positivemdcssl}\n" \
                      "  targets: [{name: web}]\n") \
-    MADE_DOCUMENT("DNSAccount", "old") "  zones: [example.net]\n  rfc2136: {nameserver: \"192.0.2.53:53\"}\n" more
+    MADE_DOCUMENT("DNSAccount", "old") \
+    "  zones: [example.net]\n  rfc2136: {nameserver: \"192.0.2.53:53\"}\n" more
 #define ENDED "  credentialExpiresAt: \"2026-11-01\"\n"
 
 static struct step begin(const char *manifests)

@@ -1,5 +1,5 @@
-/* The gate before a DNS account: whatever happens, the far side counts at most `burst` requests in any stretch of
- * burst / rate seconds. */
+/* The gate before a DNS account: whatever happens, the far side counts at most `burst` requests in any
+ * stretch of burst / rate seconds. */
 #include "check.h"
 
 #include <pthread.h>
