@@ -14,25 +14,11 @@
 #include "base/fatal.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "controller/desired_read.h"
+#include "controller/desired_set.h"
 #include "controller/state.h"
 #include "schema/parsed.h"
 #include "schema/problem.h"
 
-struct desired {
-    struct arena *arena;
-    struct reading reading;
-    bool given;                   /* by -f: nothing is remembered of files */
-    struct manifest_file **files; /* that exist */
-    size_t file_count;
-    struct desired_entry *entries;     /* sorted */
-    const struct resource **resources; /* beside the entries */
-    size_t entry_count;
-    struct string_list contested; /* keys of TABLE_RESOURCE said more than once */
-    struct problem_list problems;
-    unsigned char shared[32];
-    const char *commit;
-};
 
 /* ---- from holdings to entries ---- */
 
@@ -97,8 +83,8 @@ static struct candidate *collect(const struct desired *set, size_t *out_count)
 }
 
 /* NULL: there is none, or it cannot be decoded any more. */
-static const struct resource *last_good_form(struct desired *set, enum resource_kind kind,
-                                             const char *namespace_, const char *name, struct position position)
+const struct resource *desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_,
+                                         const char *name, struct position position)
 {
     struct span json;
     struct resource *good = arena_alloc(set->arena, sizeof *good);
@@ -129,7 +115,7 @@ static void add_stale_entry(struct desired *set, const struct candidate *it)
     const struct resource *resource =
         set->reading.forms != NULL && !it->holding->stale
             ? NULL /* said twice at first sight: the form in the store is one of the two */
-            : last_good_form(set, it->holding->kind, it->holding->namespace_, it->holding->name, position);
+            : desired_last_good(set, it->holding->kind, it->holding->namespace_, it->holding->name, position);
     if (resource == NULL)
         return; /* it never was good: there is only the problem */
     add_entry(set, it);
@@ -227,12 +213,17 @@ static void digest_shared(struct desired *set)
 
 /* ---- reading ---- */
 
+bool desired_file_exists(const struct desired *set, const struct manifest_file *file)
+{
+    return set->lost == NULL && file_exists_now(&set->reading, file);
+}
+
 static void keep_existing(struct desired *set)
 {
     struct reading *reading = &set->reading;
     set->files = arena_array(set->arena, reading->file_count, sizeof(struct manifest_file *));
     for (size_t i = 0; i < reading->file_count; i++)
-        if (file_exists_now(reading, reading->files[i]))
+        if (desired_file_exists(set, reading->files[i]))
             set->files[set->file_count++] = reading->files[i];
 }
 
@@ -252,8 +243,27 @@ static bool add_given(struct desired *set, const struct string_list *files, stru
     return true;
 }
 
+/* A directory that is not there, or cannot be opened, is no empty one: what it said stays in force (reliability.md 8.3). */
+static bool stays_in_force(struct desired *set, const struct error *err)
+{
+    const struct reading *reading = &set->reading;
+    bool lost = !set->given && reading->source_count > 0 && reading->sources[0].fd < 0;
+    if (!lost || (reading->rows.count == 0 && set->ghosts.count == 0))
+        return false;
+    set->lost = arena_strdup(set->arena, err->message);
+    problem_add(&set->problems, SEVERITY_ERROR, "tree-lost", (struct position){.file = set->directory}, NULL,
+                "%s: what the manifests said stays in force", set->lost);
+    return true;
+}
+
 struct desired *desired_read(const struct operator_config *config, const struct string_list *files,
                              struct state *state, struct error *err)
+{
+    return desired_read_watched(config, files, state, NULL, err);
+}
+
+struct desired *desired_read_watched(const struct operator_config *config, const struct string_list *files,
+                                     struct state *state, struct guard_watch *watch, struct error *err)
 {
     struct desired *set = calloc(1, sizeof *set);
     if (set == NULL)
@@ -262,21 +272,27 @@ struct desired *desired_read(const struct operator_config *config, const struct 
     set->problems.arena = set->arena;
     set->given = files != NULL && files->count > 0;
     reading_init(&set->reading, set->arena, state, config->confinement == CONFINEMENT_OPTIONAL);
+    set->directory = config->manifests_directory;
     bool read = true;
     if (set->given)
         read = add_given(set, files, err);
     else
         reading_add_directory(&set->reading, config->manifests_directory, true);
-    if (!read || !reading_run(&set->reading, err)) {
+    struct error why = {0};
+    desired_load_ghosts(set);
+    if (!read || (!reading_run(&set->reading, &why) && !stays_in_force(set, &why))) {
+        if (read && err != NULL)
+            *err = why;
         desired_destroy(set);
         return NULL;
     }
     keep_existing(set);
     assemble(set);
     gather_problems(set);
-    digest_shared(set);
-    if (!set->given)
+    if (!set->given && set->lost == NULL)
         set->commit = git_commit(config->manifests_directory, set->arena);
+    desired_keep_in_force(set, config, watch);
+    digest_shared(set);
     return set;
 }
 
@@ -371,7 +387,7 @@ const struct resource *desired_resource(struct desired *set, const struct desire
         reading_again(&set->reading, set->files[entry->file], keep_resource, set);
     if (*kept == NULL) { /* the file is another one by now; what it said then was written down */
         const struct position position = {entry->position_file, 0, 0};
-        const struct resource *last = last_good_form(set, entry->kind, entry->namespace_, entry->name, position);
+        const struct resource *last = desired_last_good(set, entry->kind, entry->namespace_, entry->name, position);
         if (last != NULL && memcmp(last->digest, entry->digest, sizeof entry->digest) == 0)
             *kept = last;
     }
@@ -408,7 +424,7 @@ struct resource_lookup desired_lookup(struct desired *set)
 
 /* ---- remembering ---- */
 
-static bool said_before(const struct manifest_file *file, const struct holding *holding)
+bool desired_said_before(const struct manifest_file *file, const struct holding *holding)
 {
     const struct manifest_file *former = file->news == NULL ? NULL : file->news->former;
     for (size_t i = 0; former != NULL && i < former->holding_count; i++)
@@ -422,7 +438,7 @@ static void keep_last_good_forms(const struct desired *set, struct state_batch *
     for (size_t i = 0; i < set->file_count; i++)
         for (size_t j = 0; j < set->files[i]->holding_count; j++) {
             const struct holding *holding = &set->files[i]->holdings[j];
-            if (holding->parsed == NULL || said_before(set->files[i], holding))
+            if (holding->parsed == NULL || desired_said_before(set->files[i], holding))
                 continue;
             const char *key = form_key(arena, holding->kind, holding->namespace_, holding->name);
             if (string_list_contains(&set->contested, key))
@@ -458,7 +474,11 @@ void desired_remember(const struct desired *set, struct state_batch *batch)
     AUTO(arena) struct arena *arena = arena_create();
     bool changed = false;
     for (size_t i = 0; i < reading->file_count; i++)
-        changed |= reading->files[i]->flags & FILE_READ || !file_exists_now(reading, reading->files[i]);
+        changed |= reading->files[i]->flags & FILE_READ || !desired_file_exists(set, reading->files[i]);
+    if (!set->given && reading->state != NULL)
+        desired_remember_force(set, batch);
+    if (set->lost != NULL && set->holds.count > 0)
+        return; /* what its files were like is still to be known when it is there again */
     if (!changed)
         return;
     keep_last_good_forms(set, batch, arena);
@@ -467,8 +487,8 @@ void desired_remember(const struct desired *set, struct state_batch *batch)
     for (size_t i = 0; i < reading->file_count; i++) {
         const struct manifest_file *file = reading->files[i];
         const struct manifest_file *was =
-            file->news != NULL && (reading->forms == NULL || file_exists_now(reading, file)) ? file->news->former : file;
-        if (was != NULL && (file->news != NULL || !file_exists_now(reading, file)))
+            file->news != NULL && (reading->forms == NULL || desired_file_exists(set, file)) ? file->news->former : file;
+        if (was != NULL && (file->news != NULL || !desired_file_exists(set, file)))
             drop_of(set, was, batch, arena);
     }
     struct manifest_file **sorted = arena_array(arena, set->file_count, sizeof *sorted);

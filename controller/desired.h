@@ -1,6 +1,7 @@
 /* The manifests now on disk. A snapshot is read whole: list, read what changed, list again; a broken file
  * keeps its resources' last good form and is never an absence. Files whose identity (path, inode, size,
- * times) is known are not opened: their rows in TABLE_FILE tell what they hold. */
+ * times) is known are not opened: their rows in TABLE_FILE tell what they hold. What the files take away may be held back: then the
+ * form in force stays in the set (guard.h). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +12,9 @@
 
 struct desired;
 struct error;
+struct guard_hold;
+struct guard_hold_list;
+struct guard_watch;
 struct operator_config;
 struct state;
 struct state_batch;
@@ -23,6 +27,7 @@ struct desired_entry {
     const char *namespace_, *name;
     unsigned char digest[32];
     bool stale; /* the file is broken now; this is the last good form */
+    bool held;  /* a guard holds what the file says, or that none does (file -1); this is the form in force */
     int file;   /* index into the snapshot's files; -1: only the store has it (stale) */
     const char *position_file;
 };
@@ -32,6 +37,15 @@ struct desired_entry {
  * never quiet; never at rest while it was read), MANIFEST (limits): the caller keeps the former set. */
 struct desired *desired_read(const struct operator_config *config, const struct string_list *files,
                              struct state *state, struct error *err);
+/* The same for a process that goes on looking: what takes something away takes effect at the second look. */
+struct desired *desired_read_watched(const struct operator_config *config, const struct string_list *files,
+                                     struct state *state, struct guard_watch *watch, struct error *err);
+/* What is held back for a person (guard.h), and the hold that names a resource; NULL: none. */
+const struct guard_hold_list *desired_holds(const struct desired *desired);
+const struct guard_hold *desired_hold_of(const struct desired *desired, enum resource_kind kind,
+                                         const char *namespace_, const char *name);
+/* When to look again at what was seen once; 0: no need. */
+int64_t desired_look_again_ms(const struct desired *desired);
 void desired_destroy(struct desired *desired);
 const struct problem_list *desired_problems(const struct desired *desired);
 size_t desired_count(const struct desired *desired);

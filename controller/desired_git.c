@@ -1,6 +1,6 @@
 /* The commit of a work tree, read from .git without running git: HEAD is a commit, or names a branch that
  * stands in a file of its own or in packed-refs. A linked work tree has a .git file that names its folder.
- * Only told, never decided upon; so an odd repository simply has no commit to tell. */
+ * It holds removals back when it is one that was applied before; an odd repository simply has no commit to tell. */
 #include "controller/desired_internal.h"
 
 #include <limits.h>
@@ -11,9 +11,11 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/hash.h"
 
 #define SMALL 4096
 #define PACKED_MAX (16 << 20)
+#define CONFIG_MAX (64 << 10)
 
 /* The first line of a small file; NULL: none. */
 static const char *first_line(struct arena *arena, const char *path)
@@ -49,6 +51,13 @@ static const char *packed(struct arena *arena, const char *common, const char *r
     return is_commit(found) ? found : NULL;
 }
 
+/* A linked work tree shares most with the repository it was made from. */
+static const char *common_of(struct arena *arena, const char *git)
+{
+    const char *common = first_line(arena, arena_printf(arena, "%s/commondir", git));
+    return common == NULL ? git : *common == '/' ? common : arena_printf(arena, "%s/%s", git, common);
+}
+
 static const char *commit_of(struct arena *arena, const char *git)
 {
     const char *head = first_line(arena, arena_printf(arena, "%s/HEAD", git));
@@ -57,8 +66,7 @@ static const char *commit_of(struct arena *arena, const char *git)
     if (head == NULL || !text_has_prefix(head, "ref: refs/") || strstr(head, "..") != NULL)
         return NULL;
     const char *ref = head + 5;
-    const char *common = first_line(arena, arena_printf(arena, "%s/commondir", git));
-    common = common == NULL ? git : *common == '/' ? common : arena_printf(arena, "%s/%s", git, common);
+    const char *common = common_of(arena, git);
     const char *commit = first_line(arena, arena_printf(arena, "%s/%s", common, ref));
     return is_commit(commit) ? commit : packed(arena, common, ref);
 }
@@ -69,7 +77,8 @@ static bool trusted(const struct stat *git, const struct stat *tree)
     return git->st_uid == tree->st_uid || git->st_uid == geteuid() || git->st_uid == 0;
 }
 
-const char *git_commit(const char *directory, struct arena *arena)
+/* The folder of the repository that holds `directory`; NULL: none. */
+static const char *find_git(const char *directory, struct arena *arena)
 {
     char path[PATH_MAX];
     struct stat tree, st;
@@ -79,16 +88,44 @@ const char *git_commit(const char *directory, struct arena *arena)
         const char *git = arena_printf(arena, "%s/.git", path);
         if (lstat(git, &st) == 0 && trusted(&st, &tree)) {
             if (S_ISDIR(st.st_mode))
-                return commit_of(arena, git);
+                return git;
             const char *line = S_ISREG(st.st_mode) ? first_line(arena, git) : NULL;
             if (line == NULL || !text_has_prefix(line, "gitdir: "))
                 return NULL;
-            return commit_of(arena,
-                             line[8] == '/' ? line + 8 : arena_printf(arena, "%s/%s", path, line + 8));
+            return line[8] == '/' ? line + 8 : arena_printf(arena, "%s/%s", path, line + 8);
         }
         char *slash = strrchr(path, '/');
         if (slash == NULL || slash == path)
             return NULL;
         *slash = '\0';
     }
+}
+
+const char *git_commit(const char *directory, struct arena *arena)
+{
+    const char *git = find_git(directory, arena);
+    return git != NULL ? commit_of(arena, git) : NULL;
+}
+
+const char *git_repository(const char *directory, struct arena *arena)
+{
+    const char *git = find_git(directory, arena);
+    if (git == NULL)
+        return NULL;
+    struct buffer text = {0};
+    const char *url = NULL;
+    bool origin = false;
+    file_read_path(arena_printf(arena, "%s/config", common_of(arena, git)), CONFIG_MAX, &text, NULL);
+    struct string_list lines = text_split(arena, buffer_text(&text), '\n');
+    buffer_release(&text);
+    for (size_t i = 0; i < lines.count && url == NULL; i++) {
+        const char *line = lines.items[i] + strspn(lines.items[i], " \t");
+        if (*line == '[')
+            origin = text_has_prefix(line, "[remote \"origin\"]");
+        else if (origin && text_has_prefix(line, "url") && strchr(line, '=') != NULL)
+            url = strchr(line, '=') + 1;
+    }
+    unsigned char digest[32]; /* it may hold a password */
+    hash_sha256(span_of(url != NULL ? url : "", url != NULL ? strlen(url) : 0), digest);
+    return text_hex(arena, digest, 8);
 }

@@ -74,3 +74,5 @@ void rows_store(const struct file_rows *rows, struct manifest_file *const *files
 uint64_t path_hash(const char *path, size_t length); /* in the host's byte order; never leaves it */
 /* The commit that a work tree is at, from .git alone; NULL: no work tree, or not to be told. */
 const char *git_commit(const char *directory, struct arena *arena);
+/* A digest of where the repository of a work tree was cloned from; NULL: no work tree. */
+const char *git_repository(const char *directory, struct arena *arena);

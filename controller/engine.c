@@ -638,7 +638,8 @@ void engine_destroy(struct engine *engine)
         return;
     loop_source_destroy(engine->result_source);
     loop_source_destroy(engine->timer);
-    loop_source_destroy(engine->removals.timer);
+    loop_source_destroy(engine->second_look);
+    guard_watch_finish(&engine->watch);
     /* Jobs that still run end by themselves (an order call is never cut short); what they brought is recorded. */
     while (engine->running > 0 && !engine->broken) {
         struct timespec nap = {.tv_nsec = 5 * 1000 * 1000};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controller/engine.h"
+#include "controller/guard.h"
 #include "controller/index.h"
 #include "controller/loop.h"
 #include "controller/schedule.h"
@@ -59,11 +60,8 @@ struct engine {
     unsigned char shared_digest[32];
     bool looked;
     size_t settled; /* certificates the index says are as they should be, not decided again */
-    struct removal_watch {
-        char digest[16];   /* of the removals seen last, not acted upon yet */
-        int64_t seen_ms;
-        struct loop_source *timer; /* the second look */
-    } removals;
+    struct guard_watch watch;        /* what takes something away, seen once */
+    struct loop_source *second_look; /* a timer */
 
     struct standing_entry **standing; /* sorted by key */
     size_t standing_count, standing_capacity;
@@ -86,7 +84,7 @@ struct engine {
     void (*after_turn)(void *arg);
     void *after_turn_arg;
     size_t problem_count;
-    size_t held; /* certificates whose manifest went, too many at once */
+    size_t held; /* resources that the guards keep as they were */
 };
 
 char *engine_key(struct arena *arena, char letter, const char *namespace_, const char *name);

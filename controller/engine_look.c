@@ -9,10 +9,10 @@
 #include "base/fatal.h"
 #include "base/log.h"
 #include "controller/engine_internal.h"
-#include "controller/holds.h"
+#include "controller/guard.h"
 #include "controller/records.h"
 
-enum { SECOND_LOOK_MS = 2000 };
+enum { SUBJECTS_KEPT = 20 };
 
 struct look {
     struct engine *engine;
@@ -22,7 +22,6 @@ struct look {
     unsigned char shared[32];
     int64_t now;
     struct string_list gone;      /* keys of certificates whose manifest went */
-    size_t known;                 /* certificates the index knows, not forgotten */
 };
 
 static void queue_entry(struct look *look, const struct desired_entry *entry)
@@ -34,7 +33,6 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
 {
     struct look *look = arg;
     bool forgotten = row != NULL && (row->flags & INDEX_FORGOTTEN) != 0;
-    look->known += row != NULL && !forgotten;
     const struct engine_options *options = &look->engine->options;
     if (entry != NULL && options->filter != NULL && !options->filter(&look->engine->model, entry, options->filter_arg))
         return;
@@ -56,72 +54,61 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
         queue_entry(look, entry);
 }
 
-static void hold_removals(struct engine *engine, const char *digest, const struct string_list *ids, struct arena *arena)
-{
-    struct hold_record hold;
-    bool known = record_load(engine->model.state, TABLE_HOLD, digest, &hold_record_table, arena, &hold, NULL, NULL);
-    if (!known || hold.confirmed) { /* a release from long ago is none */
-        hold = (struct hold_record){.digest = digest, .kind = "MassRemoval", .since = clock_now(), .confirmed_by = ""};
-        for (size_t i = 0; i < ids->count && i < 20; i++)
-            string_list_push(arena, &hold.subjects, ids->items[i]);
-        record_put(engine->batch, TABLE_HOLD, digest, &hold_record_table, &hold, STATE_ANY);
-    }
-    struct step step = {.human = "bring the manifests back; or, if they are to be forgotten, say so",
-                        .command = arena_printf(arena, "certwright confirm %s", digest)};
-    engine_report(engine, "manifests", "held", &step,
-                  arena_printf(arena, "the manifest%s of %zu certificate%s went at once: nothing is forgotten yet",
-                               ids->count == 1 ? "" : "s", ids->count, ids->count == 1 ? "" : "s"), true);
-}
-
 static void second_look(void *arg)
 {
     struct error err = {0};
     engine_look(arg, false, &err);
 }
 
-/* A removal takes effect when it was seen twice, two seconds apart, unless a person typed the command. */
-static bool seen_twice(struct look *look, const char *digest)
+static void note_subjects(struct engine *engine, const struct guard_hold *hold, struct arena *arena)
 {
-    struct engine *engine = look->engine;
-    int64_t now = clock_boot_ms();
-    if (engine->options.typed)
-        return true;
-    if (strcmp(engine->removals.digest, digest) == 0 && now - engine->removals.seen_ms >= SECOND_LOOK_MS)
-        return true;
-    if (strcmp(engine->removals.digest, digest) != 0) {
-        snprintf(engine->removals.digest, sizeof engine->removals.digest, "%s", digest);
-        engine->removals.seen_ms = now;
+    for (size_t i = 0; i < hold->subjects.count && i < SUBJECTS_KEPT; i++) {
+        struct string_list parts = text_split(arena, hold->subjects.items[i], '/');
+        enum resource_kind kind = resource_kind_parse(parts.items[0]);
+        if (kind < KIND_COUNT)
+            model_event(&engine->model, engine->batch, resource_kind_name(kind), parts.count == 3 ? parts.items[1] : "default",
+                        parts.items[parts.count - 1], "Warning", hold->kind, hold->words, arena);
     }
-    if (engine->removals.timer == NULL)
-        engine->removals.timer = loop_timer(engine->loop, second_look, engine);
-    loop_timer_in(engine->removals.timer, SECOND_LOOK_MS + 50);
-    return false;
 }
 
-static void guard_removals(struct look *look)
+/* A hold is kept under its digest, for `confirm`; said when it is new, and once by each process. */
+static void tell_hold(struct engine *engine, const struct guard_hold *hold, bool first, struct arena *arena)
+{
+    struct hold_record record;
+    bool known = record_load(engine->model.state, TABLE_HOLD, hold->digest, &hold_record_table, arena, &record, NULL, NULL) &&
+                 !record.confirmed; /* a release from long ago is none */
+    if (!known) {
+        record = (struct hold_record){.digest = hold->digest, .kind = hold->kind, .since = clock_now(), .confirmed_by = ""};
+        for (size_t i = 0; i < hold->subjects.count && i < SUBJECTS_KEPT; i++)
+            string_list_push(arena, &record.subjects, hold->subjects.items[i]);
+        record_put(engine->batch, TABLE_HOLD, hold->digest, &hold_record_table, &record, STATE_ANY);
+        note_subjects(engine, hold, arena);
+    }
+    if (known && !first)
+        return;
+    struct step step = {.human = hold->human, .command = arena_printf(arena, "certwright confirm %s", hold->digest)};
+    engine_report(engine, "manifests", "held", &step,
+                  arena_printf(arena, "%s: %s; %zu %s in force as before", hold->kind, hold->words, hold->subjects.count,
+                               hold->subjects.count == 1 ? "stays" : "stay"), true);
+}
+
+/* What the guards hold is in the set as it was; what they let go is gone from it. */
+static void take_holds(struct look *look)
 {
     struct engine *engine = look->engine;
+    const struct guard_hold_list *holds = desired_holds(look->desired);
     engine->held = 0;
-    if (look->gone.count == 0 || engine->options.filter != NULL) {
-        engine->removals.digest[0] = '\0';
-        return;
+    for (size_t i = 0; i < holds->count; i++) {
+        engine->held += holds->items[i].subjects.count;
+        tell_hold(engine, &holds->items[i], look->first, look->arena);
     }
-    struct string_list ids = {0};
-    for (size_t i = 0; i < look->gone.count; i++) {
-        const char *namespace_, *name;
-        engine_split_key(look->gone.items[i], look->arena, &namespace_, &name);
-        string_list_push(look->arena, &ids, resource_id(look->arena, KIND_CERTIFICATE, namespace_, name));
+    int64_t again = desired_look_again_ms(look->desired);
+    if (again > 0) {
+        if (engine->second_look == NULL)
+            engine->second_look = loop_timer(engine->loop, second_look, engine);
+        loop_timer_in(engine->second_look, again + 50);
     }
-    const char *digest = hold_digest(look->arena, "MassRemoval", &ids);
-    if (!seen_twice(look, digest))
-        return;
-    if (removals_too_many(engine->model.config, ids.count, look->known, desired_count(look->desired)) &&
-        !hold_released(engine->model.state, digest, look->arena)) {
-        engine->held = ids.count;
-        hold_removals(engine, digest, &ids, look->arena);
-        return;
-    }
-    for (size_t i = 0; i < look->gone.count; i++)
+    for (size_t i = 0; i < look->gone.count && engine->options.filter == NULL; i++)
         schedule_set(engine->queue, look->gone.items[i], clock_now_ms());
 }
 
@@ -158,7 +145,8 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
         *err = engine->broken_error;
         return false;
     }
-    struct desired *desired = desired_read(engine->model.config, engine->options.files, engine->model.state, err);
+    struct desired *desired = desired_read_watched(engine->model.config, engine->options.files, engine->model.state,
+                                                   engine->options.typed ? NULL : &engine->watch, err);
     if (desired == NULL) {
         engine_report(engine, "manifests", "unreadable", NULL, err->message, true);
         return false;
@@ -184,7 +172,7 @@ bool engine_look(struct engine *engine, bool all, struct error *err)
     memcpy(engine->shared_digest, look.shared, 32);
     tell_problems(engine, desired);
     engine->model.purchase_hold_known = false;
-    guard_removals(&look);
+    take_holds(&look);
     schedule_set(engine->queue, CREDENTIALS_KEY, clock_now_ms());
     desired_remember(desired, engine->later);
     log_event(LOG_DEBUG, "looked", "files", arena_printf(arena, "%zu", desired_file_count(desired)), "resources",

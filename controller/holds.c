@@ -64,6 +64,16 @@ bool removals_too_many(const struct operator_config *config, size_t gone, size_t
            (known >= 10 && gone * 100 > known * (size_t)config->removal_percent) || (gone > 0 && left == 0);
 }
 
+const char *clock_hold_digest(struct state *state, struct arena *arena)
+{
+    const char *newest = state != NULL ? meta_text(state, "newest-time", arena) : NULL;
+    struct string_list subjects = {0};
+    if (newest == NULL)
+        return NULL;
+    string_list_push(arena, &subjects, newest);
+    return hold_digest(arena, "ClockNotSane", &subjects);
+}
+
 bool hold_released(struct state *state, const char *digest, struct arena *arena)
 {
     struct hold_record hold;

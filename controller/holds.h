@@ -13,5 +13,7 @@ bool holds_purchases(struct model *model, struct arena *arena, struct string_lis
                      struct error *err);
 /* Whether so many manifests may not go at once: `gone` of `known` certificates, where `left` resources are left in the tree. */
 bool removals_too_many(const struct operator_config *config, size_t gone, size_t known, size_t left);
+/* The digest by which a person says that the clock is right, though the store has seen a later time; NULL: it has seen none. */
+const char *clock_hold_digest(struct state *state, struct arena *arena);
 /* Whether a person released this lately: a release does not serve for the same accident a month later. */
 bool hold_released(struct state *state, const char *digest, struct arena *arena);

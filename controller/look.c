@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "controller/guard.h"
 #include "controller/records.h"
 #include "reconcilers/certificate/decide_parts.h"
 
@@ -442,8 +443,7 @@ struct hold_collect {
 static bool still_so(struct look *look, const struct hold_record *hold)
 {
     struct arena *arena = look->ctx->arena;
-    bool removal = text_equal(hold->kind, "MassRemoval");
-    if (!removal && !text_equal(hold->kind, "MassPurchase"))
+    if (!text_equal(hold->kind, "MassPurchase"))
         return true;
     for (size_t i = 0; i < hold->subjects.count; i++) {
         struct string_list parts = text_split(arena, hold->subjects.items[i], '/');
@@ -453,8 +453,7 @@ static bool still_so(struct look *look, const struct hold_record *hold)
         struct certificate_record record;
         bool known = record_load(look->state, TABLE_CERTIFICATE, record_key(arena, namespace_, name),
                                  &certificate_record_table, arena, &record, NULL, NULL);
-        if (removal ? !wanted && known && !record.forgotten
-                    : wanted && (!known || (record.cycle == 0 && !record.purchase_confirmed)))
+        if (wanted && (!known || (record.cycle == 0 && !record.purchase_confirmed)))
             return true;
     }
     return false;
@@ -468,6 +467,21 @@ static bool collect_hold(const char *key, const void *record, void *arg)
     if (!hold->confirmed)
         *arena_push(collect->look->ctx->arena, &collect->out->items, collect->out->count) = *hold;
     return true;
+}
+
+/* What the guards hold now; since when, its record tells. */
+static void hold_live(struct look *look, const struct hold_list *recorded, struct hold_list *out)
+{
+    const struct guard_hold_list *holds = desired_holds(look->desired);
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct guard_hold *hold = &holds->items[i];
+        struct hold_record record = {.digest = hold->digest, .kind = hold->kind, .subjects = hold->subjects,
+                                     .since = clock_now(), .confirmed_by = ""};
+        for (size_t j = 0; j < recorded->count; j++)
+            if (text_equal(recorded->items[j].digest, hold->digest))
+                record.since = recorded->items[j].since;
+        *arena_push(look->ctx->arena, &out->items, out->count) = record;
+    }
 }
 
 bool look_holds(struct look *look, struct hold_list *out, struct error *err)
@@ -485,8 +499,10 @@ bool look_holds(struct look *look, struct hold_list *out, struct error *err)
         string_list_push(look->ctx->arena, &hold.subjects, trouble->words);
         *arena_push(look->ctx->arena, &out->items, out->count) = hold;
     }
+    hold_live(look, &all, out);
     for (size_t i = 0; i < all.count; i++) {
-        bool newest = true;
+        bool newest = !text_equal(all.items[i].kind, "MassRemoval") && !text_equal(all.items[i].kind, "HistoryBack") &&
+                      !text_equal(all.items[i].kind, "MassChange");
         for (size_t j = 0; j < all.count; j++)
             newest = newest && (!text_equal(all.items[i].kind, all.items[j].kind) ||
                                 all.items[j].since <= all.items[i].since);

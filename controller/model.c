@@ -450,13 +450,15 @@ static void find_foreign(struct model *model, struct certificate_view *view, str
     }
 }
 
-static const char *judge_clock(struct model *model, int64_t now, struct arena *arena)
+static const char *judge_clock(struct model *model, int64_t now, struct arena *arena, const char **out_release)
 {
     const char *newest = model->state != NULL ? meta_text(model->state, "newest-time", arena) : NULL;
     int64_t stored = newest != NULL ? atoll(newest) : 0;
     int64_t made = 0;
     if (clock_parse_rfc3339(rules_version(), &made) && now < made)
         return arena_printf(arena, "the clock says %s, which is before this program was made", clock_rfc3339(arena, now));
+    if (now < stored - CLOCK_BACK_MOST_S)
+        *out_release = clock_hold_digest(model->state, arena);
     if (now < stored - CLOCK_BACK_MOST_S)
         return arena_printf(arena, "the clock says %s, but the store has seen %s", clock_rfc3339(arena, now),
                             clock_rfc3339(arena, stored));
@@ -506,7 +508,7 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
         return false;
     view_account(model, view, arena);
     if (view->clock_words == NULL)
-        view->clock_words = judge_clock(model, view->now, arena);
+        view->clock_words = judge_clock(model, view->now, arena, &view->clock_release);
     view_store(model, view, arena);
     if (view->want == NULL || view->invalid)
         return true;

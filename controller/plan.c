@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "controller/credentials.h"
-#include "controller/holds.h"
+#include "controller/guard.h"
 #include "controller/index.h"
 #include "controller/records.h"
 #include "reconcilers/certificate/decide_parts.h"
@@ -22,7 +22,6 @@ struct build {
     struct string_list asked; /* issuers already asked, "<ns>/<name>" */
     struct string_list gone;  /* keys of the index whose manifest went */
     struct string_list todo;  /* keys of what is wanted and not settled */
-    size_t known;             /* rows of the index that are not forgotten */
     unsigned char shared[32];
     int64_t now;
     struct error *err;
@@ -144,7 +143,6 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
 {
     struct build *build = arg;
     bool forgotten = row != NULL && (row->flags & INDEX_FORGOTTEN) != 0;
-    build->known += row != NULL && !forgotten;
     if (build->failed || (build->filter != NULL && (entry == NULL || !build->filter(build->model, entry, build->filter_arg))))
         return;
     if (entry == NULL && !forgotten)
@@ -157,31 +155,32 @@ static void walk(const char *key, const struct desired_entry *entry, const struc
         string_list_push(build->plan->arena, &build->todo, arena_strdup(build->plan->arena, key));
 }
 
-/* What went is forgotten, unless it is too much at once. */
+/* What went and is not held is forgotten. */
 static void plan_removals(struct build *build)
 {
-    struct arena *arena = build->plan->arena;
-    struct string_list ids = {0};
-    for (size_t i = 0; i < build->gone.count; i++) {
+    struct arena *arena = build->model->arena;
+    for (size_t i = 0; i < build->gone.count && !build->failed; i++) {
         const char *key = build->gone.items[i], *middle = strchr(key, KEY_SEPARATOR);
-        string_list_push(arena, &ids, resource_id(arena, KIND_CERTIFICATE, arena_strndup(arena, key, (size_t)(middle - key)),
-                                                  middle + 1));
+        string_list_push(arena, &build->model->assumed_gone,
+                         resource_id(arena, KIND_CERTIFICATE, arena_strndup(arena, key, (size_t)(middle - key)), middle + 1));
+        plan_key(build, key, false);
     }
-    const char *digest = hold_digest(arena, "MassRemoval", &ids);
-    bool held = removals_too_many(build->model->config, ids.count, build->known, desired_count(build->model->desired)) &&
-                !hold_released(build->model->state, digest, arena);
-    for (size_t i = 0; i < ids.count && !build->failed; i++) {
-        if (!held) {
-            string_list_push(build->model->arena, &build->model->assumed_gone, arena_strdup(build->model->arena, ids.items[i]));
-            plan_key(build, build->gone.items[i], false);
-            continue;
+}
+
+/* What the guards hold is planned as it was, and said. */
+static void plan_holds(struct build *build)
+{
+    struct arena *arena = build->plan->arena;
+    const struct guard_hold_list *holds = desired_holds(build->model->desired);
+    for (size_t i = 0; i < holds->count; i++) {
+        const struct guard_hold *hold = &holds->items[i];
+        struct step step = step_blocked(hold->kind, hold->words, hold->human,
+                                        arena_printf(arena, "certwright confirm %s", hold->digest));
+        for (size_t j = 0; j < hold->subjects.count; j++) {
+            struct plan_item item = {.id = arena_strdup(arena, hold->subjects.items[j])};
+            add_step(build->plan, &item, &step);
+            *arena_push(arena, &build->plan->items, build->plan->count) = item;
         }
-        struct step step = step_blocked("MassRemoval", "its manifest is gone, with too many others at once",
-                                        "bring the manifests back; or, if they are to be forgotten, say so",
-                                        arena_printf(arena, "certwright confirm %s", digest));
-        struct plan_item item = {.id = ids.items[i]};
-        add_step(build->plan, &item, &step);
-        *arena_push(arena, &build->plan->items, build->plan->count) = item;
     }
 }
 
@@ -197,6 +196,8 @@ bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan
     note_credentials(&build);
     /* What went gives up its places first; it is told last. */
     plan_removals(&build);
+    if (filter == NULL)
+        plan_holds(&build);
     size_t removals = out->count;
     for (size_t i = 0; i < build.todo.count && !build.failed; i++)
         plan_key(&build, build.todo.items[i], true);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "controller/guard.h"
 #include "controller/look.h"
 #include "controller/look_print.h"
 #include "controller/records.h"
@@ -69,6 +70,26 @@ static int64_t since_of(const struct certificate_look *c)
     return c->conditions[CONDITION_READY].since;
 }
 
+static const char *held_words(struct look *look, const struct guard_hold *hold)
+{
+    return arena_printf(look->ctx->arena, "%s: %s; what it said before is in force; `certwright confirm %s` releases it",
+                        hold->kind, hold->words, hold->digest);
+}
+
+/* A guard keeps it as it was: that is the news about it. */
+static void held(struct look *look, const struct guard_hold *hold, struct answer *out)
+{
+    struct arena *arena = look->ctx->arena;
+    out->wrong = true;
+    out->manifest = arena_printf(arena, "what it said before is in force; it stands at %s",
+                                 out->code != NULL ? out->code : "nothing");
+    out->code = hold->kind;
+    out->what = arena_printf(arena, "%s; held with %zu in all", hold->words, hold->subjects.count);
+    out->who = "the operator";
+    out->human = hold->human;
+    out->command = arena_printf(arena, "certwright confirm %s", hold->digest);
+}
+
 static bool why_certificate(struct look *look, const char *namespace_, const char *name,
                             struct certificate_look *c, struct answer *out, struct error *err)
 {
@@ -93,6 +114,11 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
         out->wrong = true;
         out->manifest = "it is broken now; the last good form is in force";
     }
+    const struct guard_hold *hold = desired_hold_of(look->desired, KIND_CERTIFICATE, namespace_, name);
+    if (hold != NULL && c->standing != STANDING_BLOCKED)
+        held(look, hold, out);
+    else if (hold != NULL)
+        out->manifest = held_words(look, hold);
     if (look->lock_pid == 0 && c->standing != STANDING_FINE && c->standing != STANDING_FORGOTTEN)
         out->controller = "none runs: nothing happens before `certwright apply` or `certwright run`";
     return true;
@@ -178,6 +204,9 @@ static bool why_other(struct look *look, enum resource_kind kind, const char *na
         out->what = "its manifest is broken now; the last good form is in force";
         out->who = "the author of the manifest";
     }
+    const struct guard_hold *hold = desired_hold_of(look->desired, kind, namespace_, name);
+    if (hold != NULL)
+        held(look, hold, out);
     if (out->problems.errors > 0 && !out->wrong) {
         out->wrong = true;
         out->code = "Invalid";

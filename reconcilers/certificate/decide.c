@@ -100,7 +100,11 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
     const struct account_view *account = &view->account;
     const char *issuer = view->refs.issuer->name;
     if (view->clock_words != NULL)
-        return step_blocked("ClockNotSane", view->clock_words, "set this host's clock right", NULL);
+        return view->clock_release == NULL
+                   ? step_blocked("ClockNotSane", view->clock_words, "set this host's clock right", NULL)
+                   : step_blocked("ClockNotSane", view->clock_words,
+                                  "set this host's clock right; if it is right and was ahead before, say so",
+                                  arena_printf(arena, "certwright confirm %s", view->clock_release));
     if (view->room_words != NULL)
         return step_blocked("NoRoom", arena_printf(arena, "%s: nothing new is begun", view->room_words),
                             "make room on that disk; what is open is still finished", NULL);

@@ -60,6 +60,7 @@ struct certificate_view {
     const char *clock_words;    /* why the clock is not to be trusted; NULL: it is */
     const char *reconcile_words, *reconcile_digest; /* why the store is not, and what releases it; NULL: it is */
     const char *room_words;     /* why nothing new may be begun: disk or store nearly full; NULL: there is room */
+    const char *clock_release;  /* digest by which a person says that it is right now; NULL: nothing to be said */
 
     /* Material the loop put here for the step at hand; NULL otherwise. */
     struct {

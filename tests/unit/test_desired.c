@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "controller/desired.h"
+#include "controller/guard.h"
 #include "controller/desired_ignore.h"
 #include "controller/state.h"
 #include "schema/contact.h"
@@ -27,7 +29,7 @@ static void fresh_tree(void)
     scratch_folder(folder, sizeof folder);
     snprintf(tree, sizeof tree, "%s/manifests", folder);
     CHECK(mkdir(tree, 0700) == 0);
-    config = (struct operator_config){.manifests_directory = tree};
+    config = (struct operator_config){.manifests_directory = tree, .removal_count = 5, .removal_percent = 10};
 }
 
 static void close_state(void)
@@ -286,6 +288,7 @@ static void moving_a_file_is_no_change_and_removing_it_is_one(void)
 {
     fresh_tree_and_state();
     write_file("a.yaml", contact("alpha", "One"));
+    write_file("keep.yaml", contact("keep", "Always"));
     read_and_remember();
     CHECK(mkdir(in_tree("deep"), 0700) == 0);
     CHECK(rename(in_tree("a.yaml"), in_tree("deep/b.yaml")) == 0);
@@ -296,7 +299,7 @@ static void moving_a_file_is_no_change_and_removing_it_is_one(void)
     CHECK(has_last_form("alpha"));
     CHECK(unlink(in_tree("deep/b.yaml")) == 0);
     set = read_set();
-    CHECK_INT(desired_count(set), 0);
+    CHECK_INT(desired_count(set), 1);
     remember(set);
     desired_destroy(set);
     CHECK(!has_last_form("alpha"));
@@ -417,7 +420,7 @@ static void what_is_no_regular_file_is_a_problem_not_a_trap(void)
 
 static void an_ignore_file_leaves_out(void)
 {
-    fresh_tree();
+    fresh_tree_and_state();
     CHECK(mkdir(in_tree("drafts"), 0700) == 0);
     write_file("drafts/a.yaml", contact("alpha", "No"));
     write_file("b.yaml", contact("beta", "Yes"));
@@ -486,6 +489,100 @@ static void a_vanished_directory_is_a_failure_not_an_empty_set(void)
     fclose(file);
     CHECK(desired_read(&config, NULL, state, &err) == NULL);
     CHECK_INT(err.kind, ERROR_SYSTEM);
+}
+
+/* Whatever goes too fast is held: the set still has it, also for the next reading, until it is back or let go. */
+static void a_tree_that_is_emptied_or_lost_stays_in_force(void)
+{
+    fresh_tree_and_state();
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("b.yaml", contact("beta", "Two"));
+    read_and_remember();
+    CHECK(unlink(in_tree("a.yaml")) == 0);
+    CHECK(unlink(in_tree("b.yaml")) == 0);
+    for (int i = 0; i < 2; i++) {
+        struct desired *set = read_set();
+        CHECK_INT(desired_count(set), 2);
+        CHECK(entry_of(set, "alpha")->held);
+        CHECK_TEXT(title_of(set, "beta"), "Two");
+        CHECK_INT(desired_holds(set)->count, 1);
+        CHECK_TEXT(desired_holds(set)->items[0].kind, "MassRemoval");
+        CHECK_INT(remember(set) > 0, i == 0); /* nothing is written again and again */
+        desired_destroy(set);
+    }
+    CHECK(rmdir(tree) == 0);
+    struct desired *set = read_set();
+    CHECK_INT(desired_count(set), 2);
+    CHECK(problem_of(set, "tree-lost") != NULL);
+    remember(set);
+    desired_destroy(set);
+    CHECK(mkdir(tree, 0700) == 0);
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("b.yaml", contact("beta", "Three"));
+    set = read_set();
+    CHECK_INT(desired_count(set), 2);
+    CHECK_INT(desired_holds(set)->count, 0);
+    CHECK_TEXT(title_of(set, "beta"), "Three");
+    CHECK(!entry_of(set, "alpha")->held);
+    remember(set);
+    desired_destroy(set);
+}
+
+static void another_directory_takes_nothing_away(void)
+{
+    fresh_tree_and_state();
+    for (int i = 0; i < 4; i++)
+        write_file(i == 0 ? "a.yaml" : i == 1 ? "b.yaml" : i == 2 ? "c.yaml" : "d.yaml",
+                   contact(i == 0 ? "alpha" : i == 1 ? "beta" : i == 2 ? "gamma" : "delta", "One"));
+    read_and_remember();
+    char aside[sizeof tree + 8];
+    snprintf(aside, sizeof aside, "%s.aside", tree);
+    CHECK(rename(tree, aside) == 0 && mkdir(tree, 0700) == 0);
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("b.yaml", contact("beta", "One"));
+    write_file("c.yaml", contact("gamma", "One"));
+    struct desired *set = read_set();
+    CHECK_INT(desired_count(set), 4);
+    CHECK_INT(desired_holds(set)->count, 1);
+    CHECK(strstr(desired_holds(set)->items[0].words, "another one") != NULL);
+    desired_destroy(set);
+}
+
+/* A process that goes on looking lets nothing narrower take effect at first sight; a wider or another value it does. */
+static void what_takes_away_is_looked_at_twice(void)
+{
+    fresh_tree_and_state();
+    struct error err = {0};
+    struct guard_watch watch = {0};
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("keep.yaml", contact("keep", "Always"));
+    read_and_remember();
+    const char *cut = "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: alpha}\nspec:\n  firstName: Petra\n"
+                      "  lastName: Muster\n  email: petra@example.com\n  phone: \"+43 1 5550101\"\n";
+    write_file("a.yaml", cut);
+    for (int i = 0; i < 2; i++) {
+        struct desired *set = desired_read_watched(&config, NULL, state, &watch, &err);
+        CHECK_OK(set != NULL, err);
+        CHECK_TEXT(title_of(set, "alpha"), "One");
+        CHECK(desired_look_again_ms(set) > 0 && desired_look_again_ms(set) <= 2000);
+        CHECK_INT(desired_holds(set)->count, 0);
+        remember(set);
+        desired_destroy(set);
+    }
+    clock_turn(3);
+    struct desired *set = desired_read_watched(&config, NULL, state, &watch, &err);
+    CHECK_OK(set != NULL, err);
+    CHECK(title_of(set, "alpha") == NULL || title_of(set, "alpha")[0] == '\0');
+    CHECK_INT(desired_look_again_ms(set), 0);
+    remember(set);
+    desired_destroy(set);
+    write_file("a.yaml", contact("alpha", "Two"));
+    set = desired_read_watched(&config, NULL, state, &watch, &err);
+    CHECK_OK(set != NULL, err);
+    CHECK_TEXT(title_of(set, "alpha"), "Two");
+    desired_destroy(set);
+    guard_watch_finish(&watch);
+    clock_turn(0);
 }
 
 static void files_and_folders_can_be_given(void)
@@ -666,6 +763,9 @@ int main(void)
     RUN(an_ignore_file_leaves_out);
     RUN(patterns_match_as_documented);
     RUN(a_vanished_directory_is_a_failure_not_an_empty_set);
+    RUN(a_tree_that_is_emptied_or_lost_stays_in_force);
+    RUN(another_directory_takes_nothing_away);
+    RUN(what_takes_away_is_looked_at_twice);
     RUN(files_and_folders_can_be_given);
     RUN(what_changed_since_is_read_from_the_last_good_form);
     RUN(the_commit_of_a_work_tree_is_told);

@@ -1,0 +1,248 @@
+#include "controller/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "controller/holds.h"
+#include "schema/certificate.h"
+#include "schema/kinds.h"
+#include "schema/manifest.h"
+
+enum { SECOND_LOOK_MS = 2000, CHANGE_PERCENT = 25 };
+
+/* ---- what a change is ---- */
+
+static bool json_same(const struct json *a, const struct json *b);
+
+static bool holds_member(const struct json *array, const struct json *value)
+{
+    for (const struct json *at = json_first(array); at != NULL; at = json_next(at))
+        if (json_same(at, value))
+            return true;
+    return false;
+}
+
+/* Whether `b` lacks something that `a` has: a member, or an element of a list. Other values of the same member do not count. */
+static bool json_narrower(const struct json *a, const struct json *b)
+{
+    if (json_is_object(a)) {
+        for (const struct json *at = json_first(a); at != NULL; at = json_next(at)) {
+            const struct json *other = json_member(b, json_name(at));
+            if (other == NULL || json_narrower(at, other))
+                return true;
+        }
+    } else if (json_is_array(a)) {
+        for (const struct json *at = json_first(a); at != NULL; at = json_next(at))
+            if (!holds_member(b, at))
+                return true;
+    }
+    return false;
+}
+
+static bool json_same(const struct json *a, const struct json *b)
+{
+    int64_t left, right;
+    bool yes, no;
+    if (json_is_object(a) || json_is_array(a))
+        return json_count(a) == json_count(b) && !json_narrower(a, b) && !json_narrower(b, a);
+    if (json_is_string(a) || json_is_string(b))
+        return text_equal(json_string(a), json_string(b));
+    if (json_is_bool(a) && json_is_bool(b) && json_bool(a, &yes) && json_bool(b, &no))
+        return yes == no;
+    return json_int(a, &left) && json_int(b, &right) && left == right;
+}
+
+static struct json *json_of(const struct resource *resource)
+{
+    struct buffer text = {0};
+    struct error ignored;
+    manifest_encode_json(resource, 0, &text);
+    struct json *json = json_parse(buffer_text(&text), text.length, &ignored);
+    buffer_release(&text);
+    return json;
+}
+
+static bool is_narrower(const struct resource *was, const struct resource *is)
+{
+    AUTO(json) struct json *before = json_of(was);
+    AUTO(json) struct json *after = json_of(is);
+    return json_narrower(json_member(before, "spec"), json_member(after, "spec"));
+}
+
+/* As decide will see it: names, key, product or issuer are others. */
+static bool needs_reissue(const struct certificate *was, const struct certificate *is)
+{
+    return !string_list_same_set(&was->dns_names, &is->dns_names) || !text_equal(was->order.product, is->order.product) ||
+           !text_equal(was->issuer_ref.name, is->issuer_ref.name) || was->private_key.algorithm != is->private_key.algorithm ||
+           was->private_key.size != is->private_key.size;
+}
+
+void guard_judge(struct change *change)
+{
+    change->narrower = change->is != NULL && is_narrower(change->was, change->is);
+    change->reissues = change->is != NULL && change->kind == KIND_CERTIFICATE &&
+                       needs_reissue(change->was->certificate, change->is->certificate);
+}
+
+/* ---- holds ---- */
+
+static const char *id_of(const struct change *change, struct arena *arena)
+{
+    return resource_id(arena, change->kind, change->namespace_, change->name);
+}
+
+static bool is_gone(const struct change *change) { return change->is == NULL; }
+static bool takes_away(const struct change *change) { return change->is == NULL || change->narrower; }
+static bool does_reissue(const struct change *change) { return change->reissues; }
+
+static size_t count_of(const struct change *changes, size_t count, bool (*which)(const struct change *change))
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += which(&changes[i]);
+    return found;
+}
+
+struct guard { /* of one call */
+    const struct operator_config *config;
+    struct state *state;
+    struct change *changes;
+    size_t count;
+    struct arena *arena;
+    struct guard_hold_list *out;
+};
+
+/* Hold all of one sort as a whole, unless a person released just these. */
+static void hold(struct guard *guard, const char *kind, bool (*which)(const struct change *change), const char *words,
+                 const char *human)
+{
+    struct string_list subjects = {0}, named = {0};
+    for (size_t i = 0; i < guard->count; i++) {
+        const struct change *change = &guard->changes[i];
+        if (!which(change) || change->held)
+            continue;
+        const char *id = id_of(change, guard->arena);
+        string_list_push(guard->arena, &subjects, id);
+        string_list_push(guard->arena, &named,
+                         change->is == NULL ? id
+                                            : arena_printf(guard->arena, "%s@%s", id, text_hex(guard->arena, change->is->digest, 6)));
+    }
+    const char *digest = hold_digest(guard->arena, kind, &named);
+    if (subjects.count == 0 || hold_released(guard->state, digest, guard->arena))
+        return;
+    for (size_t i = 0; i < guard->count; i++)
+        guard->changes[i].held = guard->changes[i].held || which(&guard->changes[i]);
+    *arena_push(guard->arena, &guard->out->items, guard->out->count) = (struct guard_hold){
+        .kind = kind, .digest = digest, .words = words, .human = human, .subjects = string_list_sorted(guard->arena, &subjects)};
+}
+
+/* NULL: not too many. */
+static const char *too_many_gone(const struct guard *guard, const struct tree_now *tree)
+{
+    size_t gone[KIND_COUNT] = {0}, all = 0;
+    for (size_t i = 0; i < guard->count; i++)
+        if (is_gone(&guard->changes[i]))
+            gone[guard->changes[i].kind]++, all++;
+    if (all == 0)
+        return NULL;
+    if (tree->lost != NULL)
+        return arena_printf(guard->arena, "the manifests cannot be read: %s", tree->lost);
+    if (tree->left == 0)
+        return "the manifest directory is empty";
+    if (tree->identity_before != NULL && tree->identity[0] != '\0' && !text_equal(tree->identity, tree->identity_before))
+        return "the manifest directory is another one than before (device, folder or repository)";
+    for (int kind = 0; kind < KIND_COUNT; kind++)
+        if (removals_too_many(guard->config, gone[kind], tree->in_force[kind], tree->left))
+            return arena_printf(guard->arena, "%zu of %zu %ss went at once", gone[kind], tree->in_force[kind],
+                                resource_kind_name((enum resource_kind)kind));
+    if (all > (size_t)guard->config->removal_count)
+        return arena_printf(guard->arena, "%zu manifests went at once", all);
+    return NULL;
+}
+
+static const char *went_back(const struct tree_now *tree, struct arena *arena)
+{
+    size_t count = tree->commits.count;
+    if (tree->commit == NULL || count == 0 || text_equal(tree->commits.items[count - 1], tree->commit) ||
+        !string_list_contains(&tree->commits, tree->commit))
+        return NULL;
+    return arena_printf(arena, "the work tree went back from commit %.12s to %.12s, which was applied before it",
+                        tree->commits.items[count - 1], tree->commit);
+}
+
+/* ---- the second look ---- */
+
+struct guard_seen {
+    char *what; /* id, and digest of the new form */
+    int64_t at_ms;
+};
+
+void guard_watch_finish(struct guard_watch *watch)
+{
+    for (size_t i = 0; i < watch->count; i++)
+        free(watch->items[i].what);
+    free(watch->items);
+    *watch = (struct guard_watch){0};
+}
+
+static int64_t seen_since(const struct guard_watch *watch, const char *what, int64_t now)
+{
+    for (size_t i = 0; i < watch->count; i++)
+        if (strcmp(watch->items[i].what, what) == 0)
+            return watch->items[i].at_ms;
+    return now;
+}
+
+/* What takes something away must be seen twice, two seconds apart: a file may be cut where it is still valid. */
+static int64_t look_twice(struct guard *guard, struct guard_watch *watch)
+{
+    struct guard_watch next = {.items = calloc(guard->count + 1, sizeof *next.items)};
+    int64_t now = clock_boot_ms(), wait = 0;
+    if (next.items == NULL)
+        abort();
+    for (size_t i = 0; i < guard->count; i++) {
+        struct change *change = &guard->changes[i];
+        if (change->held || !takes_away(change))
+            continue;
+        const char *what = arena_printf(guard->arena, "%s@%s", id_of(change, guard->arena),
+                                        change->is != NULL ? text_hex(guard->arena, change->is->digest, 8) : "");
+        int64_t since = seen_since(watch, what, now);
+        if (now - since >= SECOND_LOOK_MS)
+            continue;
+        char *kept = strdup(what);
+        if (kept == NULL)
+            abort();
+        next.items[next.count++] = (struct guard_seen){kept, since};
+        change->held = true;
+        int64_t left = since + SECOND_LOOK_MS - now;
+        if (wait == 0 || left < wait)
+            wait = left;
+    }
+    guard_watch_finish(watch);
+    *watch = next;
+    return wait;
+}
+
+void guard_changes(const struct operator_config *config, struct state *state, struct guard_watch *watch,
+                   const struct tree_now *tree, struct change *changes, size_t count, struct arena *arena,
+                   struct guard_hold_list *out, int64_t *out_look_again_ms)
+{
+    struct guard guard = {config, state, changes, count, arena, out};
+    const char *bring_back = "bring the manifests back; or, if they are to be forgotten, say so";
+    *out = (struct guard_hold_list){0};
+    const char *words = too_many_gone(&guard, tree);
+    if (words != NULL)
+        hold(&guard, "MassRemoval", is_gone, words, bring_back);
+    if ((words = went_back(tree, arena)) != NULL)
+        hold(&guard, "HistoryBack", takes_away, words, "bring the work tree forward again; or, if it is meant to go back, say so");
+    size_t reissues = count_of(changes, count, does_reissue), certificates = tree->in_force[KIND_CERTIFICATE];
+    if (reissues > (size_t)config->removal_count && reissues * 100 > certificates * CHANGE_PERCENT)
+        hold(&guard, "MassChange", does_reissue,
+             arena_printf(arena, "%zu of %zu certificates were changed so that they need a reissue", reissues, certificates),
+             "look through the changes; if they are meant, say so");
+    *out_look_again_ms = watch != NULL ? look_twice(&guard, watch) : 0;
+}

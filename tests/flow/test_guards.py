@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""What the manifests take away at once is held as it was, work goes on meanwhile, and a person lets it go: removals of every kind,
+a tree that is lost, another one, or gone back, many reissues, a narrower edit; and a clock that was ahead."""
+import os
+import subprocess
+import time
+
+from harness import main, need, wait_for
+from shop import TARGET, certificate, shop_world
+
+
+def hold_of(world):
+    """(code, command) of what a plan shows as held, each once."""
+    found = set()
+    for step in world.run("plan", "--offline", "-o", "json").json()["steps"]:
+        if (step.get("command") or "").startswith("certwright confirm"):
+            found.add((step["code"], step["command"]))
+    return found
+
+
+def confirm(world, code):
+    held = hold_of(world)
+    assert {kind for kind, _ in held} == {code}, held
+    (_, command), = held
+    world.run(*command.split()[1:], code=0)
+
+
+def removals_of_other_kinds_are_held_and_work_goes_on():
+    with shop_world() as w:
+        for i in range(6):
+            w.manifest(f"t{i}.yaml", TARGET.replace("name: web", f"name: t{i}").replace('"{name}"', f'"t{i}/{{name}}"'))
+        w.manifest("shop.yaml", certificate())
+        w.sandbox_call("POST", "/settings", {"issueDelayMs": 600000})
+        w.run("apply", "--yes", "--detach")
+        paid = len(w.ledger())
+        for name in [f"t{i}" for i in range(6)] + ["target", "issuer"]:
+            os.unlink(w.path(f"manifests/{name}.yaml"))
+        held = w.run("apply", "--yes", "--detach", code=4)
+        assert "DeployTargets went at once" in held.err and "certwright confirm" in held.err, held
+        why = w.run("why", "deploytarget/web", code=0).out
+        assert "MassRemoval" in why and "certwright confirm" in why, why
+        assert "MassRemoval" in w.run("events").out and "certwright confirm" in w.run("status").out
+        w.turn_clock(700)  # issuer and target stay in force: it is issued and deployed through them
+        w.sandbox_call("POST", "/settings", {"issueDelayMs": 0})
+        w.run("apply", "--yes", "--timeout", "20s", code=4)
+        assert os.path.exists(w.path("targets/shop/current/cert.pem")), w.run("why", "certificate/shop").out
+        assert len(w.ledger()) == paid == 1
+        confirm(w, "MassRemoval")
+        assert "certificate/shop" in w.run("plan", "--offline").out
+        assert w.run("get", "deploytargets", "-o", "json").json()["items"] == []
+
+
+def git(world, *words):
+    env = {"PATH": os.environ["PATH"], "HOME": world.dir, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a",
+           "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com"}
+    subprocess.run([need("git", "git"), "-C", world.path("manifests"), *words], check=True, capture_output=True, env=env)
+
+
+def suspended(name):
+    return certificate(name, more="  suspend: true\n")
+
+
+def a_work_tree_that_goes_back_takes_nothing_away():
+    with shop_world() as w:
+        git(w, "init", "-q", "-b", "main")
+        for name in ("a", "b", "c"):
+            w.manifest(f"{name}.yaml", suspended(name))
+        git(w, "add", "-A")
+        git(w, "commit", "-qm", "three")
+        w.run("apply", code=4)
+        w.manifest("d.yaml", suspended("d"))
+        git(w, "add", "-A")
+        git(w, "commit", "-qm", "a fourth")
+        w.run("apply", code=4)
+        git(w, "reset", "-q", "--hard", "HEAD~1")
+        told = w.run("apply", code=4)
+        assert "went back from commit" in told.err, told
+        why = w.run("why", "certificate/d").out
+        assert "HistoryBack" in why and "certwright confirm" in why, why
+        git(w, "reset", "-q", "--hard", "ORIG_HEAD")
+        assert hold_of(w) == set()
+        git(w, "reset", "-q", "--hard", "HEAD~1")
+        confirm(w, "HistoryBack")
+        w.run("apply", code=4)
+        assert w.run("why", "certificate/d").out.startswith("certificate/d: Forgotten")
+        # A commit on top that takes something away is no way back.
+        git(w, "rm", "-q", "c.yaml")
+        git(w, "commit", "-qm", "two")
+        assert hold_of(w) == set()
+
+
+def another_tree_in_its_place_takes_nothing_away():
+    with shop_world() as w:
+        for name in ("a", "b", "c"):
+            w.manifest(f"{name}.yaml", suspended(name))
+        w.run("apply", code=4)
+        os.rename(w.path("manifests"), w.path("former"))
+        os.makedirs(w.path("manifests"))
+        for name in ("issuer.yaml", "target.yaml", "a.yaml", "b.yaml"):
+            w.manifest(name, w.read(f"former/{name}"))
+        held = w.run("apply", code=4)
+        assert "is another one than before" in held.err, held
+        confirm(w, "MassRemoval")
+        w.run("apply", code=4)
+        assert hold_of(w) == set()
+        os.unlink(w.path("manifests/b.yaml"))  # now it is the tree we know
+        assert hold_of(w) == set()
+
+
+def many_edits_that_need_a_reissue_are_held():
+    with shop_world() as w:
+        for i in range(12):
+            w.manifest(f"c{i:02}.yaml", suspended(f"c{i:02}"))
+        w.run("apply", code=4)
+        for i in range(6):
+            w.manifest(f"c{i:02}.yaml", certificate(f"c{i:02}", names=[f"c{i:02}.example.test", "x.example.test"],
+                                                    product="positivemdcssl", more="  suspend: true\n"))
+        held = w.run("apply", code=4)
+        assert "6 of 12 certificates were changed" in held.err, held
+        shown = w.run("get", "certificate", "c00", "-o", "json", code=0).json()
+        assert shown["spec"]["dnsNames"] == ["c00.example.test"], shown
+        confirm(w, "MassChange")
+        w.run("apply", code=4)
+        assert hold_of(w) == set()
+        assert len(w.run("get", "certificate", "c00", "-o", "json").json()["spec"]["dnsNames"]) == 2
+
+
+def the_daemon_looks_twice_before_something_goes():
+    with shop_world() as w:
+        for name in ("a", "b"):
+            w.manifest(f"{name}.yaml", certificate(name, names=[f"{name}.example.test", f"www.{name}.example.test"],
+                                                   product="positivemdcssl", more="  suspend: true\n"))
+        w.daemon()
+        w.wait_phase("Suspended", "b")
+        # cut in the middle, and whole again before the second look: never acted upon
+        w.manifest("b.yaml", certificate("b", product="positivemdcssl", names=["b.example.test"], more="  suspend: true\n"))
+        time.sleep(0.5)
+        w.manifest("b.yaml", certificate("b", names=["b.example.test", "www.b.example.test"], product="positivemdcssl",
+                                         more="  suspend: true\n"))
+        os.unlink(w.path("manifests/a.yaml"))
+        began = time.monotonic()
+        wait_for(lambda: "certificate/a" in w.run("events").out and "manifest is gone" in w.run("events").out,
+                 "the removal to take effect", 30)
+        assert time.monotonic() - began > 1, "one look was enough"
+
+
+def a_clock_that_was_ahead_is_put_right_by_a_person():
+    with shop_world(("shop", "second")) as w:
+        w.turn_clock(400 * 86400)  # the vendor's too: nobody can know
+        w.manifest("shop.yaml", certificate())
+        w.run("apply", "--yes", code=0)
+        w.turn_clock(-400 * 86400)
+        w.manifest("second.yaml", certificate("second"))
+        blocked = w.run("apply", "--yes", code=4)
+        assert "but the store has seen" in blocked.err, blocked
+        assert len(w.ledger()) == 1
+        why = w.run("why", "certificate/second", "-o", "json", code=0).json()
+        assert why["code"] == "ClockNotSane" and why["command"].startswith("certwright confirm "), why
+        w.run(*why["command"].split()[1:], code=0)
+        w.run("apply", "--yes", "second", code=0)
+        assert len(w.ledger()) == 2
+
+
+if __name__ == "__main__":
+    main([removals_of_other_kinds_are_held_and_work_goes_on, a_work_tree_that_goes_back_takes_nothing_away,
+          another_tree_in_its_place_takes_nothing_away, many_edits_that_need_a_reissue_are_held,
+          the_daemon_looks_twice_before_something_goes, a_clock_that_was_ahead_is_put_right_by_a_person])
