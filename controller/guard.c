@@ -123,7 +123,7 @@ static void hold(struct guard *guard, const char *kind, bool (*which)(const stru
     struct string_list subjects = {0}, named = {0};
     for (size_t i = 0; i < guard->count; i++) {
         const struct change *change = &guard->changes[i];
-        if (!which(change) || change->held)
+        if (!which(change) || change->held || change->let_go)
             continue;
         const char *id = id_of(change, guard->arena);
         string_list_push(guard->arena, &subjects, id);
@@ -132,10 +132,17 @@ static void hold(struct guard *guard, const char *kind, bool (*which)(const stru
                                             : arena_printf(guard->arena, "%s@%s", id, text_hex(guard->arena, change->is->digest, 6)));
     }
     const char *digest = hold_digest(guard->arena, kind, &named);
-    if (subjects.count == 0 || hold_released(guard->state, digest, guard->arena))
+    if (subjects.count == 0)
         return;
-    for (size_t i = 0; i < guard->count; i++)
-        guard->changes[i].held = guard->changes[i].held || which(&guard->changes[i]);
+    bool released = hold_released(guard->state, digest, guard->arena);
+    for (size_t i = 0; i < guard->count; i++) {
+        struct change *change = &guard->changes[i];
+        bool meant = which(change) && !change->held && !change->let_go;
+        change->held = change->held || (meant && !released);
+        change->let_go = change->let_go || (meant && released);
+    }
+    if (released)
+        return;
     *arena_push(guard->arena, &guard->out->items, guard->out->count) = (struct guard_hold){
         .kind = kind, .digest = digest, .words = words, .human = human, .subjects = string_list_sorted(guard->arena, &subjects)};
 }
@@ -206,7 +213,7 @@ static int64_t look_twice(struct guard *guard, struct guard_watch *watch)
         abort();
     for (size_t i = 0; i < guard->count; i++) {
         struct change *change = &guard->changes[i];
-        if (change->held || !takes_away(change))
+        if (change->held || change->let_go || !takes_away(change))
             continue;
         const char *what = arena_printf(guard->arena, "%s@%s", id_of(change, guard->arena),
                                         change->is != NULL ? text_hex(guard->arena, change->is->digest, 8) : "");

@@ -18,6 +18,7 @@ struct change { /* between the forms in force and what the files say now */
     const struct resource *was, *is; /* `is` NULL: no file says it any more */
     bool narrower, reissues;         /* judged by guard_judge */
     bool held;                       /* given: `was` stays in force */
+    bool let_go;                     /* given: a person released it, whatever else could be said against it */
 };
 struct tree_now {
     const char *lost;          /* why the directory cannot be read; NULL: it was */
