@@ -104,6 +104,38 @@ static void made_challenge_is_looked_at_at_once(void)
     CHECK(changes.certificate == NULL);
 }
 
+static void place_of_an_alias_is_journalled_before_anything_is_written(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTING);
+    made.view.challenges[0].presented_at = 0;
+    struct outcome led = done();
+    led.moved = true;
+    led.zone = "other.test";
+    led.led_to = "x.other.test";
+    led.led_account = "proofs";
+    record(step_at(ACTION_PRESENT, 0), led);
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PENDING);
+    CHECK_TEXT(changes.challenges[0].led_to, "x.other.test");
+    CHECK_INT(changes.leftover_count, 0);
+    CHECK_TEXT(changes.event_reason, "PlaceFound");
+    take();
+    CHECK(prepare(step_at(ACTION_PRESENT, 0)));
+    CHECK_INT(changes.challenges[0].state, CHALLENGE_PRESENTING);
+    CHECK_TEXT(challenge_place(&changes.challenges[0]), "x.other.test");
+    CHECK_TEXT(challenge_writer(&changes.challenges[0]), "proofs");
+    take();
+    /* From now on something may stand there: when the alias leads elsewhere, that is kept in the journal. */
+    led.led_to = "y.third.test";
+    led.led_account = "third";
+    record(step_at(ACTION_PRESENT, 0), led);
+    CHECK_INT(changes.leftover_count, 1);
+    CHECK_TEXT(changes.leftovers[0].record_name, "x.other.test");
+    CHECK_TEXT(changes.leftovers[0].account, "proofs");
+    CHECK_TEXT(changes.challenges[0].led_account, "third");
+}
+
 static void failed_challenge_keeps_its_own_failures(void)
 {
     begin(ONE);
@@ -497,6 +529,7 @@ int main(void)
     arena = arena_create();
     RUN(intent_of_a_challenge_says_by_whom);
     RUN(made_challenge_is_looked_at_at_once);
+    RUN(place_of_an_alias_is_journalled_before_anything_is_written);
     RUN(failed_challenge_keeps_its_own_failures);
     RUN(seen_challenge_is_seen);
     RUN(unseen_challenge_is_put_back_five_times_and_then_told);

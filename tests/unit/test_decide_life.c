@@ -79,6 +79,25 @@ static void challenge_is_made_seen_and_the_vendor_asked(void)
     expect(ACTION_POLL, "AwaitingVendor");
 }
 
+static void a_fixed_wait_passes_before_the_first_look(void)
+{
+    begin(ONE);
+    made_placed(&made);
+    made_challenges(&made, CHALLENGE_PRESENTED);
+    struct resource account = *made.view.refs.validations[0].dns_account;
+    struct dns_account spec = *account.dns_account;
+    spec.propagation.wait_s = 60;
+    account.dns_account = &spec;
+    made.view.refs.validations[0].dns_account = &account;
+    made.view.challenges[0].checked_at = 0;
+    made.view.challenges[0].presented_at = made.view.now - 10;
+    expect(ACTION_WAIT, "Propagating");
+    CHECK_INT(decide().due, made.view.now + 50);
+    CHECK(says(decide().reason, "waits before the first look"));
+    made.view.now += 50;
+    expect(ACTION_CHECK, "Propagating");
+}
+
 static void vendor_is_asked_now_and_then_while_we_see_nothing(void)
 {
     begin(ONE);
@@ -549,6 +568,7 @@ int main(void)
 {
     arena = arena_create();
     RUN(challenge_is_made_seen_and_the_vendor_asked);
+    RUN(a_fixed_wait_passes_before_the_first_look);
     RUN(vendor_is_asked_now_and_then_while_we_see_nothing);
     RUN(unsaid_challenges_are_asked_for);
     RUN(failed_challenge_waits_for_its_time_and_says_why);
