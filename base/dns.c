@@ -165,7 +165,8 @@ static bool build_question(const char *name, enum dns_type type, unsigned flags,
         return false;
     uint16_t bits = (uint16_t)((flags & DNS_RECURSE ? LDNS_RD : 0) | (flags & DNS_UNCHECKED ? LDNS_CD : 0) |
                                (flags & DNS_TELL_AUTHENTIC ? LDNS_AD : 0));
-    AUTO(ldns_packet) ldns_pkt *packet = ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, bits);
+    AUTO(ldns_packet)
+    ldns_pkt *packet = ldns_pkt_query_new(owner, (ldns_rr_type)type, LDNS_RR_CLASS_IN, bits);
     if (packet == NULL) {
         ldns_rdf_deep_free(owner);
         return error_raise(err, ERROR_INTERNAL, "cannot build a DNS question");
@@ -417,12 +418,14 @@ static bool ask(const struct dns_address *server, const char *name, enum dns_typ
             break;
         edns = false; /* a server from before RFC 6891 */
     }
-    /* Said to a question only when its signature is not taken (RFC 8945, section 5.2); PowerDNS leaves it unsigned. */
+    /* Said to a question only when its signature is not taken (RFC 8945, section 5.2); PowerDNS leaves it
+     * unsigned. */
     if (tsig != NULL && answer.rcode == LDNS_RCODE_NOTAUTH)
-        return error_raise(err, ERROR_CREDENTIAL,
-                           "asking %s for %s: the server does not accept our signature with key \"%s\" (NOTAUTH): the "
-                           "secret, the algorithm or the clock is another one there",
-                           server->host, name, tsig->key_name);
+        return error_raise(
+            err, ERROR_CREDENTIAL,
+            "asking %s for %s: the server does not accept our signature with key \"%s\" (NOTAUTH): the "
+            "secret, the algorithm or the clock is another one there",
+            server->host, name, tsig->key_name);
     if (tsig != NULL && !is_signed &&
         (answer.rcode == LDNS_RCODE_NOERROR || answer.rcode == LDNS_RCODE_NXDOMAIN))
         return error_raise(err, ERROR_MALFORMED,

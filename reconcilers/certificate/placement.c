@@ -28,11 +28,12 @@ static bool can_write(const struct certificate_view *view, const struct resource
 {
     const struct dns_account *spec = account->dns_account;
     return spec->enabled && dns_provider_ops(spec->provider) != NULL &&
-           (spec->selector.count == 0 || (view->want != NULL && label_list_match(&spec->selector, &view->want->labels)));
+           (spec->selector.count == 0 ||
+            (view->want != NULL && label_list_match(&spec->selector, &view->want->labels)));
 }
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     return dns_credential_good(account, clock_now(), ctx->arena, err) &&
            dns_provider_ops(account->dns_account->provider)->zone_of(ctx, account, name, out_zone, err);
@@ -57,7 +58,8 @@ static struct candidates by_zone(struct arena *arena, const struct certificate_v
     return found;
 }
 
-/* Those without zones in their manifests that hold the name when asked. `out_failure`: of one that could not say. */
+/* Those without zones in their manifests that hold the name when asked. `out_failure`: of one that could not
+ * say. */
 static struct candidates by_asking(struct context *ctx, const struct certificate_view *view, const char *name,
                                    struct error *out_failure)
 {
@@ -85,8 +87,8 @@ static bool has(const struct candidates *candidates, const struct resource *acco
     return false;
 }
 
-static bool choose(struct context *ctx, const struct certificate_view *view, const struct resource *own, const char *from,
-                   const char *name, const struct resource **out_account, struct error *err)
+static bool choose(struct context *ctx, const struct certificate_view *view, const struct resource *own,
+                   const char *from, const char *name, const struct resource **out_account, struct error *err)
 {
     struct error failure = {0};
     struct candidates found = by_zone(ctx->arena, view, name);
@@ -100,18 +102,20 @@ static bool choose(struct context *ctx, const struct certificate_view *view, con
         struct string_list names = {0};
         for (size_t i = 0; i < found.count; i++)
             string_list_push(ctx->arena, &names, found.items[i]->name);
-        return error_raise(err, ERROR_MANIFEST,
-                           "%s is an alias of %s, and several DNS accounts (%s) may write there: give them `zones`", from,
-                           name, string_list_join(ctx->arena, &names, ", "));
+        return error_raise(
+            err, ERROR_MANIFEST,
+            "%s is an alias of %s, and several DNS accounts (%s) may write there: give them `zones`", from,
+            name, string_list_join(ctx->arena, &names, ", "));
     }
     if (failure.kind != ERROR_NONE && failure.kind != ERROR_NOT_FOUND) {
         if (err != NULL)
             *err = failure;
         return error_prefix(err, "%s is an alias of %s", from, name);
     }
-    return error_raise(err, ERROR_NOT_FOUND,
-                       "%s is an alias of %s, and no DNS account holds a zone of that: add one, or remove the CNAME", from,
-                       name);
+    return error_raise(
+        err, ERROR_NOT_FOUND,
+        "%s is an alias of %s, and no DNS account holds a zone of that: add one, or remove the CNAME", from,
+        name);
 }
 
 bool placement_find(struct context *ctx, const struct certificate_view *view, const struct resource *own,

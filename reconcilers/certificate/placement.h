@@ -1,5 +1,5 @@
-/* Where a record of a challenge belongs: at its own name, or where that leads as an alias; in which zone; and which account
- * writes there. */
+/* Where a record of a challenge belongs: at its own name, or where that leads as an alias; in which zone; and
+ * which account writes there. */
 #pragma once
 
 #include "reconcilers/certificate/view.h"
@@ -13,10 +13,10 @@ struct placement {
     const char *name, *zone;
     bool led; /* the name is an alias: `name` is where it leads */
 };
-/* `own`: the account that the ordered name is proven by. An alias is followed for a TXT only: a CNAME is itself what the CA
- * looks for. For the name it leads to, the account with the longest zone counts, then `own`, then those that name no zones and
- * say that they hold it. Fails: NOT_FOUND (nobody holds it), MANIFEST (several do), and as the account's zone_of() and
- * dns_follow(). */
+/* `own`: the account that the ordered name is proven by. An alias is followed for a TXT only: a CNAME is
+ * itself what the CA looks for. For the name it leads to, the account with the longest zone counts, then
+ * `own`, then those that name no zones and say that they hold it. Fails: NOT_FOUND (nobody holds it),
+ * MANIFEST (several do), and as the account's zone_of() and dns_follow(). */
 bool placement_find(struct context *ctx, const struct certificate_view *view, const struct resource *own,
                     const struct dns_challenge *challenge, struct placement *out, struct error *err);
 /* The account of that name among those the certificate may use; NULL: none. */

@@ -105,8 +105,8 @@ bool delegation_check(struct context *ctx, const char *holder, const char *accou
         err, ERROR_NOT_FOUND,
         "%s holds zone %s (DNSAccount %s) on %s, but the DNS delegates it to %s: records there would "
         "never be seen",
-        holder, zone, account,
-        text_clean(ctx->arena, servers->items[0], strlen(servers->items[0]), 80), delegated.items[0]);
+        holder, zone, account, text_clean(ctx->arena, servers->items[0], strlen(servers->items[0]), 80),
+        delegated.items[0]);
 }
 
 /* A server that holds the zone, by its address; false: unknown. */
@@ -141,12 +141,12 @@ const char *delegation_referral(const struct dns_answer *answer, const char *zon
 
 bool delegation_handed_on(const char *zone, const char *child, const char *name, struct error *err)
 {
-    return error_raise(err, ERROR_NOT_FOUND, "zone %s hands %s to other servers: %s cannot be written there", zone,
-                       child, name);
+    return error_raise(err, ERROR_NOT_FOUND, "zone %s hands %s to other servers: %s cannot be written there",
+                       zone, child, name);
 }
 
-bool delegation_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers, const char *name,
-                                struct error *err)
+bool delegation_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers,
+                                const char *name, struct error *err)
 {
     struct dns_address server;
     struct dns_answer answer;

@@ -10,8 +10,9 @@
 
 enum { TIMEOUT_MS = 3000 };
 
-/* The target of the alias at the name, as the first of the servers that serves it says; `out_target` NULL: there is none.
- * A DNAME above shows as an alias made up for the name. Fails: UNREACHABLE (none of them serves it). */
+/* The target of the alias at the name, as the first of the servers that serves it says; `out_target` NULL:
+ * there is none. A DNAME above shows as an alias made up for the name. Fails: UNREACHABLE (none of them
+ * serves it). */
 static bool alias_at(struct context *ctx, const struct dns_address *servers, size_t count, const char *name,
                      const char **out_target, struct error *err)
 {
@@ -32,20 +33,23 @@ static bool alias_at(struct context *ctx, const struct dns_address *servers, siz
         }
         return true;
     }
-    return error_raise(err, ERROR_UNREACHABLE, "no server of %s says whether it is an alias: %s", name, last.message);
+    return error_raise(err, ERROR_UNREACHABLE, "no server of %s says whether it is an alias: %s", name,
+                       last.message);
 }
 
 /* A neighbour that nobody has named leads to the same place: then it is a wildcard that leads there. */
-static bool is_wildcard(struct context *ctx, const struct dns_address *servers, size_t count, const char *name,
-                        const char *target)
+static bool is_wildcard(struct context *ctx, const struct dns_address *servers, size_t count,
+                        const char *name, const char *target)
 {
     unsigned char random[8];
     const char *parent = strchr(name, '.'), *other = NULL;
     if (parent == NULL)
         return false;
     random_bytes(random, sizeof random);
-    const char *neighbour = arena_printf(ctx->arena, "_%s%s", text_base32_lower(ctx->arena, random, sizeof random), parent);
-    return alias_at(ctx, servers, count, neighbour, &other, NULL) && other != NULL && strcasecmp(other, target) == 0;
+    const char *neighbour =
+        arena_printf(ctx->arena, "_%s%s", text_base32_lower(ctx->arena, random, sizeof random), parent);
+    return alias_at(ctx, servers, count, neighbour, &other, NULL) && other != NULL &&
+           strcasecmp(other, target) == 0;
 }
 
 static bool seen_before(const struct string_list *names, const char *name)
@@ -57,8 +61,8 @@ static bool seen_before(const struct string_list *names, const char *name)
     return false;
 }
 
-bool dns_follow_by(struct context *ctx, const struct propagation_world *world, const char *name, const char **out_name,
-                   struct error *err)
+bool dns_follow_by(struct context *ctx, const struct propagation_world *world, const char *name,
+                   const char **out_name, struct error *err)
 {
     struct string_list names = {0};
     const char *at = name;
@@ -83,12 +87,14 @@ bool dns_follow_by(struct context *ctx, const struct propagation_world *world, c
         string_list_push(ctx->arena, &names, at);
         at = text_lower(ctx->arena, target);
         if (!dns_name_usable(at) || at[0] == '*')
-            return error_raise(err, ERROR_REFUSED, "%s is an alias of %s, which is no name that can be written",
+            return error_raise(err, ERROR_REFUSED,
+                               "%s is an alias of %s, which is no name that can be written",
                                names.items[step], text_clean(ctx->arena, at, strlen(at), 120));
         if (seen_before(&names, at))
             return error_raise(err, ERROR_REFUSED, "the aliases that begin at %s lead back to %s", name, at);
     }
-    return error_raise(err, ERROR_REFUSED, "more than %d aliases follow each other from %s on", FOLLOW_STEPS, name);
+    return error_raise(err, ERROR_REFUSED, "more than %d aliases follow each other from %s on", FOLLOW_STEPS,
+                       name);
 }
 
 bool dns_follow(struct context *ctx, const char *name, const char **out_name, struct error *err)

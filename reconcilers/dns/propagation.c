@@ -183,7 +183,8 @@ static bool holds_value(const struct dns_answer *answer, const struct dns_challe
     return false;
 }
 
-/* LAME: answers, but does not serve the zone (REFUSED, or without AA): resolvers pass it over as they pass over the dead. */
+/* LAME: answers, but does not serve the zone (REFUSED, or without AA): resolvers pass it over as they pass
+ * over the dead. */
 enum sight { SIGHT_SEEN, SIGHT_OTHER, SIGHT_LAME, SIGHT_SILENT };
 
 static enum dns_type type_of(const struct dns_challenge *challenge)
@@ -208,14 +209,16 @@ static enum sight look(struct context *ctx, const struct dns_address *server,
 {
     struct dns_answer answer;
     struct error failure = {0};
-    if (!dns_ask(server, challenge->name, type_of(challenge), false, TIMEOUT_MS, ctx->arena, &answer, &failure)) {
+    if (!dns_ask(server, challenge->name, type_of(challenge), false, TIMEOUT_MS, ctx->arena, &answer,
+                 &failure)) {
         *out_words = arena_printf(ctx->arena, "%s does not answer", server->host);
         return SIGHT_SILENT;
     }
     if (answer.rcode == REFUSED || answer.rcode == NOTAUTH || (answer.rcode == 0 && !answer.authoritative)) {
-        *out_words = answer.rcode != 0 ? arena_printf(ctx->arena, "%s answers %s: it does not serve the zone", server->host,
-                                                      dns_rcode_name(answer.rcode))
-                                       : arena_printf(ctx->arena, "%s is not authoritative for it", server->host);
+        *out_words = answer.rcode != 0
+                         ? arena_printf(ctx->arena, "%s answers %s: it does not serve the zone", server->host,
+                                        dns_rcode_name(answer.rcode))
+                         : arena_printf(ctx->arena, "%s is not authoritative for it", server->host);
         return SIGHT_LAME;
     }
     if (answer.rcode == 0 && holds_value(&answer, challenge, false))
@@ -279,14 +282,16 @@ static struct propagation_world systems_world(struct dns_address resolvers[3])
 {
     AUTO(buffer) struct buffer text = {0};
     file_read_path("/etc/resolv.conf", 64 << 10, &text, NULL); /* without one: this host's own */
-    return (struct propagation_world){
-        .resolvers = resolvers, .port = 53, .resolver_count = propagation_read_resolvers(buffer_text(&text), resolvers)};
+    return (struct propagation_world){.resolvers = resolvers,
+                                      .port = 53,
+                                      .resolver_count =
+                                          propagation_read_resolvers(buffer_text(&text), resolvers)};
 }
 
-/* `zone`: where the name is known to lie; NULL or "": to be found. `out_zone`: whose delegation was found; not written when the
- * operator's file names the server. */
-static bool find_servers(struct context *ctx, const struct propagation_world *world, const char *name, const char *zone,
-                         const char **out_zone, struct servers *out, struct error *err)
+/* `zone`: where the name is known to lie; NULL or "": to be found. `out_zone`: whose delegation was found;
+ * not written when the operator's file names the server. */
+static bool find_servers(struct context *ctx, const struct propagation_world *world, const char *name,
+                         const char *zone, const char **out_zone, struct servers *out, struct error *err)
 {
     const struct name_pair *named = operators_server(ctx->config, name);
     if (named == NULL)
@@ -299,7 +304,8 @@ static bool find_servers(struct context *ctx, const struct propagation_world *wo
 }
 
 /* One question to one server: does it answer for the name itself? */
-static struct authority_server look_at_server(struct context *ctx, const struct dns_address *address, const char *name)
+static struct authority_server look_at_server(struct context *ctx, const struct dns_address *address,
+                                              const char *name)
 {
     struct authority_server server = {.host = arena_strdup(ctx->arena, address->host)};
     struct dns_answer answer;
@@ -324,7 +330,8 @@ bool propagation_authority_by(struct context *ctx, const struct propagation_worl
     if (!find_servers(ctx, world, name, zone, &authority.zone, &servers, err))
         return false;
     for (size_t i = 0; i < servers.count; i++)
-        *arena_push(ctx->arena, &authority.servers, authority.count) = look_at_server(ctx, &servers.items[i], name);
+        *arena_push(ctx->arena, &authority.servers, authority.count) =
+            look_at_server(ctx, &servers.items[i], name);
     *out = authority;
     return true;
 }
@@ -372,9 +379,10 @@ bool propagation_servers(struct context *ctx, const struct propagation_world *wo
     return true;
 }
 
-/* One resolver; `out_words` says what it has instead. What it denied before it remembers for a while (RFC 2308). */
-static bool resolver_sees(struct context *ctx, const char *resolver, const char *name, const struct dns_challenge *challenge,
-                          const char **out_words, struct error *err)
+/* One resolver; `out_words` says what it has instead. What it denied before it remembers for a while (RFC
+ * 2308). */
+static bool resolver_sees(struct context *ctx, const char *resolver, const char *name,
+                          const struct dns_challenge *challenge, const char **out_words, struct error *err)
 {
     struct dns_address address;
     struct sockaddr_storage socket_address;
@@ -397,7 +405,8 @@ bool propagation_check_for(struct context *ctx, const struct resource *account, 
     struct propagation result;
     if (!propagation_check(ctx, challenge, &result, err))
         return false;
-    const struct string_list *resolvers = account != NULL ? &account->dns_account->propagation.resolvers : NULL;
+    const struct string_list *resolvers =
+        account != NULL ? &account->dns_account->propagation.resolvers : NULL;
     for (size_t i = 0; result.everywhere && resolvers != NULL && i < resolvers->count; i++) {
         const char *other;
         if (!resolver_sees(ctx, resolvers->items[i], name, challenge, &other, err))

@@ -138,8 +138,8 @@ static bool ask(struct context *ctx, const struct link *link, const char *name, 
     return ok;
 }
 
-static bool update(struct context *ctx, const struct link *link, const char *zone, const struct dns_change *changes,
-                   size_t count, struct error *err)
+static bool update(struct context *ctx, const struct link *link, const char *zone,
+                   const struct dns_change *changes, size_t count, struct error *err)
 {
     if (!dns_turn_begin(ctx, err))
         return false;
@@ -271,8 +271,8 @@ static bool withdraw(struct context *ctx, const struct resource *account,
     return true;
 }
 
-static bool read_values(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                        struct string_list *out, struct error *err)
+static bool read_values(struct context *ctx, const struct resource *account,
+                        const struct dns_challenge *challenge, struct string_list *out, struct error *err)
 {
     AUTO(link) struct link link = {0};
     struct seen seen;
@@ -323,10 +323,11 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
         break;
     }
     /* PowerDNS refuses questions signed with a key unknown to it as it refuses those for foreign zones. */
-    return error_raise(err, ERROR_NOT_FOUND,
-                       "the server %s holds no zone with %s%s%s%s; where it answers no questions, name the zone in `zones`",
-                       link->server.host, name, link->is_signed ? ", or does not accept key \"" : "",
-                       link->is_signed ? link->tsig.key_name : "", link->is_signed ? "\"" : "");
+    return error_raise(
+        err, ERROR_NOT_FOUND,
+        "the server %s holds no zone with %s%s%s%s; where it answers no questions, name the zone in `zones`",
+        link->server.host, name, link->is_signed ? ", or does not accept key \"" : "",
+        link->is_signed ? link->tsig.key_name : "", link->is_signed ? "\"" : "");
 }
 
 /* A name below a delegation is taken by the server and never seen: refused beforehand. */
@@ -340,15 +341,15 @@ static bool check_not_delegated(struct context *ctx, const struct link *link, co
     return child == NULL || delegation_handed_on(zone, child, name, err);
 }
 
-/* The servers that the zone itself names, a hidden primary's too, must be those that the world is sent to. Looked at once in
- * a while. */
-static bool check_world(struct context *ctx, const struct resource *account, const struct link *link, const char *zone,
-                        struct error *err)
+/* The servers that the zone itself names, a hidden primary's too, must be those that the world is sent to.
+ * Looked at once in a while. */
+static bool check_world(struct context *ctx, const struct resource *account, const struct link *link,
+                        const char *zone, struct error *err)
 {
     struct dns_answer answer;
     struct string_list servers = {0};
-    const char *key = arena_printf(ctx->arena, "rfc2136 %s %s/%s %s %d", zone, account->namespace_, account->name,
-                                   link->server.host, link->server.port);
+    const char *key = arena_printf(ctx->arena, "rfc2136 %s %s/%s %s %d", zone, account->namespace_,
+                                   account->name, link->server.host, link->server.port);
     if (service_recall(ctx->arena, key) != NULL)
         return true;
     if (!ask(ctx, link, zone, DNS_NS, &answer, err))
@@ -357,8 +358,8 @@ static bool check_world(struct context *ctx, const struct resource *account, con
         if (answer.answers[i].type == DNS_NS && strcasecmp(answer.answers[i].name, zone) == 0)
             string_list_push(ctx->arena, &servers, answer.answers[i].value);
     }
-    if (!delegation_check(ctx, arena_printf(ctx->arena, "the server %s", link->server.host), account->name, zone, &servers,
-                          err))
+    if (!delegation_check(ctx, arena_printf(ctx->arena, "the server %s", link->server.host), account->name,
+                          zone, &servers, err))
         return false;
     service_remember(key, "in order", DELEGATION_MS);
     return true;
@@ -389,7 +390,8 @@ static bool find_zone(struct context *ctx, const struct resource *account, const
 }
 
 /* An update without changes: key, right and zone are judged, nothing is written. */
-static bool try_update(struct context *ctx, const struct resource *account, const char *zone, struct error *err)
+static bool try_update(struct context *ctx, const struct resource *account, const char *zone,
+                       struct error *err)
 {
     AUTO(link) struct link link = {0};
     return open_link(ctx, account, zone, &link, err) &&
@@ -403,14 +405,14 @@ static bool blame(const struct resource *account, struct error *err)
     return error_prefix(err, "DNSAccount %s", account->name);
 }
 
-static bool zone_of(struct context *ctx, const struct resource *account, const char *name, const char **out_zone,
-                    struct error *err)
+static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
+                    const char **out_zone, struct error *err)
 {
     return find_zone(ctx, account, name, out_zone, err) || blame(account, err);
 }
 
-static bool present(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
-                    struct error *err)
+static bool present(struct context *ctx, const struct resource *account,
+                    const struct dns_challenge *challenge, struct error *err)
 {
     return place(ctx, account, challenge, err) || blame(account, err);
 }

@@ -1,8 +1,10 @@
-/* The ways that DNS answers take through the program: the search for a zone and its delegation, updates, aliases, the servers
- * of a zone and what they show. A name server of our own gives what the input says, to questions and updates alike.
+/* The ways that DNS answers take through the program: the search for a zone and its delegation, updates,
+ * aliases, the servers of a zone and what they show. A name server of our own gives what the input says, to
+ * questions and updates alike.
  *
- * Input: a byte of choice, then answers in their order: flags (1: rcode in the low half, 0x10 AA, 0x20 TC), numbers of answers
- * and of authority records (1 each), length of the records (1), the records. When they are used up: NXDOMAIN with authority. */
+ * Input: a byte of choice, then answers in their order: flags (1: rcode in the low half, 0x10 AA, 0x20 TC),
+ * numbers of answers and of authority records (1 each), length of the records (1), the records. When they are
+ * used up: NXDOMAIN with authority. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
@@ -124,9 +126,11 @@ static void start(void)
 static void operations(struct context *ctx, const char *server, uint8_t choice)
 {
     const struct dns_provider_ops *ops = dns_provider_ops(DNS_PROVIDER_RFC2136);
-    struct dns_account spec = {.enabled = true, .provider = DNS_PROVIDER_RFC2136, .rfc2136.nameserver = server};
+    struct dns_account spec = {
+        .enabled = true, .provider = DNS_PROVIDER_RFC2136, .rfc2136.nameserver = server};
     struct resource account = {.namespace_ = "default", .name = "fuzz", .dns_account = &spec};
-    struct dns_challenge challenge = {"example.test", NAME, choice & 8 ? "CNAME" : "TXT", choice & 8 ? "a.b.test" : "value"};
+    struct dns_challenge challenge = {"example.test", NAME, choice & 8 ? "CNAME" : "TXT",
+                                      choice & 8 ? "a.b.test" : "value"};
     struct string_list values = {0};
     switch (choice % 5) {
     case 0: ops->zone_of(ctx, &account, NAME, &challenge.zone, NULL); break;
@@ -154,7 +158,8 @@ static void looks(struct context *ctx, uint8_t choice)
 {
     struct dns_address resolver = {.host = "127.0.0.1", .port = port};
     struct propagation_world world = {&resolver, 1, port};
-    struct dns_challenge challenge = {choice & 4 ? "example.test" : NULL, NAME, choice & 8 ? "CNAME" : "TXT", "value"};
+    struct dns_challenge challenge = {choice & 4 ? "example.test" : NULL, NAME, choice & 8 ? "CNAME" : "TXT",
+                                      "value"};
     struct propagation seen;
     const char *place;
     if (choice & 2)

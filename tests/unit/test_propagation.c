@@ -45,20 +45,25 @@ static const char dead_lines[] = "@ NS ns3.example.test.\n",
 static const char inner_zone[] =
     "$TTL 60\n@ SOA ns5.example.test. h 1 3600 600 86400 60\n@ NS ns5.example.test.\n";
 
-/* One of three is out of use, of two, or lacks the record; the second server has "lame.test" and "half.test" not at all,
- * "broken.test" without its contents, "lags.test" without the record. */
-#define HERE(servers) "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS ns1.example.test.\n" servers \
-                      "_here TXT \"value\"\n"
+/* One of three is out of use, of two, or lacks the record; the second server has "lame.test" and "half.test"
+ * not at all, "broken.test" without its contents, "lags.test" without the record. */
+#define HERE(servers) \
+    "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS ns1.example.test.\n" servers \
+    "_here TXT \"value\"\n"
 #define THREE "@ NS ns6.example.test.\n@ NS ns7.example.test.\n"
-static const char three_zone[] = HERE(THREE), half_zone[] = HERE("@ NS ns7.example.test.\n"),
-                  six_zone[] = "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS both.example.test.\n_here TXT \"value\"\n",
-                  lags_zone[] = "$TTL 60\n@ SOA ns1.example.test. h 0 3600 600 86400 60\n@ NS ns1.example.test.\n" THREE;
+static const char
+    three_zone[] = HERE(THREE),
+    half_zone[] = HERE("@ NS ns7.example.test.\n"),
+    six_zone[] = "$TTL 60\n@ SOA ns1.example.test. h 1 3600 600 86400 60\n@ NS both.example.test.\n_here TXT "
+                 "\"value\"\n",
+    lags_zone[] = "$TTL 60\n@ SOA ns1.example.test. h 0 3600 600 86400 60\n@ NS ns1.example.test.\n" THREE;
 /* Aliases; "other.test" lies at the first server as well. */
 static const char alias_zone[] =
     APEX "_plain TXT \"x\"\n_one CNAME There.Other.test.\n_two CNAME _one\n*.wild CNAME there.other.test.\n"
          "_named.wild CNAME elsewhere.other.test.\n_loop CNAME _back.other.test.\n_self CNAME _self\n"
          "_gone CNAME _x.nobody.test.\n_odd CNAME a\\032b.other.test.\nhanded DNAME other.test.\n"
-         "_c0 CNAME _c1\n_c1 CNAME _c2\n_c2 CNAME _c3\n_c3 CNAME _c4\n_c4 CNAME _c5\n_c5 CNAME _c6\n_c6 CNAME _c7\n"
+         "_c0 CNAME _c1\n_c1 CNAME _c2\n_c2 CNAME _c3\n_c3 CNAME _c4\n_c4 CNAME _c5\n_c5 CNAME _c6\n_c6 "
+         "CNAME _c7\n"
          "_c7 CNAME _c8\n_c8 CNAME _c9\n_c9 TXT \"end\"\n";
 static const char other_zone[] = APEX "_back CNAME _loop.alias.test.\n";
 
@@ -114,8 +119,9 @@ static void set_up(void)
     static const char *const addresses[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"};
     static const struct {
         const char *zone, *text;
-    } more[] = {{"lame.test", three_zone},  {"half.test", half_zone},   {"broken.test", three_zone}, {"lags.test", three_zone},
-                {"six.test", six_zone},     {"alias.test", alias_zone}, {"other.test", other_zone}};
+    } more[] = {{"lame.test", three_zone}, {"half.test", half_zone}, {"broken.test", three_zone},
+                {"lags.test", three_zone}, {"six.test", six_zone},   {"alias.test", alias_zone},
+                {"other.test", other_zone}};
     AUTO(buffer) struct buffer one = {0}, two = {0};
     strcpy(directory, "/tmp/test-propagation-XXXXXX");
     if (mkdtemp(directory) == NULL || mkdir(arena_printf(arena, "%s/one", directory), 0700) != 0 ||
@@ -139,7 +145,9 @@ static void set_up(void)
     close(fd);
     port = named_free_port(addresses, COUNT_OF(addresses));
     first_pid = named_start(directory, "first", "127.0.0.1", port,
-                            has_ipv6 ? arena_printf(arena, "listen-on-v6 port %d { ::1; };", port) : "listen-on-v6 { none; };", buffer_text(&one));
+                            has_ipv6 ? arena_printf(arena, "listen-on-v6 port %d { ::1; };", port)
+                                     : "listen-on-v6 { none; };",
+                            buffer_text(&one));
     relay_to = named_free_port(addresses, 1);
     second_pid = named_start(directory, "second", "127.0.0.1", relay_to, "listen-on-v6 { none; };",
                              buffer_text(&two));
@@ -234,7 +242,9 @@ static void the_lame_are_passed_over_and_the_late_are_waited_for(void)
     for (size_t i = 0; i < COUNT_OF(cases) && has_ipv6; i++) {
         struct propagation result;
         struct error err = {0};
-        CHECK_OK(check_one(cases[i].zone, arena_printf(arena, "_here.%s", cases[i].zone), "TXT", "value", &result, &err), err);
+        CHECK_OK(check_one(cases[i].zone, arena_printf(arena, "_here.%s", cases[i].zone), "TXT", "value",
+                           &result, &err),
+                 err);
         if (strstr(result.words, cases[i].words) == NULL)
             fprintf(stderr, "case %zu: %s\n", i, result.words);
         CHECK_INT(result.everywhere, cases[i].everywhere);
@@ -248,7 +258,8 @@ static void the_lame_are_passed_over_and_the_late_are_waited_for(void)
 static void resolvers_are_asked_when_the_servers_have_it(void)
 {
     struct name_pair named = {"example.test", arena_printf(arena, "127.0.0.1:%d", port)};
-    struct operator_config operators = {.nameservers = &named, .nameserver_count = 1, .allow_addresses = config.allow_addresses};
+    struct operator_config operators = {
+        .nameservers = &named, .nameserver_count = 1, .allow_addresses = config.allow_addresses};
     struct context context = {.arena = arena, .config = &operators};
     struct dns_account spec = {.enabled = true};
     struct resource account = {.name = "corp", .dns_account = &spec};
@@ -264,7 +275,8 @@ static void resolvers_are_asked_when_the_servers_have_it(void)
     CHECK(!result.everywhere && strstr(result.words, "the resolver 127.0.0.1 answers NXDOMAIN") != NULL);
     CHECK_OK(propagation_check_for(&context, NULL, first.name, &first, &result, &err), err);
     CHECK(result.everywhere);
-    /* One that may not be asked is an error, but only once the servers have the record: before, nobody is asked. */
+    /* One that may not be asked is an error, but only once the servers have the record: before, nobody is
+     * asked. */
     string_list_push(arena, &spec.propagation.resolvers, "10.1.2.3");
     CHECK_OK(propagation_check_for(&context, &account, none.name, &none, &result, &err), err);
     CHECK(!result.everywhere && strstr(result.words, "resolver") == NULL);
