@@ -408,7 +408,7 @@ bool propagation_check_for(struct context *ctx, const struct resource *account, 
     const struct string_list *resolvers =
         account != NULL ? &account->dns_account->propagation.resolvers : NULL;
     for (size_t i = 0; result.everywhere && resolvers != NULL && i < resolvers->count; i++) {
-        const char *other;
+        const char *other = NULL;
         if (!resolver_sees(ctx, resolvers->items[i], name, challenge, &other, err))
             return false;
         if (other == NULL)
