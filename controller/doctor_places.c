@@ -113,11 +113,8 @@ static void look_at_key(struct doctor *d)
 static void look_at_store(struct doctor *d)
 {
     struct error err = {0};
-    const struct operator_config *config = &d->ctx->config;
-    struct state_options options = {.directory = config->state_directory,
-                                    .sealing_key_file = config->sealing_key_file,
-                                    .audit_directory = config->audit_directory,
-                                    .mode = STATE_READ};
+    struct state_options options = command_state_options(d->ctx, false, NULL);
+    command_catch_damage(true);
     d->about = "store";
     d->state = state_open(&options, &err);
     if (d->state == NULL)

@@ -170,11 +170,7 @@ struct journal *journal_open(struct command_context *ctx, const char *holder)
     struct error err = {0};
     struct state *state = NULL;
     if (state_lock_holder(ctx->config.state_directory, words, sizeof words) == 0) {
-        struct state_options options = {.directory = ctx->config.state_directory,
-                                        .sealing_key_file = ctx->config.sealing_key_file,
-                                        .audit_directory = ctx->config.audit_directory,
-                                        .mode = STATE_WRITE,
-                                        .holder = holder};
+        struct state_options options = command_state_options(ctx, true, holder);
         state = state_open(&options, &err);
         /* Somebody may have taken it just now. */
         if (state == NULL && state_lock_holder(ctx->config.state_directory, words, sizeof words) == 0) {
