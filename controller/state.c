@@ -259,7 +259,7 @@ static void open_again(struct state *state)
 static bool made_room(struct state *state)
 {
     int64_t revision = state->counters.revision;
-    bool room = store_lacks_room(state->store) && ++state->failures < FAILURES_MOST;
+    bool room = (store_lacks_room(state->store) || room_exhausted(state->directory)) && ++state->failures < FAILURES_MOST;
     open_again(state);
     if (!room || state->store == NULL || state->counters.revision != revision || !room_release(state->directory))
         return false;

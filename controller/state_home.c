@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -27,6 +29,7 @@
 #define COPY_NAME "installation.seal"
 #define COPY_LIMIT 4096
 #define LOCK_NAME "lock"
+enum { DYING_TRIES = 150 };
 
 static const char *user_name(struct arena *arena, uid_t uid)
 {
@@ -114,6 +117,16 @@ static bool write_holder(int fd, const char *command, struct error *err)
     return done || error_raise(err, ERROR_SYSTEM, "writing the lock file: %s", strerror(errno));
 }
 
+/* A holder that was killed while it had a child check its store: the child lets go in a moment. */
+static bool dying(int fd, int tries)
+{
+    char holder[256];
+    int pid = 0;
+    read_holder(fd, holder, sizeof holder, &pid);
+    struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+    return tries < DYING_TRIES && pid > 0 && kill(pid, 0) != 0 && errno == ESRCH && nanosleep(&nap, NULL) == 0;
+}
+
 static bool taken(const char *directory, int fd, struct error *err)
 {
     char holder[256];
@@ -131,12 +144,17 @@ bool home_lock(const char *directory, const char *command, struct home_lock *out
     if (fd < 0)
         return error_raise(err, ERROR_SYSTEM, "%s/" LOCK_NAME ": %s", directory, strerror(errno));
     struct flock lock;
-    if (try_lock(fd, F_OFD_SETLK, &lock) != 0) {
-        if (errno == EAGAIN || errno == EACCES)
+    int tries = 0;
+    while (try_lock(fd, F_OFD_SETLK, &lock) != 0) {
+        if (errno != EAGAIN && errno != EACCES)
+            return error_raise(err, ERROR_SYSTEM, "locking %s: %s", directory, strerror(errno));
+        if (!dying(fd, tries++))
             return taken(directory, fd, err);
-        return error_raise(err, ERROR_SYSTEM, "locking %s: %s", directory, strerror(errno));
     }
-    if (flock(home, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) /* NFS cannot lock a directory */
+    bool other = false;
+    while ((other = flock(home, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) && dying(fd, tries++)) /* NFS locks no directory */
+        ;
+    if (other)
         return error_raise(err, ERROR_STATE, "%s is in use by another certwright, and its lock file was removed meanwhile",
                            directory);
     if (!write_holder(fd, command, err))

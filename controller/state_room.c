@@ -11,6 +11,7 @@
 #include "base/file.h"
 
 #define NAME "reserve"
+#define ROOM_NOTHING ((uint64_t)1 << 20)
 
 static bool disk_left(const char *directory, uint64_t *out_bytes)
 {
@@ -39,6 +40,12 @@ bool room_release(const char *directory)
 {
     AUTO(fd) int folder = file_open_directory(directory, NULL);
     return folder >= 0 && unlinkat(folder, NAME, 0) == 0;
+}
+
+bool room_exhausted(const char *directory)
+{
+    uint64_t left;
+    return disk_left(directory, &left) && left < ROOM_NOTHING;
 }
 
 const char *room_words(const char *directory, size_t used, size_t most, struct arena *arena)

@@ -13,5 +13,7 @@ struct arena;
 /* Have <directory>/reserve hold `size` bytes of disk, if there is room for it beside ROOM_DISK_LEAST. */
 void room_reserve(const char *directory, size_t size);
 bool room_release(const char *directory); /* false: there was none left */
+/* Whether next to nothing is left: LMDB tells a write that was cut short by a full disk as an input/output error. */
+bool room_exhausted(const char *directory);
 /* Why nothing new should be begun; NULL: there is room. `used`, `most`: of the map. */
 const char *room_words(const char *directory, size_t used, size_t most, struct arena *arena);
