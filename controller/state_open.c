@@ -79,7 +79,8 @@ static bool read_store(struct state *state, struct error *err)
                            state->sealing_key_file, state->directory);
     default: return error_raise(err, ERROR_STATE, "the store in %s cannot be used: %s", state->directory, words);
     }
-    return vault_read_counters(&state->vault, state->store, txn, &state->counters, err);
+    return vault_read_counters(&state->vault, state->store, txn, &state->counters, err) ||
+           error_prefix(err, "the store in %s", state->directory);
 }
 
 bool state_open_store(struct state *state, struct error *err)

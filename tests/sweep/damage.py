@@ -4,7 +4,7 @@ Five certificates are bought and deployed and the store is backed up; then, for 
 `certwright reconcile --once` runs. Whatever is spoilt: nothing is bought, nothing hangs, orders and keys are the same as before,
 what is deployed does not change; and either the damage is said, the file kept and the backup taken, or it touched nothing.
 
-    damage.py [--points N] [--seed N] [--kind flip,cut,zero]"""
+    damage.py [--points N] [--seed N] [--kind flip,cut,zero] [--record]"""
 import argparse
 import glob
 import os
@@ -17,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "flow"))
 
 from shop import certificate, shop_world  # noqa: E402
+from sweep import write_down  # noqa: E402
 
 NAMES = ("shop", "next", "third", "fourth", "fifth")
 KINDS = ("flip", "cut", "zero")
@@ -134,7 +135,22 @@ class Damage:
         return {"where": where, "spoilt": spoilt, "said": said, "problems": problems}
 
 
-def sweep(points, seed, kinds=KINDS, tell=print):
+class Table:
+    """What docs/sweeps.md keeps of a run."""
+
+    def __init__(self):
+        self.rows = []
+
+    def markdown(self):
+        lines = ["| damage | points | set aside, backup taken | touched nothing in use | orders | violated |",
+                 "| --- | --: | --: | --: | --: | --: |"]
+        return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in self.rows])
+
+
+WORDS = {"flip": "a bit flipped", "cut": "the end cut off", "zero": "a page zeroed"}
+
+
+def sweep(points, seed, kinds=KINDS, tell=print, table=None):
     """Give how many points violated something."""
     violated = 0
     with shop_world(NAMES) as world:
@@ -149,6 +165,9 @@ def sweep(points, seed, kinds=KINDS, tell=print):
             violated += len(bad)
             tell(f"{kind:<6}{len(results):>8}{sum(r['said'] for r in results):>11}{sum(not r['said'] for r in results):>10}"
                  f"{len(world.ledger()) - len(NAMES):>8}{len(bad):>10}{time.monotonic() - begin:>9.0f}")
+            if table is not None:
+                table.rows.append((WORDS[kind], len(results), sum(r["said"] for r in results),
+                                   sum(not r["said"] for r in results), len(world.ledger()) - len(NAMES), len(bad)))
             for r in bad[:10]:
                 tell(f"  {kind}, {r['where']}: " + "; ".join(r["problems"]))
     return violated
@@ -159,8 +178,13 @@ def main():
     words.add_argument("--points", type=int, default=200, help="of each kind (200)")
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--kind", default=",".join(KINDS))
+    words.add_argument("--record", action="store_true", help="write the table into docs/sweeps.md")
     given = words.parse_args()
-    return 1 if sweep(given.points, given.seed, given.kind.split(","), lambda line: print(line, flush=True)) else 0
+    table, begin = Table(), time.monotonic()
+    violated = sweep(given.points, given.seed, given.kind.split(","), lambda line: print(line, flush=True), table)
+    if given.record:
+        write_down("damaged stores", table, given.seed, time.monotonic() - begin)
+    return 1 if violated else 0
 
 
 if __name__ == "__main__":
