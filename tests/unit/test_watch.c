@@ -217,14 +217,14 @@ static void a_tree_that_goes_and_comes_back_is_seen(void)
 static void a_checkout_of_2000_files_is_one_look(void)
 {
     char name[64];
-    settle_ms = 250; /* a busy machine may well stop the writer for a while */
+    settle_ms = 1000; /* a busy machine may well stop the writer for a while */
     start();
     settle_ms = SETTLE_MS;
     for (int i = 0; i < 40; i++) {
         snprintf(name, sizeof name, "d%02d", i);
         CHECK(mkdir(in_tree(name), 0700) == 0);
     }
-    run_until(100, 900);
+    run_until(100, 2500);
     int before = looks, status;
     int64_t began = now_ms();
     pid_t child = fork(); /* the loop runs meanwhile */
@@ -240,8 +240,9 @@ static void a_checkout_of_2000_files_is_one_look(void)
     int64_t took = now_ms() - began;
     CHECK_INT(status, 0);
     int during = looks;
-    expect_look(during + 1); /* the last of it is seen */
-    run_until(100, 600);
+    run_until(during + 1, 8000); /* the last of it is seen */
+    CHECK(looks > during || looks - before == 1);
+    run_until(100, 2000);
     CHECK(looks - before <= 1 + took / 2000); /* one, or one for every two seconds that it lasted */
 }
 
