@@ -8,3 +8,7 @@ _Noreturn void fatal(const char *words); /* "out of memory" */
 _Noreturn void fatal_memory(void);
 /* What malloc, strdup and the like gave; ends the process when that is NULL. */
 void *fatal_unless(void *memory);
+
+/* To be called before anything else: OpenSSL, too, ends the process when it gets no memory. Since version 3 it may keep the
+ * failure of something that it sets up once, and then fails at every later call ("decode error") for as long as the process lives. */
+void fatal_guard_libraries(void);

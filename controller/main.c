@@ -4,12 +4,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/fatal.h"
 #include "base/http.h"
 #include "controller/command_run.h"
 #include "controller/parser.h"
 
 int main(int argc, char **argv)
 {
+    fatal_guard_libraries();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     umask(0077);

@@ -51,7 +51,7 @@ door("lmdb" "controller/state_lmdb\\.c")
 door("ldns/" "base/dns\\.c" "base/tsig\\.c")
 door("event2/" "base/http_server\\.c" "controller/loop\\.c" "controller/watch\\.c")
 door("inotifytools/" "controller/watch_helper\\.c")
-door("openssl/" "base/key\\.[ch]" "base/csr\\.c" "base/x509\\.c" "base/seal\\.c" "base/hash\\.c" "base/secret\\.c"
+door("openssl/" "base/key\\.[ch]" "base/csr\\.c" "base/x509\\.c" "base/seal\\.c" "base/hash\\.c" "base/fatal\\.c" "base/secret\\.c"
      "base/dns\\.c" "base/dns_transport\\.c" "base/tsig\\.[ch]" "base/tls_probe\\.c" "base/http_server\\.c" "base/key_internal\\.h")
 door("idn2" "base/names\\.c")
 door("seccomp\\.h" "base/confine_reader\\.c")

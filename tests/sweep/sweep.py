@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -270,6 +271,7 @@ def main():
     parser.add_argument("--record", action="store_true", help="write the table into docs/sweeps.md")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # each life stops what it started
     began = time.monotonic()
     table, bad = sweep(options.life.split(","), options.inject.split(","), options.points, options.seed, options.jobs,
                        options.passes, options.power_cut, options.at, say=(lambda _: None) if options.ablation else print)
