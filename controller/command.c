@@ -43,13 +43,19 @@ void command_print(struct command_context *ctx, const char *format, ...)
 int command_fail(struct command_context *ctx, int code, const char *format, ...)
 {
     va_list args;
-    (void)ctx;
+    struct buffer text = {0};
     fflush(stdout);
     va_start(args, format);
-    fputs("certwright: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    buffer_vprintf(&text, format, args);
     va_end(args);
+    fputs("certwright: ", stderr);
+    /* Names of files, answers of others: nothing in a message speaks to the terminal. */
+    for (const char *line = buffer_text(&text), *end; line != NULL; line = end != NULL ? end + 1 : NULL) {
+        end = strchr(line, '\n');
+        size_t length = end != NULL ? (size_t)(end - line) : strlen(line);
+        fprintf(stderr, "%s\n", text_clean(ctx->arena, line, length, 4 * length + 4));
+    }
+    buffer_release(&text);
     return code;
 }
 

@@ -104,14 +104,14 @@ static void add_entry(struct desired *set, const struct candidate *it)
                                     .namespace_ = it->holding->namespace_,
                                     .name = it->holding->name,
                                     .file = (int)it->file,
-                                    .position_file = set->files[it->file]->path};
+                                    .position_file = file_shown(set->files[it->file], set->arena)};
     memcpy(entry->digest, it->holding->digest, sizeof entry->digest);
     set->entry_count++;
 }
 
 static void add_stale_entry(struct desired *set, const struct candidate *it)
 {
-    const struct position position = {set->files[it->file]->path, (int)it->holding->line, 1};
+    const struct position position = {file_shown(set->files[it->file], set->arena), (int)it->holding->line, 1};
     const struct resource *resource =
         set->reading.forms != NULL && !it->holding->stale
             ? NULL /* said twice at first sight: the form in the store is one of the two */
@@ -136,10 +136,10 @@ static void report_contested(struct desired *set, const struct candidate *all, s
                      form_key(set->arena, what->kind, what->namespace_, what->name));
     for (size_t i = 0; i < count; i++) {
         const struct candidate *other = &all[i == 0 ? 1 : 0];
-        struct position position = {set->files[all[i].file]->path, (int)all[i].holding->line, 1};
+        struct position position = {file_shown(set->files[all[i].file], set->arena), (int)all[i].holding->line, 1};
         struct problem *problem = problem_add(&set->problems, SEVERITY_ERROR, "duplicate-resource",
                                               position, NULL, "%s is defined here and at %s:%u", id,
-                                              set->files[other->file]->path, other->holding->line);
+                                              file_shown(set->files[other->file], set->arena), other->holding->line);
         problem->resource = id;
         all[i].holding->digest = unknown;
         set->files[all[i].file]->flags |= FILE_PROBLEMS;

@@ -71,6 +71,8 @@ void rows_load(struct state *state, const char *root, struct arena *arena, struc
 void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count,
                 size_t root_length, struct state_batch *batch);
 
+/* Its path for people: names of files are foreign text. */
+const char *file_shown(const struct manifest_file *file, struct arena *arena);
 uint64_t path_hash(const char *path, size_t length); /* in the host's byte order; never leaves it */
 /* The commit that a work tree is at, from .git alone; NULL: no work tree, or not to be told. */
 const char *git_commit(const char *directory, struct arena *arena);

@@ -172,6 +172,12 @@ static struct manifest_file *new_file(struct reading *reading, const char *path,
     return file;
 }
 
+const char *file_shown(const struct manifest_file *file, struct arena *arena)
+{
+    bool plain = text_is_plain_utf8(file->path, file->length, NULL) && strpbrk(file->path, "\n\r\t") == NULL;
+    return plain ? file->path : text_clean(arena, file->path, file->length, 4 * (size_t)file->length);
+}
+
 static bool same_identity(const struct manifest_file *file, const struct file_identity *identity)
 {
     return memcmp(&file->identity, identity, sizeof *identity) == 0;
@@ -223,7 +229,7 @@ static void keep_stale(struct reading *reading, struct manifest_file *file,
 static void refuse(struct reading *reading, struct manifest_file *file, const char *code, const char *why)
 {
     struct resource_list none = {0};
-    struct position position = {.file = file->path, .line = 1, .column = 1};
+    struct position position = {.file = file_shown(file, reading->arena), .line = 1, .column = 1};
     file->news->problems = (struct problem_list){.arena = reading->arena};
     problem_add(&file->news->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
     file->flags |= FILE_PROBLEMS;
@@ -286,7 +292,7 @@ static void take_answer(void *item, struct span answer, const char *ended, void 
     struct arena *arena = keep ? reading->arena : scratch;
     if (ended == NULL && keep)
         answer.data = arena_memdup(arena, answer.data, answer.length);
-    if (ended != NULL || !parsed_decode(answer, file->path, arena, &parsed, &file->news->problems, &why)) {
+    if (ended != NULL || !parsed_decode(answer, file_shown(file, reading->arena), arena, &parsed, &file->news->problems, &why)) {
         refuse(reading, file, "reader-ended", arena_printf(reading->arena, "the file cannot be read: %s",
                                                            ended != NULL ? ended : why.message));
         return;
@@ -410,7 +416,7 @@ static bool read_file(struct reading *reading, struct manifest_file *file, struc
     buffer_clear(&reading->text);
     AUTO(fd) int fd = file_open_beneath(source->fd, relative, FILE_FLAGS, 0, true, &why);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) /* our trouble, not the file's */
-        return error_raise(err, ERROR_SYSTEM, "%s: %s", file->path, why.message);
+        return error_raise(err, ERROR_SYSTEM, "%s: %s", file_shown(file, reading->arena), why.message);
     if (fd < 0 &&
         why.kind == ERROR_NOT_FOUND) { /* gone since it was listed: no listing will show this identity */
         reading->torn = true;
@@ -506,7 +512,8 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
     if (file->seen != reading->round - 1)
         reading->fresh++;
     file->seen = reading->round;
-    reading->bytes += entry->identity.size;
+    if (entry->identity.size <= FILE_BYTES_MAX) /* of the others nothing is read */
+        reading->bytes += entry->identity.size;
     if (++reading->seen > FILES_MAX)
         return error_raise(visit->err, ERROR_MANIFEST, "more than %d manifest files in %s", FILES_MAX,
                            reading->sources[visit->source].path);
@@ -589,7 +596,7 @@ static void take_again(void *item, struct span answer, const char *ended, void *
     if (ended != NULL)
         return;
     answer.data = arena_memdup(arena, answer.data, answer.length);
-    if (parsed_decode(answer, again->file->path, arena, &parsed, &problems, NULL))
+    if (parsed_decode(answer, file_shown(again->file, arena), arena, &parsed, &problems, NULL))
         for (size_t i = 0; i < parsed.count; i++)
             again->found(&parsed.resources[i], again->arg);
 }

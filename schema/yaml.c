@@ -36,6 +36,7 @@ struct reader {
     yaml_parser_t parser;
     size_t piece;     /* offset at which the parser began */
     int piece_line;   /* lines before it */
+    size_t line_known, line_offset; /* offset_of_line */
     size_t began;     /* offset at which the present document began */
     size_t nodes, expansion; /* of the file */
     size_t document_nodes, document_expansion;
@@ -81,15 +82,20 @@ static size_t line_break(const char *text, size_t length, size_t at)
                : 0;
 }
 
-static size_t offset_of_line(const struct reader *r, size_t line)
+/* Of the piece at hand. Lines are asked for in order, and each is looked for from the one before: from the start, a file of
+ * 60,000 documents that say nothing took seconds. */
+static size_t offset_of_line(struct reader *r, size_t line)
 {
-    size_t at = r->piece;
-    while (line > 0 && at < r->length) {
-        size_t skip = line_break(r->text, r->length, at);
-        line -= skip > 0 ? 1 : 0;
-        at += skip > 0 ? skip : 1;
+    if (line < r->line_known) {
+        r->line_known = 0;
+        r->line_offset = r->piece;
     }
-    return at;
+    while (r->line_known < line && r->line_offset < r->length) {
+        size_t skip = line_break(r->text, r->length, r->line_offset);
+        r->line_known += skip > 0 ? 1 : 0;
+        r->line_offset += skip > 0 ? skip : 1;
+    }
+    return r->line_offset;
 }
 
 static struct position place_of_offset(const struct reader *r, size_t offset)
@@ -528,6 +534,8 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
             fatal_memory(); /* memory */
         yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
         yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->text + r->piece, r->length - r->piece);
+        r->line_known = 0;
+        r->line_offset = r->piece;
         begin_document(r, r->piece);
         done = read_piece(r, out);
         yaml_parser_delete(&r->parser);
