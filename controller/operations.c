@@ -142,6 +142,10 @@ static int confirm(struct operation *op, const char *digest)
     struct string_list ids;
     const char *held;
     struct hold_record hold;
+    if (!engine_flush(op->engine)) { /* what the look wrote down of holds comes first */
+        buffer_printf(op->out, "%s\n", op->engine->broken_error.message);
+        return EXIT_STATE;
+    }
     const struct state_trouble *trouble = state_reconcile_only(op->model->state);
     if (trouble != NULL && strcmp(trouble->digest, digest) == 0)
         return confirm_store(op, digest);

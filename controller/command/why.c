@@ -13,7 +13,7 @@
 #include "schema/certificate.h"
 #include "schema/dns_account.h"
 
-enum { LAST_EVENTS = 5 };
+enum { LAST_EVENTS = 5, UNSEEN_S = 60 };
 
 struct answer { /* the same for every kind */
     const char *id, *code, *what, *who, *human, *command, *next, *failure, *controller, *manifest;
@@ -70,6 +70,18 @@ static int64_t since_of(const struct certificate_look *c)
     return c->conditions[CONDITION_READY].since;
 }
 
+/* A proof that nobody sees a minute after it was made: most likely it will not be seen by itself. */
+static bool long_unseen(const struct certificate_view *view)
+{
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *c = &view->challenges[i];
+        if (c->state == CHALLENGE_PRESENTED && !c->manual && c->last_check[0] != '\0' && !c->validated &&
+            view->now - c->presented_at > UNSEEN_S)
+            return true;
+    }
+    return false;
+}
+
 static const char *held_words(struct look *look, const struct guard_hold *hold)
 {
     return arena_printf(look->ctx->arena, "%s: %s; what it said before is in force; `certwright confirm %s` releases it",
@@ -110,6 +122,7 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     out->failure = c->failure;
     out->failing_since = c->failing_since;
     out->since = since_of(c);
+    out->wrong = out->wrong || long_unseen(&c->view);
     if (c->entry != NULL && c->entry->stale) {
         out->wrong = true;
         out->manifest = "it is broken now; the last good form is in force";
@@ -122,6 +135,18 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     if (look->lock_pid == 0 && c->standing != STANDING_FINE && c->standing != STANDING_FORGOTTEN)
         out->controller = "none runs: nothing happens before `certwright apply` or `certwright run`";
     return true;
+}
+
+/* What to type when the cure lies elsewhere: whether the manifests are right, or another try. */
+static const char *command_after_cure(struct look *look, const char *namespace_, const char *name,
+                                      const struct certificate_look *c, const struct answer *answer)
+{
+    struct arena *arena = look->ctx->arena;
+    if (answer->problems.errors > 0 || text_equal(answer->code, "Invalid") || (c->entry != NULL && c->entry->stale))
+        return "certwright validate";
+    const char *id = resource_id(arena, KIND_CERTIFICATE, namespace_, name);
+    return c->standing == STANDING_BLOCKED && look->lock_pid == 0 ? arena_printf(arena, "certwright apply %s", id)
+                                                                  : arena_printf(arena, "certwright sync %s", id);
 }
 
 /* ---- the other kinds ---- */
@@ -153,6 +178,11 @@ static void why_issuer(struct look *look, const struct resource *resource, struc
         out->what = record.error;
         out->since = record.error_at;
         out->who = "whoever holds the account, or keeps its secret on this host";
+        out->human = arena_printf(arena, "cure what it says; the token is the secret %s/%s in %s",
+                                  resource->issuer->sslstore.auth_token_secret_ref.name,
+                                  resource->issuer->sslstore.auth_token_secret_ref.key,
+                                  look->ctx->config.secrets_directory);
+        out->command = "certwright apply";
         out->next = "asked again by the controller, at longer and longer intervals of up to 15 minutes";
     } else {
         out->code = "Accepted";
@@ -342,6 +372,10 @@ static int run(struct command_context *ctx, int argc, char **argv)
         ok = why_other(&look, kind, namespace_, name, &answer, &err);
     if (!ok)
         return command_fail_error(ctx, &err);
+    if (answer.command == NULL && answer.wrong)
+        answer.command = answer.certificate != NULL ? command_after_cure(&look, namespace_, name, answer.certificate, &answer)
+                         : answer.problems.errors > 0 || text_equal(answer.code, "ManifestBroken") ? "certwright validate"
+                                                                                                   : NULL;
     if (ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML)
         return print_json(ctx, &answer);
     print_text(ctx, &answer);
