@@ -1,5 +1,6 @@
 #include "controller/doctor_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,6 +122,13 @@ static void look_at_manifests(struct doctor *d)
     if (d->desired == NULL) {
         doctor_add_error(d, d->ctx->config.manifests_directory, "", &err,
                          "make the directory, or name another by manifests.directory");
+        return;
+    }
+    if (access(d->ctx->config.manifests_directory, R_OK | X_OK) != 0) { /* what it held stays in force */
+        doctor_add(d, d->ctx->config.manifests_directory, "", CHECK_NO,
+                   arena_printf(d->arena, "it cannot be read (%s): what it held stays in force until it is back",
+                                strerror(errno)),
+                   "bring the directory back, or name another by manifests.directory");
         return;
     }
     size_t errors = desired_problems(d->desired)->errors;

@@ -158,12 +158,13 @@ static enum check_outcome has_watch(struct arena *arena, int pid)
     return CHECK_NO;
 }
 
+/* A controller that hangs lets its queue of callers fill, and then a caller would wait for ever. */
 static bool listens(const char *directory)
 {
     AUTO(fd)
     int home = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     AUTO(fd)
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/control.sock", home);
     return home >= 0 && fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;

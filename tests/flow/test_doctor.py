@@ -172,8 +172,15 @@ def a_watch_that_died_is_told():
         children = f"/proc/{daemon.pid}/task/{daemon.pid}/children"
         if not os.path.exists(children):
             return
-        with open(children) as file:
-            watch = int(wait_for(lambda: file.seek(0) or file.read().split(), "the watch")[0])
+
+        def the_watch():
+            with open(children) as file:
+                for pid in file.read().split():
+                    with open(f"/proc/{pid}/comm") as name:
+                        if name.read().startswith("certwright-watc"):
+                            return int(pid)
+
+        watch = wait_for(the_watch, "the watch")
         daemon.send_signal(signal.SIGSTOP)  # else it starts another at once
         os.kill(watch, signal.SIGKILL)
         wait_for(lambda: found(w.run("doctor", "-o", "json", "--offline").json(), "watch", "fail"), "the loss to be told")
