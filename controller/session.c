@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "controller/confined.h"
 #include "controller/loop.h"
+#include "controller/parser.h"
 #include "controller/state.h"
 
 enum { TEND_MS = 3600 * 1000 };
@@ -85,7 +86,9 @@ bool session_open(struct session *session, struct command_context *ctx, const st
     if (state_is_fresh(session->state))
         fprintf(stderr, "certwright: made %s and the sealing key %s: back the key up, without it the store is lost\n",
                 ctx->config.state_directory, ctx->config.sealing_key_file);
-    if (options->confined && !confined_files(&ctx->config, &err)) {
+    /* The reader is there before the first manifest is: a daemon that could read none does not come up. */
+    if (options->confined && (!parser_start(ctx->config.confinement == CONFINEMENT_OPTIONAL, &err) ||
+                              !confined_files(&ctx->config, &err))) {
         session->code = command_fail_error(ctx, &err);
         session_close(session);
         return false;
