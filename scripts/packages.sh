@@ -31,9 +31,9 @@ packages_need() {
     $sudo chmod 755 $policy
     made=yes
   fi
-  $sudo apt-get update -qq &&
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  local result=$?
+  local result=0 # the policy goes whatever comes of it
+  { $sudo apt-get update -qq &&
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } || result=$?
   [ -n "$made" ] && $sudo rm -f $policy
   return $result
 }
