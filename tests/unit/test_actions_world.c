@@ -396,6 +396,40 @@ static void failed_publishing_looks_at_the_folder_again(void)
     CHECK(changes.rollout->retry_at > made.view.now);
 }
 
+/* Reliability.md 6.4: a former pair that has ended is nothing to go back to. */
+static void failed_reload_stays_where_the_former_pair_has_ended(void)
+{
+    for (int ended = 0; ended < 2; ended++) {
+        published(1);
+        rollout()->previous_ends_at = made.view.now + (ended ? 0 : 1);
+        record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
+        CHECK_INT(changes.rollout->state, ended ? ROLLOUT_PUBLISHED : ROLLOUT_ROLLING_BACK);
+        CHECK_TEXT(changes.rollout->error, "nginx: test failed");
+    }
+}
+
+/* What is damaged is deployed again, once a day; what somebody put there instead is left and said. */
+static void drift_is_cured_once_a_day_and_else_said(void)
+{
+    static const struct {
+        enum drift drift;
+        int64_t cured_ago;
+        bool cures;
+    } rows[] = {{DRIFT_DAMAGED, 0, true}, {DRIFT_DAMAGED, 3600, false}, {DRIFT_DAMAGED, 86400, true}, {DRIFT_REPLACED, 0, false}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        published(1);
+        rollout()->state = ROLLOUT_ACTIVE;
+        rollout()->cured_at = rows[i].cured_ago > 0 ? made.view.now - rows[i].cured_ago : 0;
+        struct outcome outcome = done();
+        outcome.drift = rows[i].drift;
+        outcome.words = "cert.pem is missing";
+        record(step_at(ACTION_INSPECT, 0), outcome);
+        CHECK_INT(changes.rollout->state, rows[i].cures ? ROLLOUT_WANTED : ROLLOUT_ACTIVE);
+        CHECK_TEXT(changes.rollout->drift, rows[i].cures ? "" : "cert.pem is missing");
+        CHECK_TEXT(changes.event_reason, "Drifted");
+    }
+}
+
 static void failed_reload_goes_back_to_what_served(void)
 {
     published(1);
@@ -544,6 +578,8 @@ int main(void)
     RUN(new_revision_remembers_what_serves);
     RUN(rollout_becomes_active);
     RUN(failed_publishing_looks_at_the_folder_again);
+    RUN(failed_reload_stays_where_the_former_pair_has_ended);
+    RUN(drift_is_cured_once_a_day_and_else_said);
     RUN(failed_reload_goes_back_to_what_served);
     RUN(rollback_waits_longer_each_time);
     RUN(without_a_former_generation_the_new_one_stays);
