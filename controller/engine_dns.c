@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "controller/credentials.h"
 #include "controller/engine_internal.h"
 #include "controller/records.h"
@@ -58,7 +59,7 @@ static void line_push(struct string_queue *queue, const char *key)
     }
     char *copy = strdup(key);
     if (queue->items == NULL || copy == NULL)
-        abort();
+        fatal_memory();
     queue->items[queue->end++] = copy;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fatal.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "controller/holds.h"
@@ -210,7 +211,7 @@ static int64_t look_twice(struct guard *guard, struct guard_watch *watch)
     struct guard_watch next = {.items = calloc(guard->count + 1, sizeof *next.items)};
     int64_t now = clock_boot_ms(), wait = 0;
     if (next.items == NULL)
-        abort();
+        fatal_memory();
     for (size_t i = 0; i < guard->count; i++) {
         struct change *change = &guard->changes[i];
         if (change->held || change->let_go || !takes_away(change))
@@ -222,7 +223,7 @@ static int64_t look_twice(struct guard *guard, struct guard_watch *watch)
             continue;
         char *kept = strdup(what);
         if (kept == NULL)
-            abort();
+            fatal_memory();
         next.items[next.count++] = (struct guard_seen){kept, since};
         change->held = true;
         int64_t left = since + SECOND_LOOK_MS - now;

@@ -21,6 +21,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/process.h"
 #include "schema/parsed.h"
 
@@ -116,7 +117,7 @@ static bool receive(size_t size, bool *out_late)
             child.capacity = size > ROOM_BYTES ? size : ROOM_BYTES;
             child.in = realloc(child.in, child.capacity);
             if (child.in == NULL)
-                abort();
+                fatal_memory();
         }
     }
     while (child.end - child.begin < size) {
@@ -208,7 +209,7 @@ struct parser_batch *parser_batch_create(bool trees, bool unconfined)
 {
     struct parser_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL)
-        abort();
+        fatal_memory();
     batch->trees = trees;
     batch->unconfined = unconfined;
     return batch;

@@ -54,7 +54,7 @@ static void daily_backup(struct state *state)
     AUTO(arena) struct arena *arena = arena_create();
     struct backup_list list;
     struct error err = {0};
-    const char *path;
+    const char *path = NULL;
     int64_t now = clock_now();
     backup_list(state->backup_directory, arena, &list);
     if (list.count > 0 ? list.items[0].revision >= state->counters.revision ||

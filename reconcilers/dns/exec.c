@@ -69,7 +69,7 @@ bool exec_ask(struct service_session *session, const struct dns_helper *program,
 {
     struct arena *arena = session->ctx->arena;
     struct buffer input = {.limit = PROCESS_INPUT_MOST};
-    struct process_result result;
+    struct process_result result = {0};
     script_write_question(question, session->account, session->secret_count > 0 ? session->secrets[0] : NULL, &input);
     const struct process process = {
         .argv = vector_of(arena, &program->run),

@@ -207,7 +207,7 @@ static const char *other_words(struct arena *arena, const char *host, const stru
 static enum sight look(struct context *ctx, const struct dns_address *server,
                        const struct dns_challenge *challenge, const char **out_words)
 {
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     struct error failure = {0};
     if (!dns_ask(server, challenge->name, type_of(challenge), false, TIMEOUT_MS, ctx->arena, &answer,
                  &failure)) {
@@ -308,7 +308,7 @@ static struct authority_server look_at_server(struct context *ctx, const struct 
                                               const char *name)
 {
     struct authority_server server = {.host = arena_strdup(ctx->arena, address->host)};
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     struct error why = {0};
     server.answers = dns_ask(address, name, DNS_SOA, false, TIMEOUT_MS, ctx->arena, &answer, &why);
     if (!server.answers)
@@ -386,7 +386,7 @@ static bool resolver_sees(struct context *ctx, const char *resolver, const char 
 {
     struct dns_address address;
     struct sockaddr_storage socket_address;
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     if (!dns_parse_address(resolver, 53, &address, err) ||
         !address_from_text(address.host, address.port, &socket_address) ||
         !address_check((const struct sockaddr *)&socket_address, &ctx->config->allow_addresses, err))
@@ -402,7 +402,7 @@ static bool resolver_sees(struct context *ctx, const char *resolver, const char 
 bool propagation_check_for(struct context *ctx, const struct resource *account, const char *name,
                            const struct dns_challenge *challenge, struct propagation *out, struct error *err)
 {
-    struct propagation result;
+    struct propagation result = {0};
     if (!propagation_check(ctx, challenge, &result, err))
         return false;
     const struct string_list *resolvers =

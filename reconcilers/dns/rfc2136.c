@@ -159,7 +159,7 @@ struct seen {
 static bool look(struct context *ctx, const struct link *link, const char *name, enum dns_type type,
                  struct seen *out, struct error *err)
 {
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     *out = (struct seen){0};
     if (!ask(ctx, link, name, type, &answer, err))
         return false;
@@ -334,7 +334,7 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
 static bool check_not_delegated(struct context *ctx, const struct link *link, const char *zone,
                                 const char *name, struct error *err)
 {
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     if (!ask(ctx, link, name, DNS_SOA, &answer, err))
         return false;
     const char *child = delegation_referral(&answer, zone, name);
@@ -346,7 +346,7 @@ static bool check_not_delegated(struct context *ctx, const struct link *link, co
 static bool check_world(struct context *ctx, const struct resource *account, const struct link *link,
                         const char *zone, struct error *err)
 {
-    struct dns_answer answer;
+    struct dns_answer answer = {0};
     struct string_list servers = {0};
     const char *key = arena_printf(ctx->arena, "rfc2136 %s %s/%s %s %d", zone, account->namespace_,
                                    account->name, link->server.host, link->server.port);

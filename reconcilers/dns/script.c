@@ -90,7 +90,7 @@ static enum service_finding ask_zone(struct service_session *service, const char
                                      struct error *err)
 {
     struct script_session *session = of_service(service);
-    struct script_answer answer;
+    struct script_answer answer = {0};
     const struct script_question question = {
         .operation = SCRIPT_ZONE,
         .zone = zone,
@@ -137,7 +137,7 @@ static bool look(struct script_session *session, const struct dns_challenge *cha
                  struct error *err)
 {
     struct arena *arena = session->service.ctx->arena;
-    struct script_answer answer;
+    struct script_answer answer = {0};
     const struct script_question question = {
         .operation = SCRIPT_LIST,
         .zone = challenge->zone,
@@ -164,7 +164,7 @@ static bool act(struct script_session *session, const struct dns_challenge *chal
                 enum script_operation operation, struct error *err)
 {
     struct arena *arena = session->service.ctx->arena;
-    struct script_answer answer;
+    struct script_answer answer = {0};
     const struct script_question question = {
         .operation = operation,
         .zone = challenge->zone,

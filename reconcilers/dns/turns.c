@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "reconcilers/context.h"
 
 enum { NAP_MS = 10 };
@@ -36,7 +37,7 @@ struct dns_gate *dns_gate_create(struct dns_limits limits)
 {
     struct dns_gate *gate = calloc(1, sizeof *gate);
     if (gate == NULL)
-        abort();
+        fatal_memory();
     pthread_mutex_init(&gate->lock, NULL);
     dns_gate_limit(gate, limits);
     for (int i = 0; i < gate->idle; i++)
@@ -64,7 +65,7 @@ void dns_gate_limit(struct dns_gate *gate, struct dns_limits limits)
             realloc(gate->free_at,
                     (size_t)(limits.burst > gate->idle ? limits.burst : gate->idle) * sizeof *gate->free_at);
         if (gate->free_at == NULL)
-            abort();
+            fatal_memory();
         while (gate->idle > 0 && gate->idle + gate->out > limits.burst)
             gate->idle--;
         while (gate->idle + gate->out < limits.burst) /* what was asked before counts against the new rate */
