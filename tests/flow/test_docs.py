@@ -97,6 +97,12 @@ def nothing_of_a_machine_stands_in_the_pages():
             assert word not in read(page), f"{page}: {word}"
 
 
+def the_packages_to_build_with_are_those_of_the_scripts():
+    wanted = re.search(r'packages_build="([^"]*)"', read(os.path.join(SOURCE, "scripts/packages.sh")))[1].split()
+    told = re.search(r"apt-get install ((?:.*\\\n)*.*)", read(os.path.join(SOURCE, "README.md")))[1].replace("\\", "").split()
+    assert sorted(told) == sorted(wanted), set(told) ^ set(wanted)
+
+
 def site_example_is_valid_as_its_readme_says():
     with World() as w:
         config = w.write("certwright.yaml", read(os.path.join(SOURCE, "examples/site/certwright.yaml.example")), 0o600)
@@ -146,5 +152,5 @@ def five_minutes_by_hand():
 
 
 if __name__ == "__main__":
-    main([generated_parts_are_what_the_programs_print, links_resolve, verbs_and_options_exist, every_word_is_explained,
+    main([the_packages_to_build_with_are_those_of_the_scripts, generated_parts_are_what_the_programs_print, links_resolve, verbs_and_options_exist, every_word_is_explained,
           nothing_of_a_machine_stands_in_the_pages, site_example_is_valid_as_its_readme_says, five_minutes_by_hand])
