@@ -123,6 +123,29 @@ static void term_not_in_the_list_buys_nothing(void)
     CHECK(says(decide().reason, "24"));
 }
 
+static void every_term_that_is_sold_is_named(void)
+{
+    begin(ONE);
+    struct price another = made.prices.items[0];
+    *arena_push(arena, &made.prices.items, made.prices.count) = another;
+    for (size_t i = 0; i < made.prices.count; i++) {
+        made.prices.items[i].months = i + 1 < made.prices.count ? 24 : 36;
+        if (i + 1 == made.prices.count)
+            made.prices.items[i].product = made.view.product->code;
+    }
+    expect(ACTION_BLOCKED, "TermNotSold");
+    CHECK(says(decide().reason, "24, 36"));
+}
+
+static void one_month_is_said_as_one(void)
+{
+    begin(MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl, term: 1mo}\n"));
+    for (size_t i = 0; i < made.prices.count; i++)
+        made.prices.items[i].months = 1;
+    expect(ACTION_PREPARE, "Ordering");
+    CHECK(says(decide().detail, "1 month,"));
+}
+
 static void spending_closed_buys_nothing_and_says_how_to_open_it(void)
 {
     begin(ONE)->account.spending_open = false;
@@ -494,6 +517,8 @@ int main(void)
     RUN(foreign_order_buys_nothing);
     RUN(product_not_in_the_list_buys_nothing);
     RUN(term_not_in_the_list_buys_nothing);
+    RUN(every_term_that_is_sold_is_named);
+    RUN(one_month_is_said_as_one);
     RUN(spending_closed_buys_nothing_and_says_how_to_open_it);
     RUN(budget_spent_buys_nothing);
     RUN(many_purchases_at_once_are_held_with_their_price);

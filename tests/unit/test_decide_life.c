@@ -525,6 +525,52 @@ static void edit_after_issue_is_blocked_and_never_bought(void)
     }
 }
 
+static void key_no_longer_brought_is_blocked(void)
+{
+    begin(MADE_CERTIFICATE(SHOP "  privateKey: {secretRef: {name: shop, key: tls.key}}\n"));
+    made_issued(&made);
+    made.order->key_brought = true;
+    expect(ACTION_REST, "Ready"); /* what is in the file is compared when it is read */
+    CHECK(made_resolve(&made, MADE_CERTIFICATE(SHOP)));
+    made_rollouts(&made);
+    expect(ACTION_BLOCKED, "NeedsReissue");
+    CHECK(says(decide().reason, "no longer brings its own key"));
+}
+
+static void another_main_name_is_blocked(void)
+{
+    begin(MADE_CERTIFICATE("  commonName: a.example.com\n  dnsNames: [a.example.com, b.example.com]\n"
+                           "  order: {product: positivemdcssl}\n"));
+    made_issued(&made);
+    expect(ACTION_REST, "Ready");
+    CHECK(made_resolve(&made, MADE_CERTIFICATE("  commonName: b.example.com\n  dnsNames: [a.example.com, b.example.com]\n"
+                                               "  order: {product: positivemdcssl}\n")));
+    made_rollouts(&made);
+    expect(ACTION_BLOCKED, "NeedsReissue");
+    CHECK(says(decide().reason, "from a.example.com to b.example.com"));
+}
+
+static void endpoint_that_is_not_known_now_is_no_edit(void)
+{
+    begin(MADE_CERTIFICATE(SHOP));
+    made_issued(&made);
+    made.view.account.endpoint = NULL;
+    expect(ACTION_REST, "Ready");
+}
+
+static void what_is_due_first_is_waited_for(void)
+{
+    begin(ONE);
+    made_settled(&made);
+    made.view.rollouts[0].checked_at = made.view.now;
+    int64_t inspection = decide().due;
+    CHECK(inspection < certificate_renewal_time(&made.view));
+    made.revision->not_after = made.view.now + 31 * 86400; /* the renewal is nearer than the next look at the target */
+    made.revision->not_before = made.view.now - 59 * 86400 - 86000;
+    CHECK(certificate_renewal_time(&made.view) < inspection);
+    CHECK_INT(decide().due, certificate_renewal_time(&made.view));
+}
+
 static void edit_that_needs_no_reissue_changes_nothing(void)
 {
     static const char *const edits[] = {
@@ -599,6 +645,10 @@ int main(void)
     RUN(renewal_time_is_a_third_before_the_end_unless_said);
     RUN(near_its_end_a_person_is_called_and_nothing_is_bought);
     RUN(edit_after_issue_is_blocked_and_never_bought);
+    RUN(key_no_longer_brought_is_blocked);
+    RUN(another_main_name_is_blocked);
+    RUN(endpoint_that_is_not_known_now_is_no_edit);
+    RUN(what_is_due_first_is_waited_for);
     RUN(edit_that_needs_no_reissue_changes_nothing);
     RUN(order_of_names_is_no_edit);
     RUN(moved_issuer_is_blocked);
