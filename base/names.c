@@ -48,7 +48,7 @@ static const char *to_a_labels(struct arena *arena, const char *text, const char
     bool ascii = true;
     for (const char *c = text; *c != '\0'; c++)
         ascii = ascii && (unsigned char)*c < 0x80;
-    if (ascii && strstr(text, "xn--") == NULL && strstr(text, "XN--") == NULL)
+    if (ascii && strcasestr(text, "xn--") == NULL)
         return text_lower(arena, text);
     char *out = NULL;
     int result = idn2_to_ascii_8z(text, &out, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
