@@ -565,8 +565,8 @@ static void what_is_due_first_is_waited_for(void)
     made.view.rollouts[0].checked_at = made.view.now;
     int64_t inspection = decide().due;
     CHECK(inspection < certificate_renewal_time(&made.view));
-    made.revision->not_after = made.view.now + 31 * 86400; /* the renewal is nearer than the next look at the target */
-    made.revision->not_before = made.view.now - 59 * 86400 - 86000;
+    made.revision->not_after = made.view.now + 30 * 86400 + 3600; /* the renewal is nearer than the next look at the target */
+    made.revision->not_before = made.revision->not_after - 90 * 86400;
     CHECK(certificate_renewal_time(&made.view) < inspection);
     CHECK_INT(decide().due, certificate_renewal_time(&made.view));
 }
