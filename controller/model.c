@@ -477,10 +477,9 @@ static void view_store(struct model *model, struct certificate_view *view, struc
 
 /* ---- the view ---- */
 
-bool model_view(struct model *model, const char *namespace_, const char *name, struct arena *arena,
-                struct certificate_view *out, struct error *err)
+static bool read_view(struct model *model, const char *namespace_, const char *name, struct arena *arena,
+                      struct certificate_view *view, struct error *err)
 {
-    struct certificate_view *view = out;
     *view = (struct certificate_view){.config = model->config, .now = clock_now(), .boot_ms = clock_boot_ms(),
         .boot_id = clock_boot_id(), .holder = model->holder, .installation = model->installation,
         .namespace_ = arena_strdup(arena, namespace_), .name = arena_strdup(arena, name),
@@ -531,6 +530,19 @@ bool model_view(struct model *model, const char *namespace_, const char *name, s
         view->purchase_hold = model->purchase_hold;
     find_foreign(model, view, arena);
     return view_budget(model, view, arena, err);
+}
+
+/* Records of one moment: order, revision and rollouts must fit, also for a reader beside a controller at work. */
+bool model_view(struct model *model, const char *namespace_, const char *name, struct arena *arena,
+                struct certificate_view *out, struct error *err)
+{
+    if (model->state == NULL)
+        return read_view(model, namespace_, name, arena, out, err);
+    if (!state_hold(model->state, err))
+        return false;
+    bool done = read_view(model, namespace_, name, arena, out, err);
+    state_let(model->state);
+    return done;
 }
 
 bool model_load_material(struct model *model, struct certificate_view *view, const struct step *step, struct arena *arena,

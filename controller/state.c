@@ -104,13 +104,31 @@ static bool is_open(const struct state *state, struct error *err)
                        state->directory);
 }
 
-/* The transaction to read in: what is staged, else one of the caller's, ended by the caller. */
+/* The transaction to read in: what is staged or held, else one of the caller's, ended by the caller. */
 static bool begin_read(const struct state *state, struct MDB_txn **own, struct MDB_txn **out, struct error *err)
 {
-    if (!is_open(state, err) || (state->staged == NULL && !store_begin(state->store, false, own, err)))
+    struct MDB_txn *there = state->staged != NULL ? state->staged : state->held;
+    if (!is_open(state, err) || (there == NULL && !store_begin(state->store, false, own, err)))
         return false;
-    *out = state->staged != NULL ? state->staged : *own;
+    *out = there != NULL ? there : *own;
     return true;
+}
+
+bool state_hold(struct state *state, struct error *err)
+{
+    bool needed = state->mode == STATE_READ && state->store != NULL && state->holds == 0;
+    if (needed && !store_begin(state->store, false, &state->held, err))
+        return false;
+    state->holds++;
+    return true;
+}
+
+void state_let(struct state *state)
+{
+    if (--state->holds > 0)
+        return;
+    store_abort(state->held);
+    state->held = NULL;
 }
 
 bool state_get(struct state *state, enum state_table table, const char *key, struct arena *arena,

@@ -89,6 +89,12 @@ typedef bool state_visitor(const char *key, struct span value, int64_t revision,
 bool state_scan(struct state *state, enum state_table table, const char *prefix, state_visitor *visit,
                 void *arg, struct error *err);
 
+/* Between the two, which may nest, a reader (STATE_READ) sees one moment, whatever a writer commits meanwhile: records that
+ * belong together fit. Not for long: the writer keeps old pages as long. The writer itself needs none; for it both do
+ * nothing. Fails: STATE. */
+bool state_hold(struct state *state, struct error *err);
+void state_let(struct state *state);
+
 /* A batch: all of it or none, in one synced commit. Values are copied. */
 struct state_batch *state_batch_create(void);
 void state_batch_destroy(struct state_batch *batch);

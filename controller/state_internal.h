@@ -37,6 +37,8 @@ struct state {
     struct MDB_txn *staged;   /* written, not yet committed; reads look through it */
     struct state_batch *kept; /* all that is in it: for the journal, and for a second try */
     bool staged_paid;
+    struct MDB_txn *held; /* a reader's: between state_hold and state_let */
+    int holds;
     int failures;     /* commits that failed, in the life of this process */
     int64_t tended_ms, room_at_ms;
     const char *room;        /* in `room_arena` */

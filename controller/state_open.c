@@ -37,6 +37,7 @@ bool state_write_copy(struct state *state, struct error *err)
 
 void state_close_store(struct state *state)
 {
+    store_abort(state->held);
     store_abort(state->staged);
     state->staged = NULL;
     store_close(state->store);

@@ -193,6 +193,27 @@ static void a_reader_sees_what_a_living_writer_committed(void)
     state_close(writer);
 }
 
+static void a_reader_that_holds_sees_one_moment(void)
+{
+    fresh_folder();
+    struct error err = {0};
+    struct state *state = open_store(STATE_WRITE);
+    put(state, TABLE_ORDER, "order", "open");
+    struct state *reader = open_store(STATE_READ);
+    CHECK_OK(state_hold(reader, &err), err);
+    CHECK(get(reader, TABLE_REVISION, "revision", NULL) == NULL);
+    put(state, TABLE_REVISION, "revision", "1");
+    put(state, TABLE_ORDER, "order", "fetched");
+    CHECK_OK(state_hold(reader, &err), err);
+    CHECK_TEXT(get(reader, TABLE_ORDER, "order", NULL), "open");
+    state_let(reader);
+    CHECK_TEXT(get(reader, TABLE_ORDER, "order", NULL), "open");
+    state_let(reader);
+    CHECK_TEXT(get(reader, TABLE_ORDER, "order", NULL), "fetched");
+    state_close(reader);
+    state_close(state);
+}
+
 static void reading_without_a_store_makes_nothing(void)
 {
     fresh_folder();
@@ -465,6 +486,7 @@ int main(void)
     RUN(a_scan_is_in_byte_order_and_stays_in_its_table);
     RUN(a_second_writer_is_told_who_holds_the_store);
     RUN(a_reader_sees_what_a_living_writer_committed);
+    RUN(a_reader_that_holds_sees_one_moment);
     RUN(reading_without_a_store_makes_nothing);
     RUN(another_sealing_key_or_none_is_refused_by_name);
     RUN(swapped_records_do_not_open);
