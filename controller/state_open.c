@@ -39,7 +39,7 @@ void state_close_store(struct state *state)
 {
     store_abort(state->held);
     store_abort(state->staged);
-    state->staged = NULL;
+    state->held = state->staged = NULL;
     store_close(state->store);
     state->store = NULL;
     vault_finish(&state->vault);
