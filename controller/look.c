@@ -239,6 +239,11 @@ static const char *who_acts(const struct certificate_look *c)
 
 /* ---- certificates ---- */
 
+int64_t look_replacement_due(const struct certificate_look *certificate)
+{
+    return certificate->view.revision != NULL ? certificate_renewal_time(&certificate->view) : certificate->step.due;
+}
+
 bool look_certificate(struct look *look, const char *namespace_, const char *name, struct arena *arena,
                       struct certificate_look *out, struct error *err)
 {

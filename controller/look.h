@@ -47,6 +47,9 @@ struct certificate_look {
     const char *failure; /* what failed last and is tried again; NULL: nothing */
     int64_t failing_since;
 };
+/* When the certificate in use is to be replaced (its files are looked at earlier, which is nobody's concern); else when the next
+ * step is due; 0: never. */
+int64_t look_replacement_due(const struct certificate_look *certificate);
 /* Fails: STATE; NOT_FOUND when neither manifest nor record knows it. */
 bool look_certificate(struct look *look, const char *namespace_, const char *name, struct arena *arena,
                       struct certificate_look *out, struct error *err);

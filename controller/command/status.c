@@ -46,7 +46,9 @@ static void take(const struct certificate_look *c, void *arg)
                           .command = arena_strdup(arena, c->step.command),
                           .who = c->who,
                           .failure = arena_strdup(arena, c->failure),
-                          .due = c->standing == STANDING_BLOCKED ? 0 : c->step.due,
+                          .due = c->standing == STANDING_BLOCKED ? 0
+                                 : c->standing == STANDING_FINE ? look_replacement_due(c)
+                                                                : c->step.due,
                           .since = waits ? c->conditions[CONDITION_READY].since : 0,
                           .standing = c->standing};
     o->by_standing[c->standing]++;

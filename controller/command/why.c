@@ -50,7 +50,7 @@ static const char *next_words(struct look *look, const struct certificate_look *
     if (c->step.action == ACTION_BLOCKED)
         return "nothing is tried before that changes";
     if (c->step.action == ACTION_REST && c->step.due > 0)
-        return arena_printf(arena, "its replacement is due %s", look_time(look->ctx, c->step.due));
+        return arena_printf(arena, "its replacement is due %s", look_time(look->ctx, look_replacement_due(c)));
     if (c->step.action == ACTION_REST)
         return "nothing is due";
     if (c->step.due > c->view.now)
