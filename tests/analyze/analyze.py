@@ -46,7 +46,10 @@ def cppcheck(unit):
                f"--library={HERE}/cppcheck.cfg", f"--include={HERE}/cppcheck.h", "--inline-suppr",
                "--template={file}:{line}: warning: {message} [{id}]"]
     command += [f"--suppress={check}" for check in CPPCHECK_OFF]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if "cppcheck: error" in told.stdout + told.stderr:
+        raise SystemExit(f"cppcheck did not run: {told.stdout}{told.stderr}")
+    return told.stderr
 
 
 TOOLS = {"gcc": gcc, "tidy": tidy, "cppcheck": cppcheck}
