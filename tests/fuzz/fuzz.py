@@ -2,7 +2,7 @@
 """Drive the fuzz targets for scripts/fuzz. Time is the target's own processor time: a busy machine makes the run longer, never
 shorter. A target is ended by SIGUSR1, upon which libFuzzer finishes its input and prints its counts."""
 
-import argparse, datetime, glob, os, platform, re, signal, subprocess, sys, time
+import argparse, datetime, glob, os, re, signal, subprocess, sys, time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TICK = os.sysconf("SC_CLK_TCK")
@@ -37,7 +37,7 @@ class Target:
         corpus = os.path.join(BUILD, "corpus", self.name)
         seeds = os.path.join(ROOT, "tests/fuzz/seeds", self.name.removeprefix("fuzz_"))
         os.makedirs(corpus, exist_ok=True)
-        command = [os.path.join(BUILD, "tests", self.name), "-rss_limit_mb=512", "-timeout=20", "-print_final_stats=1",
+        command = [os.path.join(BUILD, "tests", self.name), "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-timeout=20", "-print_final_stats=1",
                    "-reload=0", f"-artifact_prefix={BUILD}/{self.name}-", corpus]
         command += [seeds] if os.path.isdir(seeds) else []
         self.began = time.monotonic()
@@ -92,7 +92,7 @@ def arguments():
     return options
 
 
-def work(waiting, seconds, jobs):
+def work(waiting, seconds, jobs, ended):
     running = []
     waiting = list(waiting)
     try:
@@ -103,7 +103,7 @@ def work(waiting, seconds, jobs):
             time.sleep(0.2)
             for target in [target for target in running if target.poll(seconds)]:
                 running.remove(target)
-                report(target, seconds)
+                ended(target)
     finally:
         for target in running:
             os.kill(target.pid, signal.SIGKILL)
@@ -127,30 +127,36 @@ def report(target, seconds):
             print("".join("        " + line for line in log.readlines()[-25:]))
 
 
-def record(targets):
+HEAD = ["target", "date", "commit", "processor s", "runs", "coverage", "corpus", "slowest s", "memory MiB"]
+
+
+def record(target):
+    """Write the target's line into the sheet; the lines of other targets stay as their own runs left them."""
     commit = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h"], capture_output=True, text=True).stdout.strip()
-    lines = [f"{datetime.date.today()}, commit {commit}, {os.cpu_count()} cores, kernel {platform.release()}, "
-             f"{sum(target.cpu for target in targets):,.0f} processor seconds.", "",
-             "| target | processor s | runs | coverage | corpus | slowest s | memory MiB |",
-             "| --- | --- | --- | --- | --- | --- | --- |"]
-    for target in targets:
-        f = target.figures()
-        lines.append(f"| {target.name} | {target.cpu:,.0f} | {f['runs']:,} | {f['coverage']:,} | {f['corpus']:,} | "
-                     f"{f['slowest']} | {f['memory']} |")
+    f = target.figures()
+    line = [target.name, str(datetime.date.today()), commit, f"{target.cpu:,.0f}", f"{f['runs']:,}", f"{f['coverage']:,}",
+            f"{f['corpus']:,}", str(f["slowest"]), str(f["memory"])]
     with open(SHEET) as sheet:
-        head = sheet.read().split(MARK)[0]
+        head, _, figures = sheet.read().partition(MARK)
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in figures.splitlines() if row.startswith("| fuzz_")]
+    rows = sorted([row for row in rows if row[0] != target.name] + [line])
+    table = ["| " + " | ".join(row) + " |" for row in [HEAD, ["---"] * len(HEAD)] + rows]
     with open(SHEET, "w") as sheet:
-        sheet.write(head + MARK + "\n\n" + "\n".join(lines) + "\n")
+        sheet.write(head + MARK + "\n\n" + "\n".join(table) + "\n")
 
 
 def main():
     options = arguments()
     targets = [Target(name) for name in options.targets]
     print(ROW.format("", "target", "CPU s", "runs", "coverage", "corpus", "slowest", "MiB"))
-    work(targets, options.seconds, options.jobs)
+
+    def ended(target):
+        report(target, options.seconds)
+        if options.record and passed(target, options.seconds):
+            record(target)
+
+    work(targets, options.seconds, options.jobs, ended)
     good = [target for target in targets if passed(target, options.seconds)]
-    if options.record and len(good) == len(targets):
-        record(targets)
     print(f"{sum(target.cpu for target in targets):.0f} processor seconds of {len(targets)} targets")
     print(f"{len(good)} passed, {len(targets) - len(good)} failed")
     sys.exit(0 if len(good) == len(targets) else 1)
