@@ -169,14 +169,31 @@ bool backup_put_in_place(const char *from, const char *directory, struct error *
     return store_file_replace(directory, STORE_FILE_NEXT, err);
 }
 
+/* "<word>-<time>.mdb", or with a number where several fall into one second. */
+static const char *free_name(int folder, const char *word, struct arena *arena)
+{
+    const char *name = arena_printf(arena, "%s-%s.mdb", word, stamp(arena));
+    for (int i = 2; faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0; i++)
+        name = arena_printf(arena, "%s-%s-%d.mdb", word, stamp(arena), i);
+    return name;
+}
+
+bool store_file_keep(const char *directory, const char *word, struct arena *arena, const char **out_path, struct error *err)
+{
+    AUTO(fd) int folder = file_open_directory(directory, err);
+    if (folder < 0)
+        return false;
+    *out_path = arena_printf(arena, "%s/%s", directory, free_name(folder, word, arena));
+    return link(arena_printf(arena, "%s/data.mdb", directory), *out_path) == 0 ||
+           error_raise(err, ERROR_SYSTEM, "cannot keep the present store as %s: %m", *out_path);
+}
+
 bool store_file_set_aside(const char *directory, const char *word, struct arena *arena, const char **out_path, struct error *err)
 {
     AUTO(fd) int folder = file_open_directory(directory, err);
-    const char *name = arena_printf(arena, "%s-%s.mdb", word, stamp(arena));
     if (folder < 0)
         return false;
-    for (int i = 2; faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0; i++)
-        name = arena_printf(arena, "%s-%s-%d.mdb", word, stamp(arena), i);
+    const char *name = free_name(folder, word, arena);
     if (renameat(folder, "data.mdb", folder, name) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot set the store in %s aside: %m", directory);
     unlinkat(folder, "lock.mdb", 0);

@@ -36,6 +36,8 @@ void backup_prune(const char *directory, size_t keep);
 bool backup_put_in_place(const char *from, const char *directory, struct error *err);
 /* The same with a file that lies in `directory` already; it is gone afterwards. */
 bool store_file_replace(const char *directory, const char *name, struct error *err);
-/* Rename the store file out of the way and keep it: "<word>-<time>.mdb". */
+/* Give the store file a second name, which stays when another is put in its place: "<word>-<time>.mdb". Fails: SYSTEM. */
+bool store_file_keep(const char *directory, const char *word, struct arena *arena, const char **out_path, struct error *err);
+/* Rename the store file out of the way and keep it, under such a name. */
 bool store_file_set_aside(const char *directory, const char *word, struct arena *arena, const char **out_path, struct error *err);
 #define STORE_FILE_NEXT "data.mdb.new" /* one that is just being made */

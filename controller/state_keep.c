@@ -241,10 +241,8 @@ static bool put_back(struct state *state, const char *file, const struct state_c
                      struct error *err)
 {
     const char *aside = NULL;
-    if (store_exists(state->directory) &&
-        link(arena_printf(state->arena, "%s/data.mdb", state->directory),
-             aside = arena_printf(state->arena, "%s/replaced-%" PRId64 ".mdb", state->directory, clock_now())) != 0)
-        return error_raise(err, ERROR_SYSTEM, "cannot keep the present store as %s: %m", aside);
+    if (store_exists(state->directory) && !store_file_keep(state->directory, "replaced", state->arena, &aside, err))
+        return false;
     findings->trouble = TROUBLE_RESTORED;
     findings->words = arena_printf(state->arena, "the backup %s (revision %" PRId64 ", %" PRId64
                                                  " paid transactions) was put back%s%s, with what the journal holds since",

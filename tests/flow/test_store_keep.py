@@ -28,6 +28,8 @@ def a_backup_is_put_back():
         w.run("state", "restore", "nonsense.mdb", code=5)
         w.run("state", "restore", "a", "b", code=64)
         w.run("state", "restore", code=0)  # the newest
+        w.run("state", "restore", code=0)
+        assert len(glob.glob(w.path("state/replaced-*.mdb"))) == 3  # each kept what it replaced, within one second too
 
 
 def a_running_controller_keeps_its_store():
