@@ -75,7 +75,11 @@ void state_release(struct state *state, struct state_batch *batch)
     state_put(batch, TABLE_META, STATE_PLACE, span_of(place, strlen(place)), STATE_ANY); /* this is its place from now on */
 }
 
-void state_released(struct state *state) { state->reconcile = (struct state_trouble){0}; }
+void state_released(struct state *state)
+{
+    state->reconcile = (struct state_trouble){0};
+    state_crash_forget(state); /* the word given covers these, too */
+}
 
 /* ---- one value ---- */
 

@@ -51,7 +51,7 @@ struct state_options {
 };
 /* With STATE_WRITE the file is first walked whole in a child process. A store that is lost, older than what copy, journal or
  * audit log know, another one, copied or damaged is brought back as far as possible (set aside, newest good backup, journal),
- * and then only reconciled: see state_reconcile_only.
+ * and then only reconciled: see state_reconcile_only. From then until state_close, a crash of the process is noted beside it.
  * Fails: STATE (locked: the message names the holder's pid, command and since when; key missing or another one;
  * written by a newer program), SYSTEM, CONFIG (rights). */
 struct state *state_open(const struct state_options *options, struct error *err);
@@ -67,7 +67,7 @@ int state_lock_holder(const char *directory, char *out, size_t size); /* pid, an
  * person said so. NULL: it is to be trusted. The texts live as long as the state. */
 struct state_trouble {
     const char *digest; /* `certwright confirm DIGEST` releases it */
-    const char *why;    /* "damaged", "lost", "older", "foreign", "copied", "restored" */
+    const char *why;    /* "damaged", "lost", "older", "foreign", "copied", "restored", "crashed" */
     const char *words;
     int64_t since;
 };

@@ -1,4 +1,5 @@
-/* The inside of an open store, for state.c (reading and writing), state_open.c, state_recover.c and state_keep.c. */
+/* The inside of an open store, for state.c (reading and writing), state_open.c, state_recover.c, state_crash.c and
+ * state_keep.c. */
 #pragma once
 
 #include "controller/state.h"
@@ -15,7 +16,9 @@ struct store;
 #define STATE_PLACE "place"
 
 /* What was found to be wrong with the store, worst last. */
-enum trouble { TROUBLE_NONE, TROUBLE_COPIED, TROUBLE_OLDER, TROUBLE_FOREIGN, TROUBLE_RESTORED, TROUBLE_LOST, TROUBLE_DAMAGED };
+enum trouble {
+    TROUBLE_NONE, TROUBLE_CRASHED, TROUBLE_COPIED, TROUBLE_OLDER, TROUBLE_FOREIGN, TROUBLE_RESTORED, TROUBLE_LOST, TROUBLE_DAMAGED
+};
 
 struct state {
     enum state_mode mode;
@@ -79,3 +82,11 @@ bool state_judge_reader(struct state *state, bool there, struct error *err);
 bool state_mark_recovery(struct state *state, const struct findings *findings, struct error *err);
 /* `from` in the present schema, sealed by the key in use, where the store is. Fails: STATE, SYSTEM. */
 bool state_put_rewritten(struct state *state, const char *from, struct error *err);
+
+/* state_crash.c: from here on, under the locks, a crash of this process is noted in the state directory. */
+void state_crash_watch(struct state *state);
+void state_crash_unwatch(struct state *state); /* before the locks go */
+/* Whoever held the store crashed three times within ten minutes (reliability.md 7.4): TROUBLE_CRASHED, where nothing worse was
+ * found and the store is not in that mode already. */
+void state_judge_crashes(struct state *state, struct findings *findings);
+void state_crash_forget(struct state *state); /* what was noted is acted upon, or is long past */

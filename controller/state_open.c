@@ -185,6 +185,7 @@ static bool take_locks(struct state *state, struct error *err)
     struct stat home, audit;
     if (!home_check(state->directory, true, err) || !home_lock(state->directory, state->holder, &state->lock, err))
         return false;
+    state_crash_watch(state);
     home_copy_tidy(state->audit_directory);
     state->audit = audit_open(state->audit_directory, err);
     if (state->audit == NULL)
@@ -210,10 +211,13 @@ static bool take_up(struct state *state, struct findings *findings, struct error
     if (!state->fresh && !state_judge_store(state, findings, err))
         return false;
     compare_audit(state);
+    state_judge_crashes(state, findings);
     if (findings->trouble != TROUBLE_NONE && !state_enter_reconcile(state, findings, err))
         return false;
-    if (findings->trouble != TROUBLE_NONE)
+    if (findings->trouble != TROUBLE_NONE) {
         read_mode(state);
+        state_crash_forget(state);
+    }
     return true;
 }
 
@@ -275,6 +279,7 @@ void state_close(struct state *state)
     state_close_store(state); /* with what is staged: a turn that ends well leaves nothing */
     audit_close(state->audit);
     keyring_release(&state->ring);
+    state_crash_unwatch(state);
     home_unlock(&state->audit_lock);
     home_unlock(&state->lock); /* last: the next writer finds everything closed */
     if (state->kept != NULL)

@@ -25,8 +25,8 @@
 #define RECOVERY_NAME "recovery"
 
 static const char *const trouble_words[] = {
-    [TROUBLE_NONE] = "",          [TROUBLE_COPIED] = "copied",     [TROUBLE_OLDER] = "older", [TROUBLE_FOREIGN] = "foreign",
-    [TROUBLE_RESTORED] = "restored", [TROUBLE_LOST] = "lost",      [TROUBLE_DAMAGED] = "damaged",
+    [TROUBLE_NONE] = "",        [TROUBLE_CRASHED] = "crashed",   [TROUBLE_COPIED] = "copied", [TROUBLE_OLDER] = "older",
+    [TROUBLE_FOREIGN] = "foreign", [TROUBLE_RESTORED] = "restored", [TROUBLE_LOST] = "lost",     [TROUBLE_DAMAGED] = "damaged",
 };
 
 /* What lies outside of the store and remembers it. */

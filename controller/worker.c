@@ -96,6 +96,7 @@ static void *work(void *arg)
     struct thread_start start = *(struct thread_start *)arg;
     free(arg);
     struct worker_pool *pool = start.pool;
+    fatal_note_stack();
     if (start.heavy) /* making RSA keys must not make the loop late */
         setpriority(PRIO_PROCESS, (id_t)gettid(), HEAVY_NICE);
     struct context ctx = {.config = pool->config, .http = http_client_create(pool->network)};
@@ -113,6 +114,7 @@ static bool start_threads(struct worker_pool *pool, int light, struct error *err
     int failed = 0, wanted = light + HEAVY_THREADS;
     sigset_t all, before; /* signals are the loop's */
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV), sigdelset(&all, SIGBUS); /* those of a thread's own doing (fatal_note_crashes) */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (failed == 0 && pool->thread_count < wanted) {
         struct thread_start *start = malloc(sizeof *start);

@@ -87,6 +87,7 @@ class World:
         self.root_settings = {}  # of a root, beside its path: {"www": {"groups": ["www-data"]}}
         self.sandbox = None
         self.clock = False
+        self.environment_more = {}  # of certwright
         self.settle = "50ms"
         for name in ("manifests", "secrets/sslstore", "nginx", "www", "tls", "logs", "targets"):
             os.makedirs(self.path(name))
@@ -329,7 +330,7 @@ exec {self.nginx_bin} -s reload -c {self.dir}/nginx.conf
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]
-        return env
+        return {**env, **self.environment_more}
 
     def run(self, *words, seconds=90, input=None, code=None):
         options = {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}

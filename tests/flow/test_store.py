@@ -4,6 +4,7 @@ it, nothing is bought twice, no key is lost, and it is said what to do (reliabil
 import glob
 import os
 import shutil
+import signal
 import subprocess
 
 from harness import Skip, main, wait_for
@@ -97,6 +98,51 @@ def a_second_controller_is_refused_by_whatever_way_it_comes():
         assert daemon.poll() is None
 
 
+def crash(w, number):
+    """A daemon at rest dies of a fault. Sanitizers are told to leave the signal to the program."""
+    leave = "handle_segv=0:handle_sigbus=0"
+    w.environment_more = {"ASAN_OPTIONS": leave, "TSAN_OPTIONS": leave}
+    if os.path.exists(w.path("state/control.sock")):
+        os.unlink(w.path("state/control.sock"))  # of the one that crashed before
+    daemon = w.daemon()
+    w.run("sync", "certificate/shop", code=0)
+    for status in glob.glob(f"/proc/{daemon.pid}/task/*/status"):  # a blocked one would end the process unnoted
+        with open(status) as file:
+            blocked = int(next(line for line in file if line.startswith("SigBlk")).split()[1], 16)
+        assert not blocked & (1 << signal.SIGSEGV - 1 | 1 << signal.SIGBUS - 1), status
+    daemon.send_signal(number)
+    assert daemon.wait(20) == -number
+    w.environment_more = {}
+
+
+def three_crashes_within_ten_minutes_and_nothing_is_bought():
+    with issued_world() as w:
+        for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGSEGV):
+            assert "ReconcileOnly" not in w.run("status", code=0).out
+            crash(w, number)
+        noted = w.read("state/crashes").split("\n")
+        assert [line.split(" ")[1:] for line in noted] == [["11"], ["7"], ["11"], []], noted
+        assert os.stat(w.path("state/crashes")).st_mode & 0o777 == 0o600
+        only_reconciles(w, "crashed 3 times within 10 minutes", "(SIGSEGV)")
+        assert not os.path.exists(w.path("state/crashes"))
+        assert "store.reconcile" in w.run("audit", "show", code=0).out
+
+
+def crashes_apart_and_ends_by_kill_are_no_alarm():
+    with issued_world() as w:
+        for number, later in ((signal.SIGSEGV, 400), (signal.SIGBUS, 400), (signal.SIGSEGV, 0)):
+            crash(w, number)
+            w.turn_clock(later)
+        for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+            w.stop(w.daemon(), number)
+        told = w.run("apply", "--yes", code=0)
+        assert "Nothing is bought" not in told.err, told
+        assert len(w.read("state/crashes").splitlines()) == 3
+        w.turn_clock(601)
+        w.run("apply", "--yes", code=0)
+        assert not os.path.exists(w.path("state/crashes"))
+
+
 def a_full_disk_buys_nothing_and_finishes_what_is_open():
     if os.geteuid() != 0:
         raise Skip("mounting a small file system needs root")
@@ -125,6 +171,6 @@ def a_full_disk_buys_nothing_and_finishes_what_is_open():
 
 
 if __name__ == "__main__":
-    main([a_lost_state_directory_comes_back_with_orders_and_keys, an_older_store_is_brought_forward,
+    main([three_crashes_within_ten_minutes_and_nothing_is_bought, crashes_apart_and_ends_by_kill_are_no_alarm, a_lost_state_directory_comes_back_with_orders_and_keys, an_older_store_is_brought_forward,
           a_copied_state_directory_buys_nothing, a_damaged_store_is_set_aside,
           a_second_controller_is_refused_by_whatever_way_it_comes, a_full_disk_buys_nothing_and_finishes_what_is_open])
