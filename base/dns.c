@@ -322,6 +322,9 @@ bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struc
     AUTO(ldns_packet) ldns_pkt *packet = NULL;
     if (length < LDNS_HEADER_SIZE || length > LDNS_MAX_PACKETLEN)
         return error_raise(err, ERROR_MALFORMED, "a DNS answer of %zu bytes", length);
+    if (!tsig_in_place(wire, length)) /* ldns 1.8 loses the memory of every TSIG record but the last */
+        return error_raise(err, ERROR_MALFORMED,
+                           "the DNS answer cannot be read, or a signature is not the last of its records");
     ldns_status status = ldns_wire2pkt(&packet, wire, length);
     if (status != LDNS_STATUS_OK) {
         packet = NULL; /* freed there */

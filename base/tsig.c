@@ -258,6 +258,13 @@ static bool find_last_record(struct reader *r)
     return counts[3] > 0;
 }
 
+bool tsig_in_place(const unsigned char *message, size_t length)
+{
+    struct reader r = {.data = message, .length = length};
+    find_last_record(&r);
+    return !r.bad;
+}
+
 static bool read_record(struct reader *r, struct variables *v, const unsigned char **out_mac,
                         size_t *out_mac_length, bool *out_is_tsig)
 {

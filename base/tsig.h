@@ -35,5 +35,7 @@ bool tsig_sign(struct buffer *message, const struct dns_tsig *key, int64_t now, 
 bool tsig_verify(const unsigned char *answer, size_t length, const struct dns_tsig *key,
                  const struct tsig_mac *request_mac, int64_t now, struct tsig_verdict *out,
                  struct error *err);
+/* Whether the records can be walked, and none but the last one is a TSIG (RFC 8945, section 5.2). */
+bool tsig_in_place(const unsigned char *message, size_t length);
 /* The name on the wire without its final dot: "hmac-sha256". */
 const char *tsig_algorithm_name(enum dns_tsig_algorithm algorithm);

@@ -523,6 +523,19 @@ static void foreign_bytes_in_values_stay_harmless(void)
     CHECK_TEXT(answer.answers[0].name, "\\034.test");
 }
 
+/* RFC 8945, section 5.2. The library would also lose the memory of the first one. */
+static void two_signatures_are_refused(void)
+{
+    static const unsigned char message[] = "\x12\x34\x84\0\0\0\0\0\0\0\0\2"
+                                           "\0\0\xfa\0\xff\0\0\0\0\0\0"
+                                           "\0\0\xfa\0\xff\0\0\0\0\0\0";
+    struct dns_answer answer;
+    struct error err = {0};
+    CHECK(!dns_read_answer(message, sizeof message - 1, arena, &answer, &err));
+    CHECK_INT(err.kind, ERROR_MALFORMED);
+    CHECK(strstr(err.message, "signature") != NULL);
+}
+
 int main(void)
 {
     arena = arena_create();
@@ -537,6 +550,7 @@ int main(void)
     RUN(inner_addresses_are_told_from_public_ones);
     RUN(a_message_cut_anywhere_is_malformed_or_less);
     RUN(foreign_bytes_in_values_stay_harmless);
+    RUN(two_signatures_are_refused);
     secret_destroy(secret);
     arena_destroy(arena);
     return CHECK_REPORT();
