@@ -11,6 +11,7 @@
 #include "controller/journal.h"
 #include "controller/preflight_internal.h"
 #include "controller/trial.h"
+#include "reconcilers/certificate/placement.h"
 #include "reconcilers/deploy/deploy.h"
 #include "reconcilers/dns/caa.h"
 #include "reconcilers/dns/dns.h"
@@ -70,23 +71,25 @@ static void note_zone(struct flight *flight, const struct resource *account, con
 static void check_zone(struct flight *flight, const struct certificate_view *view,
                        const struct name_validation *v)
 {
-    const struct resource *account = v->dns_account;
-    const struct dns_provider_ops *ops = dns_provider_ops(account->dns_account->provider);
-    const char *zone, *name = name_without_wildcard(v->name);
-    const char *id = resource_id(flight->arena, KIND_DNS_ACCOUNT, account->namespace_, account->name);
+    struct arena *arena = flight->arena;
+    const char *name = name_without_wildcard(v->name);
+    struct placement place;
     struct error err = {0};
-    if (ops == NULL)
+    if (dns_provider_ops(v->dns_account->dns_account->provider) == NULL)
         return;
-    if (!ops->zone_of(flight->options->ctx, account, name, &zone, &err)) {
+    if (!placement_foresee(flight->options->ctx, view, v, &place, &err)) {
         flight_add_failure(flight, view->id, "zone", name, &err,
                            err.kind == ERROR_NOT_FOUND
                                ? "let the account's credentials see the zone, or name another account"
                                : NULL);
         return;
     }
-    flight_add(flight, view->id, "zone", name, CHECK_YES, arena_printf(flight->arena, "%s in %s", zone, id),
+    const char *id = resource_id(arena, KIND_DNS_ACCOUNT, place.account->namespace_, place.account->name);
+    flight_add(flight, view->id, "zone", name, CHECK_YES,
+               arena_printf(arena, "%s%s%s%s in %s", place.led ? "an alias leads the proof to " : "",
+                            place.led ? place.name : "", place.led ? ", zone " : "", place.zone, id),
                NULL);
-    note_zone(flight, account, zone);
+    note_zone(flight, place.account, place.zone);
 }
 
 /* ---- by file ---- */

@@ -165,6 +165,14 @@ bool trial_read(const struct trial *t)
 
 static bool over(const struct trial *t) { return t->interrupted != NULL && *t->interrupted; }
 
+/* The account's own resolvers must see it too; what they remember of it afterwards harms nobody. */
+static bool look_for(const struct trial *t, const struct dns_challenge *probe, bool there,
+                     struct propagation *out, struct error *err)
+{
+    return there ? propagation_check_for(t->ctx, t->account, probe->name, probe, out, err)
+                 : propagation_check(t->ctx, probe, out, err);
+}
+
 /* Whether the world has it (or has it no longer); asked until it is so, or patience ends. */
 static bool wait_for(const struct trial *t, const struct dns_provider_ops *ops,
                      const struct dns_challenge *probe, bool there, const char **out_words, struct error *err)
@@ -176,7 +184,7 @@ static bool wait_for(const struct trial *t, const struct dns_provider_ops *ops,
         *err = (struct error){0};
         bool asked =
             (!there || ops->applied == NULL || ops->applied(t->ctx, t->account, probe, &applied, err)) &&
-            (!applied || propagation_check(t->ctx, probe, &seen, err));
+            (!applied || look_for(t, probe, there, &seen, err));
         *out_words =
             !applied ? "the service has not brought it to all its servers yet"
             : there  ? seen.words

@@ -12,6 +12,7 @@
 #include "controller/journal.h"
 #include "controller/outside.h"
 #include "controller/trial.h"
+#include "reconcilers/certificate/placement.h"
 #include "reconcilers/dns/dns.h"
 #include "schema/certificate.h"
 
@@ -38,35 +39,45 @@ static void add_zone(struct arena *arena, struct string_list *zones, const char 
         string_list_push(arena, zones, zone);
 }
 
+/* The zones through which the account proves names of this certificate. */
+static void add_zones_of(struct command_context *ctx, struct context *outside, const struct resource *account,
+                         const struct resource *certificate, const struct certificate_references *refs,
+                         struct string_list *zones, struct error *err)
+{
+    const struct certificate_view view = {
+        .want = certificate, .refs = *refs, .product = product_find(certificate->certificate->order.product, NULL)};
+    for (size_t i = 0; i < refs->validation_count; i++) {
+        const struct name_validation *v = &refs->validations[i];
+        struct placement place;
+        if (v->dns_account != NULL && dns_provider_ops(v->dns_account->dns_account->provider) != NULL &&
+            placement_foresee(outside, &view, v, &place, err) &&
+            text_equal(place.account->name, account->name) &&
+            text_equal(place.account->namespace_, account->namespace_))
+            add_zone(ctx->arena, zones, place.zone);
+    }
+}
+
 /* Those that the manifest names; else those of the names that are proven through the account. */
 static struct string_list zones_of(struct command_context *ctx, struct desired *desired,
                                    struct context *outside, const struct resource *account, struct error *err)
 {
     struct string_list zones = {0};
     const struct dns_account *spec = account->dns_account;
-    const struct dns_provider_ops *ops = dns_provider_ops(spec->provider);
     struct resource_lookup lookup = desired_lookup(desired);
     for (size_t i = 0; i < spec->zones.count; i++)
         add_zone(ctx->arena, &zones, spec->zones.items[i]);
     for (size_t i = 0; i < spec->rfc2136.zone_count; i++)
         add_zone(ctx->arena, &zones, spec->rfc2136.zones[i].name);
-    for (size_t i = 0; zones.count == 0 && ops != NULL && i < desired_count(desired); i++) {
+    bool named = zones.count > 0 || dns_provider_ops(spec->provider) == NULL;
+    for (size_t i = 0; !named && i < desired_count(desired); i++) {
         const struct desired_entry *entry = desired_at(desired, i);
         const struct resource *certificate =
             entry->kind == KIND_CERTIFICATE ? desired_resource(desired, entry) : NULL;
         struct certificate_references refs = {0};
         struct problem_list problems = {.arena = ctx->arena};
-        if (certificate == NULL || !certificate_resolve(certificate, &lookup, &ctx->config, clock_now(),
-                                                        ctx->arena, &refs, &problems))
-            continue;
-        for (size_t k = 0; k < refs.validation_count; k++) {
-            const char *zone;
-            const struct resource *through = refs.validations[k].dns_account;
-            if (through != NULL && text_equal(through->name, account->name) &&
-                text_equal(through->namespace_, account->namespace_) &&
-                ops->zone_of(outside, account, name_without_wildcard(refs.validations[k].name), &zone, err))
-                add_zone(ctx->arena, &zones, zone);
-        }
+        if (certificate != NULL && certificate_resolve(certificate, &lookup, &ctx->config, clock_now(),
+                                                       ctx->arena, &refs, &problems))
+            add_zones_of(ctx, outside, account, certificate, &refs, &zones, err);
     }
     return zones;
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/names.h"
 #include "reconcilers/dns/credential.h"
 #include "reconcilers/dns/dns.h"
 #include "reconcilers/dns/follow.h"
@@ -132,4 +133,14 @@ bool placement_find(struct context *ctx, const struct certificate_view *view, co
         return place.led && error_prefix(err, "%s is an alias of %s", challenge->name, place.name);
     *out = place;
     return true;
+}
+
+bool placement_foresee(struct context *ctx, const struct certificate_view *view,
+                       const struct name_validation *validation, struct placement *out, struct error *err)
+{
+    const char *name = name_without_wildcard(validation->name);
+    bool txt = view->product->family != FAMILY_SECTIGO;
+    struct dns_challenge challenge = {.name = txt ? arena_printf(ctx->arena, "_dnsauth.%s", name) : name,
+                                      .type = txt ? "TXT" : "CNAME"};
+    return placement_find(ctx, view, validation->dns_account, &challenge, out, err);
 }

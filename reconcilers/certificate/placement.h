@@ -7,6 +7,7 @@
 
 struct dns_challenge;
 struct error;
+struct name_validation;
 
 struct placement {
     const struct resource *account;
@@ -19,5 +20,10 @@ struct placement {
  * MANIFEST (several do), and as the account's zone_of() and dns_follow(). */
 bool placement_find(struct context *ctx, const struct certificate_view *view, const struct resource *own,
                     const struct dns_challenge *challenge, struct placement *out, struct error *err);
+/* The same before the vendor has named the record, for a name proven by a DNS account: Sectigo will want a
+ * CNAME at a name below it, the DigiCert family a TXT, usually at `_dnsauth.<name>`. Of `view`, `want`, `refs`
+ * and `product` are looked at. */
+bool placement_foresee(struct context *ctx, const struct certificate_view *view,
+                       const struct name_validation *validation, struct placement *out, struct error *err);
 /* The account of that name among those the certificate may use; NULL: none. */
 const struct resource *placement_account(const struct certificate_view *view, const char *name);

@@ -120,7 +120,32 @@ def an_alias_is_a_conflict_where_following_is_off():
             corp={"zones": ["example.test"], "cnameStrategy": "None"})
 
 
+def it_is_known_beforehand_where_the_proof_will_lie():
+    records = "_dnsauth.shop CNAME one.elsewhere.test.\none CNAME two.third.test.\n"
+    with site(records, proofs={"zones": ["elsewhere.test"]}, third={}) as world:
+        world.want(method="DNS", product="digi_rapidssl")
+        told = world.run("preflight", "-o", "json").json()["checks"]
+        zone, = [c for c in told if c["check"] == "zone" and c["about"] == "certificate/shop"]
+        assert zone["outcome"] == "yes" and "two.third.test, zone third.test in dnsaccount/third" in zone["cause"], zone
+        assert {c["about"] for c in told if c["check"] == "reading"} == {"dnsaccount/third, zone third.test"}, told
+        tried = world.run("dns", "test", "third", "--write", "-o", "json", code=0).json()["checks"]
+        assert {c["about"] for c in tried} == {"dnsaccount/third, zone third.test"}, tried
+        assert all(world.zone_records(name) == before for name, before in world.before.items())
+        world.want(method="DNS", product="positivemdcssl")  # proven by a CNAME, which no alias can stand for
+        told = world.run("preflight", "-o", "json").json()["checks"]
+        assert {c["about"] for c in told if c["check"] == "reading"} == {"dnsaccount/corp, zone example.test"}, told
+
+
+def an_alias_to_nobody_s_zone_is_known_beforehand():
+    with site("_dnsauth.shop CNAME there.third.test.\n") as world:
+        world.want(method="DNS", product="digi_rapidssl")
+        told = world.run("preflight", "-o", "json", code=4).json()["checks"]
+        zone, = [c for c in told if c["check"] == "zone" and c["about"] == "certificate/shop"]
+        assert zone["outcome"] == "no" and "there.third.test" in zone["cause"], zone
+
+
 main([a_txt_is_written_where_the_alias_leads, aliases_are_followed_one_after_the_other,
       the_account_of_the_zone_it_leads_to_is_enough, a_wildcard_is_no_alias, a_loop_is_refused,
       a_place_that_no_account_holds_is_told, two_accounts_for_the_place_are_told,
-      an_alias_is_a_conflict_where_following_is_off])
+      an_alias_is_a_conflict_where_following_is_off, it_is_known_beforehand_where_the_proof_will_lie,
+      an_alias_to_nobody_s_zone_is_known_beforehand])

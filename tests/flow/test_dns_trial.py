@@ -113,6 +113,18 @@ def what_the_world_never_sees_is_told_and_taken_away():
             copy.__exit__(None, None, None)
 
 
+def the_account_s_own_resolvers_must_see_it_too():
+    with DnsWorld() as w, DnsWorld() as other:  # the other's server has the zone without the probe
+        resolvers = lambda port: (DNS_ACCOUNT % w.bind_port).replace(
+            "timeout: 30s", f'timeout: 2s, resolvers: ["127.0.0.1:{port}"]')
+        w.manifest("dns.yaml", resolvers(w.bind_port))
+        assert outcomes(w.try_account("bind", "--write")) == READ + WRITE
+        w.manifest("dns.yaml", resolvers(other.bind_port))
+        told = w.try_account("bind", "--write", code=1)
+        assert outcomes(told) == READ + [("make", "ok"), ("see", "failed"), ("remove", "ok"), ("gone", "ok")], told
+        assert "resolver" in next(c["cause"] for c in told["checks"] if c["check"] == "see"), told
+
+
 def a_silent_server_is_unknown():
     with World() as w:
         silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -395,6 +395,14 @@ def a_neighbouring_name_is_no_proof(s, p):
     s.unseen(owner, VALUE, says="NXDOMAIN")
 
 
+def what_an_answer_has_of_another_name_is_no_proof(s, p):
+    """A server adds to an alias what stands at its end."""
+    owner, other = p.owner(), p.owner()
+    p.make(owner, "CNAME", other + ".")
+    p.make(other, "TXT", txt(VALUE))
+    s.unseen(owner, VALUE, says="CNAME")
+
+
 def taken_away_too_early_is_noticed(s, p):
     owner = p.owner()
     p.make(owner, "TXT", txt(VALUE))
