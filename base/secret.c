@@ -1,28 +1,34 @@
 #include "base/secret.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
 #include "base/fatal.h"
 
+/* Each has pages of its own, so that lock and leave to dump concern nothing else and go with it. */
 struct secret {
-    size_t length;
+    size_t mapped, length;
     char bytes[];
 };
 
 struct secret *secret_create(const void *data, size_t length)
 {
-    struct secret *secret = calloc(1, sizeof *secret + length + 1);
-    if (secret == NULL)
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), size;
+    if (__builtin_add_overflow(length, sizeof(struct secret) + page, &size))
         fatal_memory();
-    mlock(secret, sizeof *secret + length + 1); /* as far as the limit allows */
+    size = size / page * page; /* with the NUL */
+    struct secret *secret = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (secret == MAP_FAILED)
+        fatal_memory();
+    mlock(secret, size); /* as far as the limit allows */
+    madvise(secret, size, MADV_DONTDUMP); /* in no core, whoever made the process dumpable again */
+    secret->mapped = size;
     secret->length = length;
     if (length > 0)
         memcpy(secret->bytes, data, length);
-    secret->bytes[length] = '\0';
     return secret;
 }
 
@@ -32,9 +38,9 @@ void secret_destroy(struct secret *secret)
 {
     if (secret == NULL)
         return;
-    /* Not unlocked: the page may hold another secret, and locks do not nest. */
+    size_t mapped = secret->mapped;
     secret_wipe(secret, sizeof *secret + secret->length);
-    free(secret);
+    munmap(secret, mapped);
 }
 
 const char *secret_bytes(const struct secret *secret) { return secret != NULL ? secret->bytes : ""; }

@@ -1,5 +1,5 @@
-/* Secret bytes: wiped when released, locked where the limit allows, never printed. There is no function
- * that formats one; secret_bytes() is what a reviewer greps for. */
+/* Secret bytes: wiped when released, locked where the limit allows, in no core file, never printed. There is no function that
+ * formats one; secret_bytes() is what a reviewer greps for. */
 #pragma once
 
 #include <stddef.h>
