@@ -16,10 +16,10 @@ struct confinement {
     bool limits;  /* memory, processor time, no files */
 };
 
-/* Leave this process what a reader needs that has its descriptors already: read, write, memory, end. `limits`: 256 MiB
- * and `cpu_s` seconds of processor time in its life. Never fails: `out` says what holds. Everything that libraries do
+/* Leave this process what a reader needs that has its descriptors already: read, write, memory, end. `limits`:
+ * `memory_mib`, and `cpu_s` seconds of processor time in its life. Never fails: `out` says what holds. Everything that libraries do
  * lazily with files must have been done before. */
-void confine_reader(int cpu_s, struct confinement *out);
+void confine_reader(int cpu_s, int memory_mib, struct confinement *out);
 /* Whether the list of system calls holds: without it the process could open files. */
 static inline bool confinement_holds(const struct confinement *found) { return found->calls; }
 /* "system calls by seccomp, files and ports by Landlock 7, as nobody": for people. */

@@ -17,7 +17,6 @@
 #include "base/text.h"
 
 #define NOBODY 65534
-#define MEMORY_MAX (256ull << 20) /* reliability.md 8.1 */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -95,13 +94,13 @@ static bool become_nobody(void)
            syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) == 0 && syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0;
 }
 
-void confine_reader(int cpu_s, struct confinement *out)
+void confine_reader(int cpu_s, int memory_mib, struct confinement *out)
 {
     *out = (struct confinement){0};
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     out->limits = limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_CPU, (uint64_t)cpu_s) &&
-                  (SANITIZED || limit(RLIMIT_AS, MEMORY_MAX)); /* a sanitizer's shadow takes terabytes of addresses */
+                  (SANITIZED || limit(RLIMIT_AS, (uint64_t)memory_mib << 20)); /* a sanitizer's shadow takes terabytes of addresses */
     out->user = become_nobody();
     out->landlock = confine_from_everything();
     out->calls = confine_calls();

@@ -271,7 +271,7 @@ struct desired *desired_read_watched(const struct operator_config *config, const
     set->arena = arena_create();
     set->problems.arena = set->arena;
     set->given = files != NULL && files->count > 0;
-    reading_init(&set->reading, set->arena, state, config->confinement == CONFINEMENT_OPTIONAL);
+    reading_init(&set->reading, set->arena, state, config);
     set->directory = config->manifests_directory;
     bool read = true;
     if (set->given)

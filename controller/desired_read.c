@@ -24,21 +24,21 @@
 #include "controller/parser.h"
 #include "controller/state.h"
 #include "schema/manifest.h"
+#include "schema/operator.h"
 #include "schema/parsed.h"
 
 #define ROUNDS_MAX 6
-#define FILE_BYTES_MAX (256 * 1024) /* reliability.md 8.1 */
-#define ALL_BYTES_MAX ((uint64_t)512 << 20)
-#define FILES_MAX 100000
 #define RACY_NS 2000000000
 #define TREES_MAX 1000            /* as many files at once: what they say is kept whole; of more it is asked for again if need be */
 #define FORM_BYTES (512 * 1024)   /* a commit of good forms in a first look */
 #define FILE_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY) /* nothing that is put there can make us wait */
 
-void reading_init(struct reading *reading, struct arena *arena, struct state *state, bool unconfined)
+void reading_init(struct reading *reading, struct arena *arena, struct state *state, const struct operator_config *config)
 {
-    *reading = (struct reading){.arena = arena, .state = state, .unconfined = unconfined, .trees = true};
-    reading->text.limit = FILE_BYTES_MAX + 1;
+    *reading = (struct reading){.arena = arena, .state = state, .terms = parser_terms(config), .trees = true,
+                                .files_max = (size_t)config->manifest_limits.files,
+                                .bytes_max = (uint64_t)config->manifest_limits.total_mib << 20};
+    reading->text.limit = (size_t)reading->terms.limits.file + 1;
     reading->failure = arena_alloc(arena, sizeof *reading->failure);
 }
 
@@ -345,7 +345,7 @@ static void give_to_parser(struct reading *reading, struct manifest_file *file, 
     const struct span bytes = span_of(buffer_text(text), text->length);
     for (int tries = 0; tries < 2 && !reading->failed; tries++) {
         if (reading->filling == NULL)
-            reading->filling = parser_batch_create(reading->trees, reading->unconfined);
+            reading->filling = parser_batch_create(reading->trees, &reading->terms);
         if (parser_add(reading->filling, file, bytes))
             return;
         exchange(reading);
@@ -375,11 +375,13 @@ static bool read_bytes(struct reading *reading, struct manifest_file *file, int 
      * they are. */
     if (file->identity.mtime_ns > now - RACY_NS || file->identity.ctime_ns > now - RACY_NS)
         file->flags |= FILE_RACY;
-    if (st.st_size > FILE_BYTES_MAX) {
-        refuse(reading, file, "file-too-large", "the file is larger than 256 KiB: split it");
+    const uint32_t most = reading->terms.limits.file;
+    if (st.st_size > most) {
+        refuse(reading, file, "file-too-large",
+               arena_printf(reading->arena, "the file is larger than %u KiB: split it", most / 1024));
         return false;
     }
-    if (!file_read(fd, FILE_BYTES_MAX, text, &why)) {
+    if (!file_read(fd, most, text, &why)) {
         refuse(reading, file, "unreadable", arena_strdup(reading->arena, why.message));
         return false;
     }
@@ -448,8 +450,9 @@ void reading_add_file(struct reading *reading, const char *path)
         ssize_t got;
         while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0 && !text->overflow)
             buffer_append(text, bytes, (size_t)got);
-        if (text->overflow || text->length > FILE_BYTES_MAX)
-            refuse(reading, file, "file-too-large", "standard input holds more than 256 KiB");
+        if (text->overflow || text->length > reading->terms.limits.file)
+            refuse(reading, file, "file-too-large", arena_printf(reading->arena, "standard input holds more than %u KiB",
+                                                                 reading->terms.limits.file / 1024));
         else
             take_bytes(reading, file, text);
     } else if (fd < 0) {
@@ -512,14 +515,14 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
     if (file->seen != reading->round - 1)
         reading->fresh++;
     file->seen = reading->round;
-    if (entry->identity.size <= FILE_BYTES_MAX) /* of the others nothing is read */
+    if (entry->identity.size <= reading->terms.limits.file) /* of the others nothing is read */
         reading->bytes += entry->identity.size;
-    if (++reading->seen > FILES_MAX)
-        return error_raise(visit->err, ERROR_MANIFEST, "more than %d manifest files in %s", FILES_MAX,
+    if (++reading->seen > reading->files_max)
+        return error_raise(visit->err, ERROR_MANIFEST, "more than %zu manifest files in %s", reading->files_max,
                            reading->sources[visit->source].path);
-    return reading->bytes <= ALL_BYTES_MAX ||
+    return reading->bytes <= reading->bytes_max ||
            error_raise(visit->err, ERROR_MANIFEST, "the manifest files in %s hold more than %d MiB",
-                       reading->sources[visit->source].path, (int)(ALL_BYTES_MAX >> 20));
+                       reading->sources[visit->source].path, (int)(reading->bytes_max >> 20));
 }
 
 static bool list(struct reading *reading, struct error *err)
@@ -573,7 +576,7 @@ static bool content_again(const struct reading *reading, const struct manifest_f
     while (*relative == '/')
         relative++;
     AUTO(fd) int fd = file_open_beneath(source->fd, relative, FILE_FLAGS, 0, true, NULL);
-    if (fd < 0 || !file_read(fd, FILE_BYTES_MAX, out, NULL))
+    if (fd < 0 || !file_read(fd, reading->terms.limits.file, out, NULL))
         return false;
     hash_sha256(span_of(buffer_text(out), out->length), content);
     return memcmp(content, file->content, sizeof content) == 0;
@@ -608,7 +611,7 @@ void reading_again(struct reading *reading, const struct manifest_file *file,
     buffer_clear(&reading->text);
     if (!content_again(reading, file, &reading->text))
         return;
-    struct parser_batch *batch = parser_batch_create(true, reading->unconfined);
+    struct parser_batch *batch = parser_batch_create(true, &reading->terms);
     if (parser_add(batch, NULL, span_of(buffer_text(&reading->text), reading->text.length)) && parser_send(batch, NULL))
         parser_receive(batch, take_again, &again, NULL);
     parser_batch_destroy(batch);

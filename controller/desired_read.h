@@ -3,6 +3,7 @@
 #pragma once
 
 #include "controller/desired_internal.h"
+#include "controller/parser.h"
 
 struct error;
 struct parser_batch;
@@ -34,7 +35,10 @@ struct reading {
     bool torn;
     /* Files go to the process that reads them in batches: one is filled while the other is with it. */
     struct parser_batch *filling, *with_parser;
-    bool trees, unconfined;
+    bool trees;
+    struct parser_terms terms;
+    size_t files_max;
+    uint64_t bytes_max;
     struct buffer text;        /* of the file at hand */
     struct state_batch *forms; /* first look at all: good forms go into the store as they come, none is kept here */
     size_t form_bytes;
@@ -42,8 +46,7 @@ struct reading {
     struct error *failure; /* in the arena */
 };
 
-/* `unconfined`: as parser_batch_create. */
-void reading_init(struct reading *reading, struct arena *arena, struct state *state, bool unconfined);
+void reading_init(struct reading *reading, struct arena *arena, struct state *state, const struct operator_config *config);
 void reading_finish(struct reading *reading);
 /* Walk a directory. `remembered`: the rows of TABLE_FILE are about it. Fails: NOT_FOUND, SYSTEM, MANIFEST
  * (limits). */

@@ -14,7 +14,6 @@
 #include "base/confine.h"
 #include "schema/parsed.h"
 
-#define CPU_MAX_S 10 /* reliability.md 8.1; certwright starts another one before this is near */
 #define FLUSH_BYTES (256 * 1024)
 
 static bool read_whole(void *out, size_t size)
@@ -52,7 +51,7 @@ static bool answer(const char *bytes, const struct parsed_batch *batch, struct a
             return false;
         size_t head = out->length;
         buffer_append(out, &length, sizeof length); /* its place */
-        parsed_encode(span_of(at, length), batch->trees == 1, arena, out);
+        parsed_encode(&batch->limits, span_of(at, length), batch->trees == 1, arena, out);
         uint32_t said = (uint32_t)(out->length - head - sizeof said);
         memcpy(out->data + head, &said, sizeof said);
         arena_reset(arena);
@@ -72,16 +71,16 @@ static bool answer(const char *bytes, const struct parsed_batch *batch, struct a
 static void warm_up(struct arena *arena)
 {
     struct buffer out = {0};
-    parsed_encode(span_of(PARSED_SAMPLE, sizeof PARSED_SAMPLE - 1), true, arena, &out);
+    parsed_encode(&yaml_limits_default, span_of(PARSED_SAMPLE, sizeof PARSED_SAMPLE - 1), true, arena, &out);
     buffer_release(&out);
     arena_reset(arena);
 }
 
-static bool greet(void)
+static bool greet(int cpu_s, int memory_mib)
 {
     struct confinement found;
     struct parsed_hello hello = {.magic = PARSED_MAGIC};
-    confine_reader(CPU_MAX_S, &found);
+    confine_reader(cpu_s, memory_mib, &found);
     snprintf(hello.version, sizeof hello.version, "%s", CERTWRIGHT_VERSION);
     hello.calls = found.calls;
     hello.landlock = (uint32_t)found.landlock;
@@ -90,21 +89,23 @@ static bool greet(void)
     return write_whole(&hello, sizeof hello);
 }
 
-int main(void)
+/* Arguments: seconds of processor time and MiB of memory in its life. certwright starts another one before that is near. */
+int main(int argc, char **argv)
 {
     struct arena *arena = arena_create();
     struct buffer out = {0};
     struct parsed_batch batch;
     char *bytes = malloc(PARSED_BATCH_MAX);
     setlocale(LC_CTYPE, ""); /* patterns count characters as certwright does */
-    if (isatty(STDIN_FILENO) || bytes == NULL) {
+    int cpu_s = argc == 3 ? atoi(argv[1]) : 0, memory_mib = argc == 3 ? atoi(argv[2]) : 0;
+    if (isatty(STDIN_FILENO) || bytes == NULL || cpu_s <= 0 || memory_mib <= 0) {
         fputs("certwright-parse is started by certwright, which gives it the files to read\n", stderr);
         return 64;
     }
     warm_up(arena);
-    if (greet())
-        while (read_whole(&batch, sizeof batch) && batch.length <= PARSED_BATCH_MAX && read_whole(bytes, batch.length) &&
-               answer(bytes, &batch, arena, &out))
+    if (greet(cpu_s, memory_mib))
+        while (read_whole(&batch, sizeof batch) && batch.length <= PARSED_BATCH_MAX && yaml_limits_valid(&batch.limits) &&
+               read_whole(bytes, batch.length) && answer(bytes, &batch, arena, &out))
             ;
     _exit(0); /* nothing to clean up, and no leave to */
 }

@@ -23,18 +23,19 @@
 #include "base/error.h"
 #include "base/fatal.h"
 #include "base/process.h"
+#include "schema/operator.h"
 #include "schema/parsed.h"
 
 #define HELPER "certwright-parse"
 #define BATCH_BYTES (128 * 1024) /* what a socket holds by default is more */
 #define BATCH_FILES 256
-#define PATIENCE_MS 60000 /* for one answer, on a busy machine; processor time is limited besides */
-#define CPU_RENEW_NS 4000000000
+#define PATIENCE 6 /* times its processor time: for one answer, on a busy machine */
 #define ROOM_BYTES (256 * 1024)
 #define STARTS_MAX 3 /* in a row that fail before a batch was served */
 
 struct parser_batch {
-    bool trees, unconfined, sent;
+    bool trees, sent;
+    struct parser_terms terms;
     struct parsed_batch head;
     struct buffer bytes;
     struct item {
@@ -47,6 +48,7 @@ struct parser_batch {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held from send to receive */
 static struct {
     pid_t pid;
+    int cpu_s, memory_mib;
     int socket;
     struct confinement found;
     char *in; /* what it said and was not taken yet: from begin to end */
@@ -55,12 +57,14 @@ static struct {
 
 /* ---- its life ---- */
 
-static int spawn(const char *program, int socket, pid_t *out_pid)
+static int spawn(const char *program, int socket, const struct parser_terms *terms, pid_t *out_pid)
 {
     /* The locale decides what patterns call a character; the rest is for sanitizers, in tests. */
     static const char *const passed[] = {"LC_ALL", "LC_CTYPE", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"};
     AUTO(arena) struct arena *arena = arena_create();
-    char *argv[] = {arena_strdup(arena, HELPER), NULL}, *environment[COUNT_OF(passed) + 1] = {NULL};
+    char *argv[] = {arena_strdup(arena, HELPER), arena_printf(arena, "%d", terms->cpu_s),
+                    arena_printf(arena, "%d", terms->memory_mib), NULL};
+    char *environment[COUNT_OF(passed) + 1] = {NULL};
     for (size_t i = 0, at = 0; i < COUNT_OF(passed); i++)
         if (getenv(passed[i]) != NULL)
             environment[at++] = arena_printf(arena, "%s=%s", passed[i], getenv(passed[i]));
@@ -124,7 +128,7 @@ static bool receive(size_t size, bool *out_late)
         struct pollfd ready = {.fd = child.socket, .events = POLLIN};
         ssize_t got = recv(child.socket, child.in + child.end, child.capacity - child.end, MSG_DONTWAIT);
         if (got < 0 && errno == EAGAIN) {
-            *out_late = poll(&ready, 1, PATIENCE_MS) == 0;
+            *out_late = poll(&ready, 1, PATIENCE * 1000 * child.cpu_s) == 0;
             if (*out_late)
                 return false;
         } else if (got == 0 || (got < 0 && errno != EINTR)) {
@@ -155,7 +159,7 @@ static bool greeted(struct error *err)
     return true;
 }
 
-static bool start_child(struct error *err)
+static bool start_child(const struct parser_terms *terms, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
     const char *program = process_helper(HELPER, "CERTWRIGHT_PARSE", arena);
@@ -165,9 +169,11 @@ static bool start_child(struct error *err)
         return error_raise(err, ERROR_SYSTEM, "the program " HELPER " is missing: it is installed with certwright");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return error_raise(err, ERROR_SYSTEM, "starting " HELPER ": %s", strerror(errno));
-    int rc = spawn(program, ends[1], &child.pid);
+    int rc = spawn(program, ends[1], terms, &child.pid);
     close(ends[1]);
     child.socket = ends[0];
+    child.cpu_s = terms->cpu_s;
+    child.memory_mib = terms->memory_mib;
     if (rc != 0) {
         child.pid = 0;
         close(ends[0]);
@@ -186,16 +192,16 @@ static bool worn(void)
     clockid_t clock;
     struct timespec used;
     return clock_getcpuclockid(child.pid, &clock) != 0 || clock_gettime(clock, &used) != 0 ||
-           used.tv_sec * 1000000000 + used.tv_nsec > CPU_RENEW_NS;
+           used.tv_sec * 5 > child.cpu_s * 2;
 }
 
-static bool have_child(bool unconfined, struct error *err)
+static bool have_child(const struct parser_terms *terms, struct error *err)
 {
-    if (child.pid != 0 && worn())
+    if (child.pid != 0 && (worn() || child.cpu_s != terms->cpu_s || child.memory_mib != terms->memory_mib))
         end_child();
-    if (child.pid == 0 && !start_child(err))
+    if (child.pid == 0 && !start_child(terms, err))
         return false;
-    if (confinement_holds(&child.found) || unconfined)
+    if (confinement_holds(&child.found) || terms->unconfined)
         return true;
     end_child();
     return error_raise(err, ERROR_CONFIG,
@@ -205,13 +211,27 @@ static bool have_child(bool unconfined, struct error *err)
 
 /* ---- batches ---- */
 
-struct parser_batch *parser_batch_create(bool trees, bool unconfined)
+struct parser_terms parser_terms(const struct operator_config *config)
+{
+    static const struct operator_config none = {.manifest_limits = MANIFEST_LIMITS_DEFAULT};
+    const struct manifest_limits *it = config != NULL ? &config->manifest_limits : &none.manifest_limits;
+    return (struct parser_terms){
+        .unconfined = config != NULL && config->confinement == CONFINEMENT_OPTIONAL,
+        .cpu_s = (int)it->cpu_s,
+        .memory_mib = it->memory_mib,
+        .limits = {.file = (uint32_t)it->file_kib * 1024, .documents = (uint32_t)it->documents, .nodes = (uint32_t)it->values,
+                   .depth = (uint32_t)it->depth, .scalar = (uint32_t)it->value_kib * 1024, .key = (uint32_t)it->key_bytes,
+                   .expansion = (uint32_t)it->alias_values, .factor = (uint32_t)it->alias_factor},
+    };
+}
+
+struct parser_batch *parser_batch_create(bool trees, const struct parser_terms *terms)
 {
     struct parser_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL)
         fatal_memory();
     batch->trees = trees;
-    batch->unconfined = unconfined;
+    batch->terms = *terms;
     return batch;
 }
 
@@ -266,7 +286,7 @@ static void send_items(const struct parser_batch *batch, size_t count)
     const struct item *first = &batch->items[batch->done], *last = first + count - 1;
     size_t from = first->at - sizeof(uint32_t);
     const struct parsed_batch head = {.length = (uint32_t)(last->at + last->length - from), .files = (uint32_t)count,
-                                      .trees = batch->trees};
+                                      .trees = batch->trees, .limits = batch->terms.limits};
     if (send_whole(&head, sizeof head))
         send_whole(batch->bytes.data + from, head.length);
 }
@@ -275,7 +295,7 @@ bool parser_send(struct parser_batch *batch, struct error *err)
 {
     pthread_mutex_lock(&lock);
     batch->sent = true;
-    if (!have_child(batch->unconfined, err)) {
+    if (!have_child(&batch->terms, err)) {
         empty(batch);
         return false;
     }
@@ -285,13 +305,13 @@ bool parser_send(struct parser_batch *batch, struct error *err)
 }
 
 /* One answer; it stays where it is until the next. */
-static bool receive_answer(struct span *out, bool *out_late)
+static bool receive_answer(const struct yaml_limits *limits, struct span *out, bool *out_late)
 {
     uint32_t length;
     if (!receive(sizeof length, out_late))
         return false;
     memcpy(&length, child.in + child.begin, sizeof length);
-    if (length > PARSED_ANSWER_MAX || !receive(sizeof length + length, out_late))
+    if (length > parsed_answer_max(limits) || !receive(sizeof length + length, out_late))
         return false;
     *out = span_of(child.in + child.begin + sizeof length, length);
     child.begin += sizeof length + length;
@@ -302,7 +322,7 @@ static const char *how_it_ended(int status, bool late, char *out, size_t size)
 {
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (late)
-        snprintf(out, size, "reading it took longer than %d s", PATIENCE_MS / 1000);
+        snprintf(out, size, "reading it took longer than %d s", PATIENCE * child.cpu_s);
     else if (number == SIGXCPU)
         snprintf(out, size, "reading it took too much processor time");
     else if (number == SIGSYS)
@@ -315,16 +335,17 @@ static const char *how_it_ended(int status, bool late, char *out, size_t size)
 }
 
 /* Whether a file that is surely good can be read. If not, it is not the file's fault that its reader ended. */
-static bool reads_sample(bool unconfined, const char *words, struct error *err)
+static bool reads_sample(const struct parser_terms *terms, const char *words, struct error *err)
 {
-    struct parsed_batch head = {.length = sizeof(uint32_t) + sizeof PARSED_SAMPLE - 1, .files = 1};
+    struct parsed_batch head = {.length = sizeof(uint32_t) + sizeof PARSED_SAMPLE - 1, .files = 1,
+                                .limits = terms->limits};
     const uint32_t length = sizeof PARSED_SAMPLE - 1;
     struct span answer;
     bool late = false;
-    if (!have_child(unconfined, err))
+    if (!have_child(terms, err))
         return false;
     if (send_whole(&head, sizeof head) && send_whole(&length, sizeof length) && send_whole(PARSED_SAMPLE, length) &&
-        receive_answer(&answer, &late))
+        receive_answer(&terms->limits, &answer, &late))
         return true;
     end_child();
     return error_raise(err, ERROR_SYSTEM, "no manifest can be read here: %s, whatever the file", words);
@@ -336,7 +357,7 @@ static bool one_by_one(struct parser_batch *batch, parser_visit *visit, void *ar
     for (int failed = 0; batch->done < batch->head.files;) {
         bool late = false;
         char words[120];
-        if (!have_child(batch->unconfined, err)) {
+        if (!have_child(&batch->terms, err)) {
             if (++failed == STARTS_MAX)
                 return false;
             continue;
@@ -345,12 +366,12 @@ static bool one_by_one(struct parser_batch *batch, parser_visit *visit, void *ar
         send_items(batch, 1);
         void *file = batch->items[batch->done].file;
         struct span answer;
-        if (receive_answer(&answer, &late)) {
+        if (receive_answer(&batch->terms.limits, &answer, &late)) {
             visit(file, answer, NULL, arg);
         } else {
             int status = end_child();
             how_it_ended(status, late, words, sizeof words);
-            if (!reads_sample(batch->unconfined, words, err))
+            if (!reads_sample(&batch->terms, words, err))
                 return false;
             visit(file, span_of("", 0), words, arg);
         }
@@ -365,7 +386,7 @@ bool parser_receive(struct parser_batch *batch, parser_visit *visit, void *arg, 
     if (!batch->sent)
         return true;
     struct span answer;
-    while (batch->done < batch->head.files && receive_answer(&answer, &late)) {
+    while (batch->done < batch->head.files && receive_answer(&batch->terms.limits, &answer, &late)) {
         visit(batch->items[batch->done].file, answer, NULL, arg);
         batch->done++;
     }
@@ -379,18 +400,20 @@ bool parser_receive(struct parser_batch *batch, parser_visit *visit, void *arg, 
 
 /* ---- */
 
-bool parser_start(bool unconfined, struct error *err)
+bool parser_start(const struct parser_terms *terms, struct error *err)
 {
     pthread_mutex_lock(&lock);
-    bool ok = have_child(unconfined, err);
+    bool ok = have_child(terms, err);
     pthread_mutex_unlock(&lock);
     return ok;
 }
 
 bool parser_confinement(struct confinement *out, struct error *err)
 {
+    struct parser_terms terms = parser_terms(NULL);
+    terms.unconfined = true;
     pthread_mutex_lock(&lock);
-    bool ok = have_child(true, err);
+    bool ok = have_child(&terms, err);
     if (ok)
         *out = child.found;
     pthread_mutex_unlock(&lock);

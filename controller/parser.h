@@ -9,14 +9,22 @@
 
 #include "base/confine.h"
 #include "base/text.h"
+#include "schema/yaml.h"
 
 struct arena;
 struct error;
+struct operator_config;
 struct parser_batch;
 
-/* `trees`: answers hold each document as it was written, not its record alone. `unconfined`: the operator lets manifests
- * be read where the kernel cannot confine the reader. */
-struct parser_batch *parser_batch_create(bool trees, bool unconfined);
+struct parser_terms {
+    bool unconfined;           /* the operator lets manifests be read where the kernel cannot confine the reader */
+    int cpu_s, memory_mib;     /* of the process, in its life */
+    struct yaml_limits limits; /* of each file */
+};
+struct parser_terms parser_terms(const struct operator_config *config); /* NULL: the defaults */
+
+/* `trees`: answers hold each document as it was written, not its record alone. */
+struct parser_batch *parser_batch_create(bool trees, const struct parser_terms *terms);
 void parser_batch_destroy(struct parser_batch *batch); /* NULL is fine */
 /* Put a file in. `file` is given back with the answer. The bytes are copied. False: it is full; send it first. */
 bool parser_add(struct parser_batch *batch, void *file, struct span bytes);
@@ -31,6 +39,6 @@ bool parser_receive(struct parser_batch *batch, parser_visit *visit, void *arg, 
 /* How the process is confined here; it is started if need be. Fails: SYSTEM. */
 bool parser_confinement(struct confinement *out, struct error *err);
 /* Start it ahead of the first file. */
-bool parser_start(bool unconfined, struct error *err);
+bool parser_start(const struct parser_terms *terms, struct error *err);
 void parser_stop(void);   /* ends the process; the next batch starts another */
 int parser_process(void); /* its number; 0: none runs */

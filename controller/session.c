@@ -87,7 +87,8 @@ bool session_open(struct session *session, struct command_context *ctx, const st
         fprintf(stderr, "certwright: made %s and the sealing key %s: back the key up, without it the store is lost\n",
                 ctx->config.state_directory, ctx->config.sealing_key_file);
     /* The reader is there before the first manifest is: a daemon that could read none does not come up. */
-    if (options->confined && (!parser_start(ctx->config.confinement == CONFINEMENT_OPTIONAL, &err) ||
+    const struct parser_terms terms = parser_terms(&ctx->config);
+    if (options->confined && (!parser_start(&terms, &err) ||
                               !confined_files(&ctx->config, &err))) {
         session->code = command_fail_error(ctx, &err);
         session_close(session);

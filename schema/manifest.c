@@ -244,12 +244,12 @@ bool manifest_decode_json(struct span json, struct position position, struct are
     return true;
 }
 
-bool manifest_decode(const char *file, const char *text, size_t length, struct arena *arena, struct resource_list *out,
-                     struct resource_list *out_broken, struct problem_list *problems)
+bool manifest_decode_within(const struct yaml_limits *limits, const char *file, const char *text, size_t length, struct arena *arena,
+                            struct resource_list *out, struct resource_list *out_broken, struct problem_list *problems)
 {
     struct yaml_document_list documents = {0};
     struct buffer scratch = {0};
-    bool ok = yaml_parse(file, text, length, arena, &documents, problems);
+    bool ok = yaml_parse_within(limits, file, text, length, arena, &documents, problems);
     for (size_t i = 0; i < documents.count; i++) {
         struct document d = {documents.items[i].root, arena, problems, documents.items[i].broken};
         size_t first = problems->count;
@@ -267,6 +267,12 @@ bool manifest_decode(const char *file, const char *text, size_t length, struct a
     }
     buffer_release(&scratch);
     return ok;
+}
+
+bool manifest_decode(const char *file, const char *text, size_t length, struct arena *arena, struct resource_list *out,
+                     struct resource_list *out_broken, struct problem_list *problems)
+{
+    return manifest_decode_within(&yaml_limits_default, file, text, length, arena, out, out_broken, problems);
 }
 
 /* ---- encoding ---- */

@@ -10,6 +10,7 @@
 struct arena;
 struct buffer;
 struct field_table;
+struct yaml_limits;
 struct yaml_node;
 
 struct resource_list {
@@ -22,6 +23,8 @@ struct resource_list {
  * could be read, an entry to `out_broken` (so that its last good form can be kept). True when no document had an error. */
 bool manifest_decode(const char *file, const char *text, size_t length, struct arena *arena, struct resource_list *out,
                      struct resource_list *out_broken, struct problem_list *problems);
+bool manifest_decode_within(const struct yaml_limits *limits, const char *file, const char *text, size_t length, struct arena *arena,
+                            struct resource_list *out, struct resource_list *out_broken, struct problem_list *problems);
 /* One document from its tree (yaml_unpack). False: it has errors, which are appended. */
 bool manifest_decode_tree(const struct yaml_node *root, struct arena *arena, struct resource *out, struct problem_list *problems);
 /* One resource from its canonical record (manifest_encode_json), judged as strictly as a file; no YAML is read.

@@ -60,6 +60,12 @@ struct namespace_rule {
 
 enum confinement_policy { CONFINEMENT_REQUIRED, CONFINEMENT_OPTIONAL };
 
+struct manifest_limits { /* reliability.md 8.1: never lower than by default */
+    int file_kib, total_mib, files, documents, values, depth, value_kib, key_bytes, alias_values, alias_factor, memory_mib;
+    int64_t cpu_s;
+};
+#define MANIFEST_LIMITS_DEFAULT {256, 512, 100000, 100, 20000, 32, 16, 128, 20000, 10, 256, 10}
+
 struct operator_config {
     const char *path; /* of the file; NULL: none was found */
     const char *manifests_directory, *state_directory, *sealing_key_file, *secrets_directory, *audit_directory;
@@ -68,6 +74,7 @@ struct operator_config {
     struct spending *spending;
     size_t spending_count;
     int workers, orders_per_pass, removal_count, removal_percent, requests_per_second, account_concurrency;
+    struct manifest_limits manifest_limits;
     struct dns_service_limits *dns_limits;
     size_t dns_limit_count;
     struct deploy_root *roots;

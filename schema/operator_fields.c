@@ -183,7 +183,32 @@ static const struct field_table dns_limit_table = {
     .name = "dns", .doc = "Limits on each account at one DNS service.", .size = sizeof(struct dns_service_limits),
     FIELDS(dns_limit_fields)};
 
+/* Each at least what it is by default, and at most what reader and store bear (YAML_TOP_…). */
+#define RAISED(member, least, most, words) AT(operator_config, manifest_limits.member), .fallback = #least, .min = least, .max = most, \
+    .doc = words " It may be raised, never lowered."
+static const struct field manifest_limit_fields[] = {
+    {.name = "fileKiB", .type = FIELD_INT, RAISED(file_kib, 256, 4096, "KiB that a manifest file holds at most.")},
+    {.name = "totalMiB", .type = FIELD_INT, RAISED(total_mib, 512, 16384, "MiB that all manifest files hold at most.")},
+    {.name = "files", .type = FIELD_INT, RAISED(files, 100000, 1000000, "Manifest files at most.")},
+    {.name = "documents", .type = FIELD_INT, RAISED(documents, 100, 1000, "Documents in a file at most.")},
+    {.name = "values", .type = FIELD_INT, RAISED(values, 20000, 500000, "Keys, values, lists and mappings in a file at most.")},
+    {.name = "depth", .type = FIELD_INT, RAISED(depth, 32, 64, "How deep values are nested at most.")},
+    {.name = "valueKiB", .type = FIELD_INT, RAISED(value_kib, 16, 256, "KiB that a single value has at most.")},
+    {.name = "keyBytes", .type = FIELD_INT, RAISED(key_bytes, 128, 250, "Bytes that a key has at most.")},
+    {.name = "aliasValues", .type = FIELD_INT, RAISED(alias_values, 20000, 500000,
+     "Values that the aliases in a file stand for at most.")},
+    {.name = "aliasFactor", .type = FIELD_INT, RAISED(alias_factor, 10, 100,
+     "So many times as large as it is written may aliases make a document.")},
+    {.name = "memoryMiB", .type = FIELD_INT, RAISED(memory_mib, 256, 4096, "MiB of memory for the process that reads manifests.")},
+    {.name = "processorTime", .type = FIELD_DURATION_S, AT(operator_config, manifest_limits.cpu_s), .fallback = "10s", .min = 10,
+     .max = 300, .doc = "Processor time for a file that is read. It may be raised, never lowered."},
+};
+static const struct field_table manifest_limit_table = {
+    .name = "manifests", .doc = "What manifests may demand of the process that reads them.", FIELDS(manifest_limit_fields)};
+
 static const struct field limits_fields[] = {
+    {.name = "manifests", .type = FIELD_OBJECT, .table = &manifest_limit_table,
+     .doc = "What manifests may demand of the process that reads them: files, sizes, depth, memory, time."},
     {.name = "workers", .type = FIELD_INT, AT(operator_config, workers), .fallback = "16", .min = 1, .max = 256,
      .doc = "Threads that talk and deploy."},
     {.name = "ordersPerPass", .type = FIELD_INT, AT(operator_config, orders_per_pass), .fallback = "10", .max = 100000,

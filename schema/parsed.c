@@ -18,6 +18,11 @@
 #define NONE UINT32_MAX
 #define SHOWN_MAX 2048 /* of a message */
 
+size_t parsed_answer_max(const struct yaml_limits *limits)
+{
+    return (size_t)limits->file * (PARSED_ANSWER_MAX / YAML_MAX_FILE);
+}
+
 /* ---- saying ---- */
 
 static void put_number(struct buffer *out, uint32_t number) { buffer_append(out, &number, sizeof number); }
@@ -104,13 +109,13 @@ static void put_answer(struct buffer *out, const struct resource_list *good, con
         put_problem(out, &problems->items[i]);
 }
 
-void parsed_encode(struct span text, bool trees, struct arena *arena, struct buffer *out)
+void parsed_encode(const struct yaml_limits *limits, struct span text, bool trees, struct arena *arena, struct buffer *out)
 {
     struct resource_list good = {0}, broken = {0};
     struct problem_list problems = {.arena = arena};
     size_t begin = out->length, limit = out->limit;
-    out->limit = begin + PARSED_ANSWER_MAX;
-    manifest_decode("", text.data, text.length, arena, &good, &broken, &problems);
+    out->limit = begin + parsed_answer_max(limits);
+    manifest_decode_within(limits, "", text.data, text.length, arena, &good, &broken, &problems);
     put_answer(out, &good, &broken, &problems, trees);
     if (out->overflow) { /* small on disk, and large when its aliases are written out */
         struct resource_list none = {0};
@@ -118,7 +123,7 @@ void parsed_encode(struct span text, bool trees, struct arena *arena, struct buf
         out->overflow = false;
         problems = (struct problem_list){.arena = arena};
         problem_add(&problems, SEVERITY_ERROR, "file-too-large", (struct position){"", 1, 1}, NULL,
-                    "written out, the file means more than %u MiB", PARSED_ANSWER_MAX >> 20)
+                    "written out, the file means more than %zu MiB", parsed_answer_max(limits) >> 20)
             ->hint = "split it into several files, and write out what the aliases stand for";
         put_answer(out, &none, &none, &problems, false);
     }
@@ -173,7 +178,7 @@ static struct span take_bytes(struct listening *l)
 static struct position take_position(struct listening *l)
 {
     uint32_t line = take_number(l), column = take_number(l);
-    if (line > YAML_MAX_FILE + 1 || column > YAML_MAX_FILE + 1)
+    if (line > YAML_TOP_FILE + 1 || column > YAML_TOP_FILE + 1)
         l->bad = true;
     return l->bad ? (struct position){l->file, 0, 0} : (struct position){l->file, (int)line, (int)column};
 }
@@ -258,7 +263,7 @@ bool parsed_decode(struct span bytes, const char *file, struct arena *arena, str
     struct problem_list told = {.arena = problems->arena};
     struct parsed_file parsed = {0};
     uint32_t count = take_number(&l), broken = take_number(&l), problem_count = take_number(&l);
-    if (count > YAML_MAX_DOCUMENTS || broken > YAML_MAX_DOCUMENTS + 1)
+    if (count > YAML_TOP_DOCUMENTS || broken > YAML_TOP_DOCUMENTS + 1)
         l.bad = true;
     parsed.resources = arena_array(arena, l.bad ? 0 : count, sizeof *parsed.resources);
     for (parsed.count = 0; !l.bad && parsed.count < count; parsed.count++)

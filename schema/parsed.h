@@ -8,10 +8,12 @@
 
 #include "base/text.h"
 #include "schema/manifest.h"
+#include "schema/yaml.h"
 
 struct error;
 
-#define PARSED_ANSWER_MAX (8u << 20) /* of one file */
+#define PARSED_ANSWER_MAX (8u << 20) /* of one file; more in the measure in which the operator lets files be larger */
+size_t parsed_answer_max(const struct yaml_limits *limits);
 
 /* The first bytes the reader says, and of each batch that it is given. Numbers are in the host's order. */
 #define PARSED_MAGIC 0x31505743u
@@ -24,8 +26,9 @@ struct parsed_batch {
     uint32_t length; /* of what follows: for each file its length (4 bytes) and its bytes */
     uint32_t files;
     uint32_t trees; /* 1: with the tree of each document */
+    struct yaml_limits limits; /* of each file */
 };
-#define PARSED_BATCH_MAX (1u << 20)
+#define PARSED_BATCH_MAX (YAML_TOP_FILE + (1u << 20))
 /* A file that every reader can read: a good document, one with an internationalised name, one that is no YAML. */
 #define PARSED_SAMPLE                                                                                                  \
     "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: petra, labels: {a: b}}\n"                        \
@@ -48,7 +51,7 @@ struct parsed_file {
 };
 
 /* The reader's side: decode a file and append the answer. */
-void parsed_encode(struct span text, bool trees, struct arena *arena, struct buffer *out);
+void parsed_encode(const struct yaml_limits *limits, struct span text, bool trees, struct arena *arena, struct buffer *out);
 /* The other side. Everything points into `bytes`, but problems, whose texts are cleaned copies. Fails: MALFORMED. */
 bool parsed_decode(struct span bytes, const char *file, struct arena *arena, struct parsed_file *out,
                    struct problem_list *problems, struct error *err);

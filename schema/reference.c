@@ -38,7 +38,7 @@ struct position manifest_position(const struct resource *resource, const char *p
             continue;
         }
         rest += *rest == '.';
-        char key[YAML_MAX_KEY + 1];
+        char key[YAML_TOP_KEY + 1];
         size_t length = strcspn(rest, ".[");
         if (length == 0 || length >= sizeof key)
             break;

@@ -5,6 +5,7 @@
  * (`weight`) against a budget, so that a small file cannot mean a large tree. */
 #include "schema/yaml.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,23 @@
 #include "base/fatal.h"
 #include "base/text.h"
 #include "schema/problem.h"
+
+const struct yaml_limits yaml_limits_default = {.file = YAML_MAX_FILE, .documents = YAML_MAX_DOCUMENTS, .nodes = YAML_MAX_NODES,
+    .depth = YAML_MAX_DEPTH, .scalar = YAML_MAX_SCALAR, .key = YAML_MAX_KEY, .expansion = YAML_MAX_EXPANSION,
+    .factor = YAML_MAX_FACTOR};
+
+bool yaml_limits_valid(const struct yaml_limits *limits)
+{
+    static const struct yaml_limits top = {.file = YAML_TOP_FILE, .documents = YAML_TOP_DOCUMENTS, .nodes = YAML_TOP_NODES,
+        .depth = YAML_TOP_DEPTH, .scalar = YAML_TOP_SCALAR, .key = YAML_TOP_KEY, .expansion = YAML_TOP_EXPANSION,
+        .factor = YAML_TOP_FACTOR};
+    const uint32_t *is = &limits->file, *least = &yaml_limits_default.file, *most = &top.file;
+    bool ok = true;
+    static_assert(sizeof top == 8 * sizeof *is, "eight numbers");
+    for (size_t i = 0; i < sizeof top / sizeof *is; i++)
+        ok = ok && is[i] >= least[i] && is[i] <= most[i];
+    return ok;
+}
 
 struct anchor {
     const char *name;
@@ -29,6 +47,7 @@ struct frame {
     bool key_plain;
 };
 struct reader {
+    const struct yaml_limits *limits;
     const char *file, *text;
     size_t length;
     struct arena *arena;
@@ -42,7 +61,7 @@ struct reader {
     size_t document_nodes, document_expansion;
     struct anchor *anchors; /* of the document */
     size_t anchor_count;
-    struct frame frames[YAML_MAX_DEPTH];
+    struct frame frames[YAML_TOP_DEPTH];
     int depth;
     struct yaml_node *root;
     bool broken;   /* the document has an error */
@@ -195,11 +214,11 @@ static bool wants_key(const struct reader *r)
 static bool count_node(struct reader *r, yaml_mark_t mark)
 {
     r->document_nodes++;
-    if (++r->nodes <= YAML_MAX_NODES)
+    if (++r->nodes <= r->limits->nodes)
         return true;
     r->hopeless = true;
-    return fail(r, "too-many-nodes", place(r, mark), "split it into several files", "the file holds more than %d values",
-                YAML_MAX_NODES);
+    return fail(r, "too-many-nodes", place(r, mark), "split it into several files", "the file holds more than %u values",
+                r->limits->nodes);
 }
 
 static uint32_t hash_key(const char *key, size_t length)
@@ -215,8 +234,8 @@ static bool read_key(struct reader *r, const yaml_event_t *event, bool plain)
     struct frame *frame = &r->frames[r->depth - 1];
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
-    if (length > YAML_MAX_KEY)
-        return fail(r, "long-key", place(r, event->start_mark), NULL, "a key is longer than %d bytes", YAML_MAX_KEY);
+    if (length > r->limits->key)
+        return fail(r, "long-key", place(r, event->start_mark), NULL, "a key is longer than %u bytes", r->limits->key);
     frame->key = arena_strndup(r->arena, text, length);
     frame->key_length = (uint32_t)length;
     frame->key_hash = hash_key(text, length);
@@ -269,8 +288,8 @@ static bool read_scalar(struct reader *r, const yaml_event_t *event)
         length = strlen(text);
     if (wants_key(r))
         return count_node(r, event->start_mark) && read_key(r, event, plain);
-    if (length > YAML_MAX_SCALAR) {
-        fail(r, "long-value", at, NULL, "a value is longer than %d KiB", YAML_MAX_SCALAR / 1024);
+    if (length > r->limits->scalar) {
+        fail(r, "long-value", at, NULL, "a value is longer than %u KiB", r->limits->scalar / 1024);
         length = 0;
     }
     if (!count_node(r, event->start_mark))
@@ -294,8 +313,8 @@ static bool read_begin(struct reader *r, enum yaml_kind kind, const yaml_char_t 
 {
     if (wants_key(r))
         return complex_key(r, mark);
-    if (r->depth == YAML_MAX_DEPTH)
-        return fail(r, "too-deep", place(r, mark), NULL, "values are nested deeper than %d", YAML_MAX_DEPTH);
+    if ((uint32_t)r->depth == r->limits->depth)
+        return fail(r, "too-deep", place(r, mark), NULL, "values are nested deeper than %u", r->limits->depth);
     check_tag(r, (const char *)tag, kind, mark, NULL);
     if (!count_node(r, mark))
         return false;
@@ -323,11 +342,11 @@ static bool read_alias(struct reader *r, const yaml_event_t *event)
         return fail(r, "recursive-alias", at, NULL, "the alias \"%s\" stands inside what it names", shown);
     r->document_expansion += target->weight;
     r->expansion += target->weight;
-    if (r->expansion > YAML_MAX_EXPANSION)
-        return fail(r, "alias-budget", at, "write the values out", "aliases stand for more than %d values",
-                    YAML_MAX_EXPANSION);
-    if (r->depth + target->height > YAML_MAX_DEPTH)
-        return fail(r, "too-deep", at, NULL, "values are nested deeper than %d", YAML_MAX_DEPTH);
+    if (r->expansion > r->limits->expansion)
+        return fail(r, "alias-budget", at, "write the values out", "aliases stand for more than %u values",
+                    r->limits->expansion);
+    if ((uint32_t)r->depth + target->height > r->limits->depth)
+        return fail(r, "too-deep", at, NULL, "values are nested deeper than %u", r->limits->depth);
     if (!count_node(r, event->start_mark))
         return false;
     struct yaml_node *node = hang(r, target->kind, event->start_mark);
@@ -389,9 +408,9 @@ static bool merge_one(struct reader *r, struct yaml_node *mapping, const struct 
         return fail(r, "bad-merge", yaml_position(source), NULL, "only a mapping, or a list of mappings, can be merged");
     for (const struct yaml_node *child = source->first; child != NULL; child = child->next) {
         r->expansion++; /* each comparison below is paid for, too */
-        if (r->expansion > YAML_MAX_EXPANSION)
+        if (r->expansion > r->limits->expansion)
             return fail(r, "alias-budget", yaml_position(source), "write the values out",
-                        "aliases stand for more than %d values", YAML_MAX_EXPANSION);
+                        "aliases stand for more than %u values", r->limits->expansion);
         if (yaml_member(mapping, child->key) != NULL)
             continue; /* what is written out, or came first, wins */
         struct yaml_node *copy = arena_memdup(r->arena, child, sizeof *child);
@@ -478,9 +497,9 @@ static void begin_document(struct reader *r, size_t offset)
 
 static void end_document(struct reader *r, bool partial, struct yaml_document_list *out)
 {
-    if (!r->broken && r->document_expansion > YAML_MAX_FACTOR * r->document_nodes)
+    if (!r->broken && r->document_expansion > r->limits->factor * r->document_nodes)
         fail(r, "alias-budget", yaml_position(r->root), "write the values out",
-             "aliases make the document more than %d times as large as it is written", YAML_MAX_FACTOR);
+             "aliases make the document more than %u times as large as it is written", r->limits->factor);
     bool empty = r->root == NULL || yaml_scalar_type(r->root) == YAML_NULL;
     if (r->broken || !empty)
         *arena_push(r->arena, &out->items, out->count) = (struct yaml_document){r->root, r->broken, partial};
@@ -500,10 +519,10 @@ static bool read_piece(struct reader *r, struct yaml_document_list *out)
             begin_document(r, r->piece_line == 0 && event.data.document_start.implicit
                                   ? r->piece
                                   : offset_of_line(r, event.start_mark.line));
-            if (out->count == YAML_MAX_DOCUMENTS) {
+            if (out->count == r->limits->documents) {
                 r->hopeless = true;
                 ok = fail(r, "too-many-documents", place(r, event.start_mark), "split it into several files",
-                          "the file holds more than %d documents", YAML_MAX_DOCUMENTS);
+                          "the file holds more than %u documents", r->limits->documents);
             }
         } else if (type == YAML_DOCUMENT_END_EVENT) {
             end_document(r, false, out);
@@ -549,23 +568,29 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
     }
 }
 
-bool yaml_parse(const char *file, const char *text, size_t length, struct arena *arena, struct yaml_document_list *out,
-                struct problem_list *problems)
+bool yaml_parse_within(const struct yaml_limits *limits, const char *file, const char *text, size_t length,
+                       struct arena *arena, struct yaml_document_list *out, struct problem_list *problems)
 {
     size_t bad = 0, errors = problems->errors;
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* the byte order mark of some editors */
         text += 3;
         length -= 3;
     }
-    struct reader r = {.file = file, .text = text, .length = length, .arena = arena, .problems = problems};
-    if (length > YAML_MAX_FILE)
+    struct reader r = {.limits = limits, .file = file, .text = text, .length = length, .arena = arena, .problems = problems};
+    if (length > limits->file)
         return fail(&r, "file-too-large", ((struct position){file, 0, 0}), "split it into several files",
-                    "the file is larger than %d KiB", YAML_MAX_FILE / 1024);
+                    "the file is larger than %u KiB", limits->file / 1024);
     if (!text_is_plain_utf8(text, length, &bad))
         return fail(&r, "bad-character", place_of_offset(&r, bad), "save the file as UTF-8 and remove the character",
                     "the file holds a byte or character that is not allowed (0x%02x)", (unsigned char)text[bad]);
     read_file(&r, out);
     return problems->errors == errors;
+}
+
+bool yaml_parse(const char *file, const char *text, size_t length, struct arena *arena, struct yaml_document_list *out,
+                struct problem_list *problems)
+{
+    return yaml_parse_within(&yaml_limits_default, file, text, length, arena, out, problems);
 }
 
 /* ---- reading nodes ---- */

@@ -11,6 +11,7 @@
 struct arena;
 struct problem_list;
 
+/* The limits of a file, and how far the operator may raise them (limits.manifests). */
 #define YAML_MAX_FILE (256 * 1024)
 #define YAML_MAX_DOCUMENTS 100
 #define YAML_MAX_NODES 20000
@@ -19,6 +20,19 @@ struct problem_list;
 #define YAML_MAX_KEY 128
 #define YAML_MAX_EXPANSION 20000 /* nodes that aliases stand for, per file */
 #define YAML_MAX_FACTOR 10       /* and at most so many times the nodes that are written out */
+#define YAML_TOP_FILE (4 * 1024 * 1024)
+#define YAML_TOP_DOCUMENTS 1000
+#define YAML_TOP_NODES 500000
+#define YAML_TOP_DEPTH 64
+#define YAML_TOP_SCALAR (256 * 1024)
+#define YAML_TOP_KEY 250
+#define YAML_TOP_EXPANSION 500000
+#define YAML_TOP_FACTOR 100
+struct yaml_limits {
+    uint32_t file, documents, nodes, depth, scalar, key, expansion, factor;
+};
+extern const struct yaml_limits yaml_limits_default;
+bool yaml_limits_valid(const struct yaml_limits *limits); /* none lower than by default, none beyond the top */
 
 enum yaml_kind { YAML_SCALAR, YAML_MAPPING, YAML_SEQUENCE };
 
@@ -56,6 +70,9 @@ struct yaml_document_list {
  * outlive the nodes. */
 bool yaml_parse(const char *file, const char *text, size_t length, struct arena *arena, struct yaml_document_list *out,
                 struct problem_list *problems);
+/* The same with limits of one's own. */
+bool yaml_parse_within(const struct yaml_limits *limits, const char *file, const char *text, size_t length,
+                       struct arena *arena, struct yaml_document_list *out, struct problem_list *problems);
 
 const struct yaml_node *yaml_member(const struct yaml_node *mapping, const char *key); /* NULL: none */
 static inline struct position yaml_position(const struct yaml_node *node)

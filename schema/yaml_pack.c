@@ -12,8 +12,8 @@
 #include "schema/yaml.h"
 
 enum { FLAG_KIND = 3, FLAG_PLAIN = 4, FLAG_KEY = 8, FLAG_KEY_PLAIN = 16, FLAGS = 31 };
-#define NODES_MAX (YAML_MAX_NODES + YAML_MAX_EXPANSION)
-#define LINE_MAX_ (YAML_MAX_FILE + 1) /* a file of nothing but line breaks */
+#define NODES_MAX (YAML_TOP_NODES + YAML_TOP_EXPANSION)
+#define LINE_MAX_ (YAML_TOP_FILE + 1) /* a file of nothing but line breaks */
 
 /* ---- packing ---- */
 
@@ -76,7 +76,7 @@ static bool take_key(struct unpacking *u, struct yaml_node *node)
 {
     unsigned char length;
     uint32_t at[2];
-    if (!take(u, &length, 1) || length > YAML_MAX_KEY || (node->key = take_text(u, length)) == NULL ||
+    if (!take(u, &length, 1) || length > YAML_TOP_KEY || (node->key = take_text(u, length)) == NULL ||
         !take(u, at, sizeof at) || !is_place(at[0], at[1]))
         return false;
     node->key_length = length;
@@ -105,7 +105,7 @@ static bool take_node(struct unpacking *u, enum yaml_kind parent, int depth, str
 {
     unsigned char flags;
     struct place place;
-    if (++u->nodes > NODES_MAX || depth > YAML_MAX_DEPTH || !take(u, &flags, 1) || (flags & ~FLAGS) != 0 ||
+    if (++u->nodes > NODES_MAX || depth > YAML_TOP_DEPTH || !take(u, &flags, 1) || (flags & ~FLAGS) != 0 ||
         (flags & FLAG_KIND) > YAML_SEQUENCE || ((flags & FLAG_KEY) != 0) != (parent == YAML_MAPPING))
         return false;
     *node = (struct yaml_node){.kind = (enum yaml_kind)(flags & FLAG_KIND), .plain = (flags & FLAG_PLAIN) != 0,
@@ -120,7 +120,7 @@ static bool take_node(struct unpacking *u, enum yaml_kind parent, int depth, str
         return take_children(u, depth, node);
     }
     node->length = place.size;
-    return place.size <= YAML_MAX_SCALAR && (node->text = take_text(u, place.size)) != NULL;
+    return place.size <= YAML_TOP_SCALAR && (node->text = take_text(u, place.size)) != NULL;
 }
 
 const struct yaml_node *yaml_unpack(struct span bytes, const char *file, struct arena *arena)

@@ -1,5 +1,5 @@
 /* A tree of nodes as bytes, to go from the process that read the YAML to the one that uses it. Whoever unpacks trusts the
- * bytes no more than the file: limits are those of schema/yaml.h, strings are checked, and the tree is judged by the
+ * bytes no more than the file: no limit is passed that the operator could have set, strings are checked, and the tree is judged by the
  * field tables like any other. */
 #pragma once
 

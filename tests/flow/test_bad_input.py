@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 
-from harness import SOURCE, World, main
+from harness import ISSUER, SOURCE, World, main
 from shop import certificate, shop_world
 
 BAD = os.path.join(SOURCE, "tests", "bad")
@@ -137,6 +137,23 @@ def the_good_one_is_issued_beside_all_of_them():
         assert os.path.exists(w.path("nginx/default/good/current/fullchain.pem"))
 
 
+def the_operator_raises_a_limit_and_lowers_none():
+    with World() as w:
+        w.manifest("large.yaml", ISSUER.replace("name: main", "name: large") + "# on and on\n" * 30000)
+        w.manifest("deep.yaml", "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: deep}\nspec: " + "[" * 40 + "]" * 40)
+        told, _ = problems(w)
+        assert {p["code"] for p in told} == {"file-too-large", "too-deep"}, told
+        assert "larger than 256 KiB" in str(told), told
+        w.extra_config = "limits: {manifests: {fileKiB: 512, depth: 50}}"
+        told, _ = problems(w)
+        assert "too-deep" not in str(told) and all("deep.yaml" in str(p) for p in told), told  # read, and no contact
+        os.unlink(w.path("manifests/deep.yaml"))
+        w.run("validate", code=0)
+        w.extra_config = "limits: {manifests: {fileKiB: 128}}"
+        told = w.run("validate", code=78)
+        assert "limits.manifests.fileKiB" in told.err and "at least 256 is due" in told.err, told
+
+
 def folders_are_refused_too():
     with World() as w:  # the issuers of the folders are at the vendor's own endpoint: no sandbox, no turned clock
         for name in sorted(os.listdir(BAD)):
@@ -152,4 +169,4 @@ def folders_are_refused_too():
 
 if __name__ == "__main__":
     main([each_is_told_with_its_place, the_good_one_is_issued_beside_each, the_good_one_is_issued_beside_all_of_them,
-          folders_are_refused_too])
+          folders_are_refused_too, the_operator_raises_a_limit_and_lowers_none])

@@ -34,7 +34,7 @@ static void truth(struct span text)
     struct parsed_file parsed = {0};
     struct error err = {0};
     struct buffer out = {0};
-    parsed_encode(text, true, arena, &out);
+    parsed_encode(&yaml_limits_default, text, true, arena, &out);
     if (!parsed_decode(span_of(buffer_text(&out), out.length), "x.yaml", arena, &parsed, &problems, &err))
         abort();
     for (size_t i = 0; i < parsed.count; i++) {

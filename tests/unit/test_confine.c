@@ -98,7 +98,7 @@ static void try_probe(const void *arg)
 {
     const struct probe *probe = arg;
     struct confinement found;
-    confine_reader(1000, &found);
+    confine_reader(1000, 256, &found);
     if (!found.calls)
         _exit(98);
     long result = syscall(probe->number, probe->args[0], probe->args[1], probe->args[2], probe->args[3]);
@@ -121,14 +121,14 @@ static void try_code(const void *arg)
 {
     struct confinement found;
     (void)arg;
-    confine_reader(1000, &found);
+    confine_reader(1000, 256, &found);
     _exit(mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? WORKED : REFUSED);
 }
 static void try_memory(const void *arg)
 {
     struct confinement found;
     (void)arg;
-    confine_reader(1000, &found);
+    confine_reader(1000, 256, &found);
     _exit(malloc(300u << 20) == NULL ? REFUSED : WORKED);
 }
 static void memory_is_limited_and_never_code(void)
@@ -142,7 +142,7 @@ static void spin(const void *arg)
 {
     struct confinement found;
     (void)arg;
-    confine_reader(1, &found);
+    confine_reader(1, 256, &found);
     for (volatile unsigned long i = 0;; i++)
         ;
 }
@@ -158,7 +158,7 @@ static void work_as_ever(const void *arg)
     struct confinement found;
     int landlock = confine_landlock();
     (void)arg;
-    confine_reader(1000, &found);
+    confine_reader(1000, 256, &found);
     struct arena *arena = arena_create();
     for (int i = 0; i < 1000; i++)
         memset(arena_alloc(arena, 10000), 1, 10000);

@@ -85,12 +85,25 @@ static const struct {
     {"expansion", "alias-budget", expansion, YAML_MAX_EXPANSION},
 };
 
+/* As the operator may set them: one limit raised to its end, the others left. */
+static const struct {
+    size_t most;
+    size_t at; /* in struct yaml_limits */
+} raised_limits[] = {
+    {YAML_TOP_FILE, offsetof(struct yaml_limits, file)},           {YAML_TOP_DOCUMENTS, offsetof(struct yaml_limits, documents)},
+    {YAML_TOP_NODES, offsetof(struct yaml_limits, nodes)},         {YAML_TOP_DEPTH, offsetof(struct yaml_limits, depth)},
+    {YAML_TOP_SCALAR, offsetof(struct yaml_limits, scalar)},       {YAML_TOP_KEY, offsetof(struct yaml_limits, key)},
+    {YAML_TOP_EXPANSION, offsetof(struct yaml_limits, expansion)},
+};
+
+static struct yaml_limits limits;
+
 static bool complains(const char *text, size_t length, const char *code, int *out_line)
 {
     struct resource_list good = {0}, broken = {0};
     AUTO(arena) struct arena *own = arena_create();
     struct problem_list problems = {.arena = own};
-    manifest_decode("x.yaml", text, length, own, &good, &broken, &problems);
+    manifest_decode_within(&limits, "x.yaml", text, length, own, &good, &broken, &problems);
     for (size_t i = 0; i < problems.count; i++)
         if (code == NULL || strcmp(problems.items[i].code, code) == 0) {
             *out_line = problems.items[i].position.line;
@@ -118,6 +131,35 @@ static void limits_of_files(void)
             points++;
             buffer_release(&text);
         }
+    }
+}
+
+static void raised_limits_hold_at_their_end(void)
+{
+    for (size_t i = 0; i < COUNT_OF(raised_limits); i++) {
+        uint32_t *raised = (uint32_t *)((char *)&limits + raised_limits[i].at);
+        const size_t sizes[] = {file_limits[i].limit + 1, raised_limits[i].most, raised_limits[i].most + 1};
+        limits = yaml_limits_default;
+        limits.file = YAML_TOP_FILE; /* what is written must fit, and stand for itself */
+        limits.nodes = YAML_TOP_NODES;
+        *raised = (uint32_t)raised_limits[i].most;
+        CHECK(yaml_limits_valid(&limits));
+        for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+            struct buffer text = {.limit = 8 << 20};
+            int line = -1;
+            file_limits[i].make(&text, sizes[k]);
+            bool said = complains(buffer_text(&text), text.length, file_limits[i].code, &line);
+            if (said != (k == 2))
+                fprintf(stderr, "raised %s of %zu: %s\n", file_limits[i].name, sizes[k], said ? "refused" : "taken");
+            CHECK(said == (k == 2));
+            buffer_release(&text);
+            points++;
+        }
+        ++*raised;
+        CHECK(!yaml_limits_valid(&limits));
+        *raised = (uint32_t)file_limits[i].limit - 1;
+        CHECK(!yaml_limits_valid(&limits));
+        limits = yaml_limits_default;
     }
 }
 
@@ -314,7 +356,9 @@ static void enough_was_tried(void) { CHECK(points >= 300); }
 int main(void)
 {
     arena = arena_create();
+    limits = yaml_limits_default;
     RUN(limits_of_files);
+    RUN(raised_limits_hold_at_their_end);
     RUN(aliases_make_no_large_document);
     RUN(limits_of_fields);
     RUN(names_of_resources);

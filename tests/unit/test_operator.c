@@ -73,6 +73,9 @@ static void an_empty_file_means_the_defaults(void)
     CHECK_INT(config.settle_ms, 200);
     CHECK_INT(config.rescan_s, 600);
     CHECK_INT(config.workers, 16);
+    const struct manifest_limits limits = MANIFEST_LIMITS_DEFAULT;
+    CHECK(memcmp(&limits, &config.manifest_limits, offsetof(struct manifest_limits, memory_mib) + sizeof limits.memory_mib) == 0);
+    CHECK_INT(config.manifest_limits.cpu_s, limits.cpu_s);
     CHECK_INT(config.orders_per_pass, 10);
     CHECK_INT(config.removal_count, 5);
     CHECK_INT(config.removal_percent, 10);
@@ -105,6 +108,8 @@ static const char everything[] =
     "  removals: {count: 1, percent: 50}\n"
     "  dns: {route53: {requestsPerSecond: 10, burst: 50}, godaddy: {requestsPerSecond: 2}}\n"
     "  account: {requestsPerSecond: 9, concurrency: 8}\n"
+    "  manifests: {fileKiB: 257, totalMiB: 513, files: 100001, documents: 101, values: 20001, depth: 33, valueKiB: 17,\n"
+    "    keyBytes: 129, aliasValues: 20002, aliasFactor: 11, memoryMiB: 258, processorTime: 1m}\n"
     "deploy:\n"
     "  roots:\n"
     "    www: {path: www}\n"
@@ -145,6 +150,9 @@ static void every_setting_is_read(void)
     CHECK_INT(config.spending[1].orders, -1);
     CHECK_INT(config.spending[1].amount_cents, 9950);
     CHECK_INT(config.workers, 3);
+    const struct manifest_limits raised = {257, 513, 100001, 101, 20001, 33, 17, 129, 20002, 11, 258, 60};
+    CHECK(memcmp(&raised, &config.manifest_limits, offsetof(struct manifest_limits, memory_mib) + sizeof raised.memory_mib) == 0);
+    CHECK_INT(config.manifest_limits.cpu_s, raised.cpu_s);
     CHECK_INT(config.removal_percent, 50);
     CHECK_INT(config.requests_per_second, 9);
     CHECK_INT(config.dns_limit_count, 2);
@@ -215,6 +223,10 @@ static void what_is_wrong_is_said_with_its_place(void)
     CHECK_TEXT(problems.items[0].hint, "did you mean \"manifests\"?");
     bad("kind: Certificate\n", "bad-value", 1, 7);
     bad("limits:\n  workers: 0\n", "out-of-range", 2, 12);
+    bad("limits: {manifests: {fileKiB: 255}}\n", "out-of-range", 1, 31);
+    CHECK(strstr(problems.items[0].message, "at least 256 is due") != NULL);
+    bad("limits: {manifests: {depth: 65}}\n", "out-of-range", 1, 29);
+    bad("limits: {manifests: {processorTime: 9s}}\n", "out-of-range", 1, 37);
     bad("limits: {workers: many}\n", "wrong-type", 1, 19);
     bad("limits: {dns: {route54: {requestsPerSecond: 1}}}\n", "bad-key", 1, 16);
     bad("limits: {dns: {route53: {burst: 1}}}\n", "missing-field", 1, 16);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "schema/operator.h"
 #include "schema/parsed.h"
 
 #include "check.h"
@@ -45,7 +46,7 @@ static void stand_in_answer(struct span text, bool trees)
     if (memmem(text.data, text.length, "ENDLESS", 7) != NULL)
         buffer_printf(&out, "%064d", 0);
     else
-        parsed_encode(text, trees, arena, &out);
+        parsed_encode(&yaml_limits_default, text, trees, arena, &out);
     uint32_t length = (uint32_t)out.length;
     if (memmem(text.data, text.length, "ENDLESS", 7) != NULL)
         length = UINT32_MAX;
@@ -104,7 +105,9 @@ static void listen_to(void *file, struct span answer, const char *ended, void *a
 
 static bool ask(const char *const *texts, size_t count, bool unconfined, struct error *err)
 {
-    struct parser_batch *batch = parser_batch_create(true, unconfined);
+    struct parser_terms terms = parser_terms(NULL);
+    terms.unconfined = unconfined;
+    struct parser_batch *batch = parser_batch_create(true, &terms);
     told_count = 0;
     for (size_t i = 0; i < count; i++)
         parser_add(batch, (void *)texts[i], span_of(texts[i], strlen(texts[i])));
@@ -151,7 +154,8 @@ static void one_process_serves_many_batches(void)
     const char *texts[] = {good};
     struct error err = {0};
     use_stand_in(false);
-    CHECK_OK(parser_start(false, &err), err);
+    const struct parser_terms terms = parser_terms(NULL);
+    CHECK_OK(parser_start(&terms, &err), err);
     int pid = parser_process();
     for (int i = 0; i < 20; i++)
         CHECK_OK(ask(texts, 1, false, &err), err);
@@ -162,9 +166,10 @@ static void a_process_that_was_killed_costs_no_file(void)
 {
     struct error err = {0};
     use_stand_in(false);
-    CHECK_OK(parser_start(false, &err), err);
+    const struct parser_terms terms = parser_terms(NULL);
+    CHECK_OK(parser_start(&terms, &err), err);
     for (int i = 0; i < 5; i++) {
-        struct parser_batch *batch = parser_batch_create(false, false);
+        struct parser_batch *batch = parser_batch_create(false, &terms);
         told_count = 0;
         for (int k = 0; k < 3; k++)
             CHECK(parser_add(batch, (void *)good, span_of(good, sizeof good - 1)));
@@ -188,6 +193,42 @@ static void a_file_that_ends_it_is_told_and_the_others_are_read(void)
     CHECK(told[4].ended[0] != '\0');
     for (size_t i = 0; i < 6; i++)
         CHECK(told[i].file == texts[i] && (told[i].ended[0] != '\0') == (told[i].resources == 0));
+}
+
+/* Through the process itself: what the operator raised is told to it with each batch, its own limits when it starts. */
+static void a_raised_limit_reaches_the_reader(void)
+{
+    struct operator_config config = {.manifest_limits = MANIFEST_LIMITS_DEFAULT};
+    struct error err = {0};
+    struct buffer text = {0};
+    char limits_file[64], line[200], found[64] = "";
+    buffer_puts(&text, good);
+    while (text.length < 1200 * 1024)
+        buffer_puts(&text, "# a comment that goes on and on and on\n");
+    use_stand_in(false);
+    for (int raised = 0; raised <= 1; raised++) {
+        if (raised == 1) {
+            config.manifest_limits.file_kib = 1300;
+            config.manifest_limits.cpu_s = 33;
+        }
+        const struct parser_terms terms = parser_terms(&config);
+        struct parser_batch *batch = parser_batch_create(true, &terms);
+        told_count = 0;
+        CHECK(parser_add(batch, &text, span_of(text.data, text.length)));
+        CHECK_OK(parser_send(batch, &err) && parser_receive(batch, listen_to, NULL, &err), err);
+        parser_batch_destroy(batch);
+        CHECK_INT(told_count, 1);
+        CHECK_INT(told[0].resources, raised);
+        CHECK_INT(told[0].errors, !raised);
+    }
+    snprintf(limits_file, sizeof limits_file, "/proc/%d/limits", parser_process());
+    FILE *file = fopen(limits_file, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "Max cpu time %60s", found);
+    if (file != NULL)
+        fclose(file);
+    CHECK_TEXT(found, "33");
+    buffer_release(&text);
 }
 
 static void an_answer_without_end_is_none(void)
@@ -239,7 +280,7 @@ static void a_lying_answer_is_no_more_than_a_file(void)
     AUTO(arena) struct arena *arena = arena_create();
     AUTO(arena) struct arena *scratch = arena_create();
     struct buffer out = {0};
-    parsed_encode(span_of(PARSED_SAMPLE, sizeof PARSED_SAMPLE - 1), true, arena, &out);
+    parsed_encode(&yaml_limits_default, span_of(PARSED_SAMPLE, sizeof PARSED_SAMPLE - 1), true, arena, &out);
     size_t decoded = 0, refused = 0;
     for (size_t i = 0; i < out.length; i++)
         for (int turn = 0; turn < 3; turn++) {
@@ -281,6 +322,7 @@ int main(int argc, char **argv)
     RUN(one_process_serves_many_batches);
     RUN(a_process_that_was_killed_costs_no_file);
     RUN(a_file_that_ends_it_is_told_and_the_others_are_read);
+    RUN(a_raised_limit_reaches_the_reader);
     RUN(an_answer_without_end_is_none);
     RUN(a_reader_that_cannot_be_confined_is_refused);
     RUN(another_version_is_not_understood);
