@@ -54,7 +54,7 @@ static inline void world_begin(struct world *world)
     mkdir(world_at(world, "manifests"), 0700);
     world->endpoint =
         (struct endpoint){.name = "offline", .url = "https://127.0.0.1:1/rest/", .sandbox = true};
-    world->config = (struct operator_config){.path = "certwright.yaml",
+    world->config = (struct operator_config){.path = "certwright.yaml", .manifest_limits = MANIFEST_LIMITS_DEFAULT,
                                              .manifests_directory = world_at(world, "manifests"),
                                              .endpoints = &world->endpoint,
                                              .endpoint_count = 1,

@@ -29,7 +29,8 @@ static void fresh_tree(void)
     scratch_folder(folder, sizeof folder);
     snprintf(tree, sizeof tree, "%s/manifests", folder);
     CHECK(mkdir(tree, 0700) == 0);
-    config = (struct operator_config){.manifests_directory = tree, .removal_count = 5, .removal_percent = 10};
+    config = (struct operator_config){.manifests_directory = tree, .removal_count = 5, .removal_percent = 10,
+                                      .manifest_limits = MANIFEST_LIMITS_DEFAULT};
 }
 
 static void close_state(void)
