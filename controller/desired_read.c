@@ -225,16 +225,21 @@ static void keep_stale(struct reading *reading, struct manifest_file *file,
     }
 }
 
-/* The whole file cannot be used. */
-static void refuse(struct reading *reading, struct manifest_file *file, const char *code, const char *why)
+/* The whole file cannot be used; why is told elsewhere. */
+static void refuse_quietly(struct reading *reading, struct manifest_file *file, const char *why)
 {
     struct resource_list none = {0};
-    struct position position = {.file = file_shown(file, reading->arena), .line = 1, .column = 1};
     file->news->problems = (struct problem_list){.arena = reading->arena};
-    problem_add(&file->news->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
     file->flags |= FILE_PROBLEMS;
     file->news->refused = why;
     keep_stale(reading, file, &none);
+}
+
+static void refuse(struct reading *reading, struct manifest_file *file, const char *code, const char *why)
+{
+    struct position position = {.file = file_shown(file, reading->arena), .line = 1, .column = 1};
+    refuse_quietly(reading, file, why);
+    problem_add(&file->news->problems, SEVERITY_ERROR, code, position, NULL, "%s", why);
 }
 
 /* ---- what it says, by way of the parser ---- */
@@ -489,10 +494,15 @@ static bool known(const struct manifest_file *file, const struct tree_entry *ent
            (file->flags & FILE_READ || !(file->flags & (FILE_STORED | FILE_DOUBTFUL)));
 }
 
+/* What was known from below a folder that cannot be read. */
+static const char below_closed[] = "its folder cannot be read";
+
 static bool visit_file(const struct tree_entry *entry, void *arg)
 {
     const struct visit *visit = arg;
     struct reading *reading = visit->reading;
+    if (entry->folder)
+        string_list_push(reading->arena, &reading->closed, arena_strndup(reading->arena, entry->path, entry->length));
     struct manifest_file *file = find(reading, entry->path, entry->length);
     if (file != NULL && (file->seen == reading->round || (file->source < 0 && file->flags & FILE_READ)))
         return true; /* two directories given, one below the other; or the file given by itself too */
@@ -504,7 +514,10 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
             was != NULL && was->news != NULL && reading->forms == NULL ? was->news->former : was;
         insert(reading, file);
         if (entry->refused != NULL) {
-            refuse(reading, file, "unreadable", arena_strdup(reading->arena, entry->refused));
+            if (entry->refused == below_closed)
+                refuse_quietly(reading, file, below_closed);
+            else
+                refuse(reading, file, "unreadable", arena_strdup(reading->arena, entry->refused));
             file->flags |= FILE_READ;
         } else {
             file->identity = entry->identity;
@@ -525,15 +538,39 @@ static bool visit_file(const struct tree_entry *entry, void *arg)
                        reading->sources[visit->source].path, (int)(reading->bytes_max >> 20));
 }
 
+static bool is_below(const struct string_list *folders, const struct manifest_file *file)
+{
+    for (size_t i = 0; i < folders->count; i++) {
+        size_t length = strlen(folders->items[i]);
+        if (file->length > length && file->path[length] == '/' && memcmp(file->path, folders->items[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As if each were listed, and could not be read. */
+static bool keep_below_closed(struct reading *reading, struct visit *visit)
+{
+    for (size_t i = 0; reading->closed.count > 0 && i < reading->file_count; i++) {
+        const struct manifest_file *file = reading->files[i];
+        const struct tree_entry entry = {.path = file->path, .length = file->length, .refused = below_closed};
+        if (file->seen != reading->round && is_below(&reading->closed, file) && !visit_file(&entry, visit))
+            return false;
+    }
+    return true;
+}
+
 static bool list(struct reading *reading, struct error *err)
 {
     for (size_t i = 0; i < reading->source_count; i++) {
         struct source *source = &reading->sources[i];
         struct visit visit = {reading, (int)i, err};
         bool torn = false;
+        reading->closed = (struct string_list){0};
         fd_release(&source->fd);
         source->fd = file_open_directory(source->path, err);
-        if (source->fd < 0 || !tree_walk(source->fd, source->path, visit_file, &visit, &torn, err))
+        if (source->fd < 0 || !tree_walk(source->fd, source->path, visit_file, &visit, &torn, err) ||
+            !keep_below_closed(reading, &visit))
             return false;
         reading->torn |= torn;
     }

@@ -26,6 +26,7 @@ struct reading {
     size_t slot_count;
     struct file_rows rows;
     size_t root_length; /* of the paths that rows_load gave */
+    struct string_list closed; /* folders that cannot be read, of the source that is listed */
     int round;
     size_t seen;  /* files listed in this round */
     size_t fresh; /* of them, those that were not listed in the one before */

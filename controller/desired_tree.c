@@ -21,6 +21,7 @@
 #define IGNORE_FILE ".certwrightignore"
 #define IGNORE_LIMIT (64 * 1024)
 #define FOLDERS_MAX 100000
+#define CLOSED_MAX 1000 /* folders that cannot be read; each is compared with all folders seen */
 #define LINKED_MAX 1000 /* folders behind links; each is compared with all folders seen */
 #define NAMES_BUFFER (64 * 1024)
 
@@ -35,12 +36,14 @@ struct walk {
     struct ignore *ignore;
     struct folder *folders; /* the queue, and what was seen */
     struct folder *linked;  /* wait until the queue is empty: a folder is known by its own name first */
-    size_t folder_count, linked_count;
+    struct folder *closed;  /* cannot be read: nothing below is looked at */
+    size_t folder_count, linked_count, closed_count;
     char path[PATH_MAX]; /* root, slash, relative path */
     size_t root_length;  /* with the slash */
     char *names;
     tree_visitor *visit;
     void *arg;
+    const char *trouble; /* why the folder at hand cannot be listed any further */
     bool torn;
 };
 
@@ -115,9 +118,9 @@ static bool visit_name(struct walk *walk, int fd, const char *name, unsigned cha
     if (type != DT_DIR && type != DT_LNK) {
         if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             if (errno != ENOENT)
-                return error_raise(err, ERROR_SYSTEM, "%s: %s", walk->path, strerror(errno));
-            walk->torn = true;
-            return true;
+                walk->trouble = strerror(errno);
+            walk->torn |= walk->trouble == NULL;
+            return walk->trouble == NULL;
         }
         type = IFTODT(st.st_mode);
     }
@@ -135,7 +138,9 @@ static bool read_names(struct walk *walk, int fd, size_t prefix, struct error *e
     for (;;) {
         ssize_t got = getdents64(fd, walk->names, NAMES_BUFFER);
         if (got < 0)
-            return error_raise(err, ERROR_SYSTEM, "%s: %s", walk->path, strerror(errno));
+            walk->trouble = strerror(errno);
+        if (got < 0)
+            return false;
         if (got == 0)
             return true;
         for (ssize_t at = 0; at < got;) {
@@ -144,8 +149,10 @@ static bool read_names(struct walk *walk, int fd, size_t prefix, struct error *e
             size_t length = strlen(entry->d_name);
             if (entry->d_name[0] == '.')
                 continue;
-            if (prefix + length >= sizeof walk->path)
-                return error_raise(err, ERROR_SYSTEM, "%.200s…: the path is too long", walk->path);
+            if (prefix + length >= sizeof walk->path) {
+                walk->trouble = "the path of what is in it is too long";
+                return false;
+            }
             memcpy(walk->path + prefix, entry->d_name, length + 1);
             if (!visit_name(walk, fd, entry->d_name, entry->d_type, prefix + length, err))
                 return false;
@@ -161,12 +168,41 @@ static bool seen_before(const struct walk *walk, size_t count, const struct stat
     return false;
 }
 
+/* One folder costs what is below it, and no other one. */
+static bool close_folder(struct walk *walk, const char *relative, const char *why, struct error *err)
+{
+    size_t length = strlen(relative);
+    walk->trouble = NULL;
+    walk->path[walk->root_length + length] = '\0';
+    if (length == 0)
+        return error_raise(err, ERROR_SYSTEM, "%s: %s", walk->path, why);
+    if (walk->closed_count == CLOSED_MAX)
+        return error_raise(err, ERROR_SYSTEM, "more than %d folders cannot be read; the last one is %s: %s", CLOSED_MAX,
+                           walk->path, why);
+    arena_push(walk->arena, &walk->closed, walk->closed_count)->path = relative;
+    const struct tree_entry entry = {.path = walk->path, .length = walk->root_length + length, .folder = true,
+        .refused = arena_printf(walk->arena, "this folder cannot be read (%s); what is known from below it stays in force", why)};
+    return walk->visit(&entry, walk->arg);
+}
+
+static bool is_closed(const struct walk *walk, const char *relative)
+{
+    for (size_t i = 0; i < walk->closed_count; i++) {
+        size_t length = strlen(walk->closed[i].path);
+        if (strncmp(relative, walk->closed[i].path, length) == 0 && relative[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 static bool read_folder(struct walk *walk, size_t index, bool link, struct error *err)
 {
     const char *relative = walk->folders[index].path;
     struct error why = {0};
     struct stat st;
     size_t length = strlen(relative);
+    if (is_closed(walk, relative))
+        return true;
     memcpy(walk->path + walk->root_length, relative, length + 1);
     const char *name = length == 0 ? "." : relative;
     AUTO(fd) int fd = file_open_beneath(walk->root_fd, name, O_RDONLY | O_DIRECTORY, 0, true, &why);
@@ -174,8 +210,10 @@ static bool read_folder(struct walk *walk, size_t index, bool link, struct error
         walk->torn = true;
         return true;
     }
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) /* our trouble, not the folder's */
+        return error_raise(err, ERROR_SYSTEM, "%s: %s", walk->path, strerror(errno));
     if (fd < 0 || fstat(fd, &st) != 0)
-        return error_raise(err, ERROR_SYSTEM, "%s: %s", walk->path, fd < 0 ? why.message : strerror(errno));
+        return close_folder(walk, relative, strerror(errno), err);
     if (link && seen_before(walk, index, &st))
         return true; /* a circle, or a second name */
     walk->folders[index].device = st.st_dev;
@@ -183,7 +221,8 @@ static bool read_folder(struct walk *walk, size_t index, bool link, struct error
     size_t prefix = walk->root_length + length;
     if (length > 0)
         walk->path[prefix++] = '/';
-    return read_names(walk, fd, prefix, err);
+    return read_names(walk, fd, prefix, err) ||
+           (walk->trouble != NULL && close_folder(walk, relative, walk->trouble, err));
 }
 
 static bool read_ignore(struct walk *walk, struct error *err)

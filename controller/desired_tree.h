@@ -21,6 +21,7 @@ struct tree_entry {
     size_t length;
     struct file_identity identity;
     const char *refused; /* NULL: a regular file; else why it cannot be read, in words */
+    bool folder;         /* it is a folder, and nobody knows what is below it: that is no absence */
 };
 /* Returns false to stop the walk, having filled in the error. */
 typedef bool tree_visitor(const struct tree_entry *entry, void *arg);
@@ -28,7 +29,7 @@ typedef bool tree_visitor(const struct tree_entry *entry, void *arg);
 /* Whether a file of this name is a manifest: *.yaml, *.yml, *.json, no leading dot. */
 bool tree_is_manifest(const char *name);
 /* `root_fd` is the open directory, `root` how paths begin. Not in any order. `out_torn`: something vanished
- * during the walk, so it is not one moment's picture. Fails: SYSTEM (unreadable folder, too many), whatever
- * the visitor raises. */
+ * during the walk, so it is not one moment's picture. A folder that cannot be read is given as refused, and the walk goes
+ * on. Fails: SYSTEM (the root cannot be read, too many folders), whatever the visitor raises. */
 bool tree_walk(int root_fd, const char *root, tree_visitor *visit, void *arg, bool *out_torn,
                struct error *err);

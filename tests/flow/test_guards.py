@@ -107,6 +107,44 @@ def another_tree_in_its_place_takes_nothing_away():
         assert hold_of(w) == set()
 
 
+def a_folder_that_cannot_be_read_costs_nothing_but_news():
+    nobody = 65534 if os.geteuid() == 0 else None
+    with shop_world(("shop", "next"), user=nobody) as w:
+        os.makedirs(w.path("manifests/team/deep"))
+        for i in range(6):
+            w.manifest(f"team/t{i}.yaml", TARGET.replace("name: web", f"name: t{i}").replace('"{name}"', f'"t{i}/{{name}}"'))
+        w.manifest("team/broken.yaml", "kind: [\n")
+        os.rename(w.path("manifests/target.yaml"), w.path("manifests/team/deep/target.yaml"))
+        w.manifest("team/shop.yaml", certificate())
+        w.run("apply", "--yes", code=3)
+        os.unlink(w.path("manifests/team/broken.yaml"))
+        w.run("apply", "--yes", code=0)
+        for mode in (0o000, 0o400, 0o100):  # not to be opened; its names without what they are; not to be listed
+            os.chmod(w.path("manifests/team"), mode)
+            told = w.run("validate", "-o", "json", code=3).json()["problems"]
+            assert [(p["code"], p["file"]) for p in told] == [("unreadable", w.path("manifests/team"))], told
+            assert "this folder cannot be read (Permission denied)" in told[0]["message"], told
+            plan = w.run("plan", "--offline", code=3)
+            assert "Nothing to do" in plan.out and hold_of(w) == set(), plan
+        w.manifest("next.yaml", certificate("next"))  # by a target of that folder
+        w.run("apply", "--yes", code=3)
+        assert len(w.ledger()) == 2 and os.path.exists(w.path("targets/next/current/cert.pem"))
+        w.turn_clock(120)
+        w.run("apply", "--yes", code=3)
+        assert w.certificate()["status"]["phase"] == "Ready"
+        w.manifest("shop.yaml", certificate())  # said elsewhere meanwhile: that counts, and is no second one
+        assert "duplicate" not in str(w.run("validate", "-o", "json", code=3).json())
+        os.unlink(w.path("manifests/shop.yaml"))
+        os.chmod(w.path("manifests/team"), 0o755)
+        told = w.run("apply", "--yes", code=0)
+        assert "Nothing to do" in w.run("plan", "--offline", code=0).out
+        os.unlink(w.path("manifests/team/t0.yaml"))  # seen again, what goes is gone
+        w.run("apply", "--yes", code=0)
+        names = [item["metadata"]["name"] for item in w.run("get", "deploytargets", "-o", "json", code=0).json()["items"]]
+        assert sorted(names) == ["t1", "t2", "t3", "t4", "t5", "web"], names
+        assert len(w.ledger()) == 2
+
+
 def many_edits_that_need_a_reissue_are_held():
     with shop_world() as w:
         for i in range(12):
@@ -162,6 +200,6 @@ def a_clock_that_was_ahead_is_put_right_by_a_person():
 
 
 if __name__ == "__main__":
-    main([removals_of_other_kinds_are_held_and_work_goes_on, a_work_tree_that_goes_back_takes_nothing_away,
+    main([a_folder_that_cannot_be_read_costs_nothing_but_news, removals_of_other_kinds_are_held_and_work_goes_on, a_work_tree_that_goes_back_takes_nothing_away,
           another_tree_in_its_place_takes_nothing_away, many_edits_that_need_a_reissue_are_held,
           the_daemon_looks_twice_before_something_goes, a_clock_that_was_ahead_is_put_right_by_a_person])
