@@ -18,7 +18,7 @@ QUESTIONS = [("plan",), ("plan", "-o", "json"), ("status",), ("status", "-o", "j
              ("why", "certificate/{name}", "-o", "json"), ("why", "dnsaccount/{account}", "-o", "json"),
              ("describe", "certificate/{name}"), ("get", "dnsaccounts", "-o", "wide"), ("get", "dnsaccounts", "-o", "json"),
              ("get", "dnsaccounts", "-o", "yaml"), ("get", "challenges", "-o", "json"), ("get", "events", "-o", "json"), ("events",),
-             ("state", "list"), ("state", "show", "challenge/default/{name}"), ("audit", "show"), ("validate",),
+             ("state", "list"), ("state", "show", "challenge/default/{name}"), ("audit", "show"), ("validate",), ("state", "backup"), ("state", "verify"), ("doctor",), ("doctor", "-o", "json"),
              ("preflight", "-v"), ("dns", "test", "{account}", "-v"), ("dns", "test", "{account}", "-o", "json")]
 
 
