@@ -512,9 +512,9 @@ bool dns_update(const struct dns_address *server, const char *zone, const struct
     AUTO(buffer) struct buffer message = {0};
     struct dns_answer answer;
     bool is_signed;
-    /* TCP: no size limit, and nothing is ever sent twice. */
+    /* TCP: no size limit, and nothing is ever sent twice; over UDP neither, as nothing went out before. */
     if (!build_update(zone, changes, count, &message, err) ||
-        !exchange(server, &message, tsig, DNS_TCP_ONLY, timeout_ms, arena, &answer, &is_signed, err))
+        !exchange(server, &message, tsig, DNS_TCP_FIRST, timeout_ms, arena, &answer, &is_signed, err))
         return error_prefix(err, "updating zone %s at %s", zone, server->host);
     if (out_rcode != NULL)
         *out_rcode = answer.rcode;

@@ -109,18 +109,18 @@ static int open_socket(const struct dns_address *server, int type, struct error 
     return fd;
 }
 
-/* One datagram out, and again after half of the time; true with an answer of ours. */
+/* One datagram out, and with two `attempts` again after half of the time; true with an answer of ours. */
 static bool exchange_udp(const struct dns_address *server, const unsigned char *message, size_t length,
-                         int64_t deadline, struct buffer *answer, struct error *err)
+                         int attempts, int64_t deadline, struct buffer *answer, struct error *err)
 {
     char words[96];
     unsigned char datagram[65535];
     AUTO(fd) int fd = open_socket(server, SOCK_DGRAM, err);
     if (fd < 0)
         return false;
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (int attempt = 1; attempt <= attempts; attempt++) {
         int64_t now = wait_clock_ms();
-        int64_t until = attempt == 0 ? now + (deadline - now) / 2 : deadline;
+        int64_t until = attempt < attempts ? now + (deadline - now) / 2 : deadline;
         if (send(fd, message, length, MSG_NOSIGNAL) < 0)
             break;
         while (wait_for(fd, POLLIN, until)) {
@@ -177,23 +177,36 @@ static bool receive_all(int fd, unsigned char *data, size_t length, int64_t dead
     return true;
 }
 
-static bool exchange_tcp(const struct dns_address *server, const unsigned char *message, size_t length,
-                         int64_t deadline, struct buffer *answer, struct error *err)
+/* A connection that stands; -1 without one. */
+static int connect_tcp(const struct dns_address *server, int64_t deadline, struct error *err)
+{
+    char words[96];
+    int failure = 0;
+    socklen_t failure_size = sizeof failure;
+    AUTO(fd) int fd = open_socket(server, SOCK_STREAM, err);
+    if (fd < 0)
+        return -1;
+    if (!wait_for(fd, POLLOUT, deadline)) {
+        error_raise(err, ERROR_UNREACHABLE, "the DNS server %s takes no TCP connection in time",
+                    server_words(server, words));
+        return -1;
+    }
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size);
+    if (failure != 0) {
+        error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s over TCP: %s",
+                    server_words(server, words), strerror(failure));
+        return -1;
+    }
+    int connected = fd;
+    fd = -1;
+    return connected;
+}
+
+static bool exchange_tcp(int fd, const struct dns_address *server, const unsigned char *message,
+                         size_t length, int64_t deadline, struct buffer *answer, struct error *err)
 {
     char words[96];
     unsigned char size[2] = {(unsigned char)(length >> 8), (unsigned char)length};
-    AUTO(fd) int fd = open_socket(server, SOCK_STREAM, err);
-    if (fd < 0)
-        return false;
-    int failure = 0;
-    socklen_t failure_size = sizeof failure;
-    if (!wait_for(fd, POLLOUT, deadline))
-        return error_raise(err, ERROR_UNREACHABLE, "the DNS server %s takes no TCP connection in time",
-                           server_words(server, words));
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size);
-    if (failure != 0)
-        return error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s over TCP: %s",
-                           server_words(server, words), strerror(failure));
     AUTO(buffer) struct buffer out = {0}; /* length and message in one segment (RFC 7766, section 8) */
     buffer_append(&out, size, 2);
     buffer_append(&out, message, length);
@@ -216,16 +229,19 @@ static bool exchange_tcp(const struct dns_address *server, const unsigned char *
 bool dns_exchange(const struct dns_address *server, const void *message, size_t length,
                   enum dns_transport transport, int timeout_ms, struct buffer *answer, struct error *err)
 {
-    int64_t now = wait_clock_ms(), deadline = now + timeout_ms;
+    int64_t half = wait_clock_ms() + timeout_ms / 2, deadline = half + timeout_ms / 2;
+    bool tcp_first = transport == DNS_TCP_FIRST;
     if (length < HEADER || length > 65535)
         return error_raise(err, ERROR_INTERNAL, "a DNS message of %zu bytes", length);
     buffer_clear(answer);
-    if (transport == DNS_UDP_FIRST &&
-        exchange_udp(server, message, length, now + timeout_ms / 2, answer, err) &&
-        (answer->data[2] & 2) == 0)
+    if (!tcp_first && exchange_udp(server, message, length, 2, half, answer, err) && (answer->data[2] & 2) == 0)
         return true;
     buffer_clear(answer);
-    return exchange_tcp(server, message, length, deadline, answer, err);
+    AUTO(fd) int fd = connect_tcp(server, tcp_first ? half : deadline, err);
+    if (fd >= 0)
+        return exchange_tcp(fd, server, message, length, deadline, answer, err);
+    /* Nothing was sent yet. Where UDP fails too, what is said is that TCP is closed. */
+    return tcp_first && exchange_udp(server, message, length, 1, deadline, answer, NULL);
 }
 
 /* Split "host", "host:port", "[v6]", "[v6]:port", "v6". */

@@ -11,7 +11,7 @@ struct error;
 
 enum dns_transport {
     DNS_UDP_FIRST, /* TCP when the answer was cut, or when UDP stays silent for half of the time */
-    DNS_TCP_ONLY,
+    DNS_TCP_FIRST, /* for an update, sent once: UDP when no TCP connection comes about in half of the time */
 };
 
 /* Blocks for at most `timeout_ms`. Only an answer with the message's id, opcode and question is taken.

@@ -28,6 +28,7 @@ struct peer {
     atomic_int stop, asked_udp, asked_tcp;
     /* Gives the length of the answer in `out`; 0: silence. */
     size_t (*answer)(const unsigned char *question, size_t length, bool tcp, unsigned char *out);
+    void (*prepare)(struct peer *); /* before it serves; NULL: nothing */
     pthread_t thread;
 };
 
@@ -91,6 +92,8 @@ static struct dns_address start(struct peer *peer)
         close(peer->tcp);
     }
     peer->port = ntohs(address.sin_port);
+    if (peer->prepare != NULL)
+        peer->prepare(peer);
     if (pthread_create(&peer->thread, NULL, serve, peer) != 0)
         abort();
     return (struct dns_address){"127.0.0.1", peer->port};
@@ -355,6 +358,35 @@ static void every_answer_to_an_update_has_its_meaning(void)
     }
 }
 
+/* What a firewall does that lets nothing but UDP through. */
+static void close_tcp(struct peer *peer)
+{
+    close(peer->tcp);
+    peer->tcp = -1;
+}
+
+static void an_update_goes_over_udp_where_tcp_is_closed(void)
+{
+    struct dns_tsig tsig = {.key_name = "k", .algorithm = TSIG_HMAC_SHA256, .key = secret};
+    struct dns_change change = {DNS_UPDATE_ADD, {"_x.example.test", DNS_TXT, 60, "hello"}};
+    static size_t (*const answers[])(const unsigned char *, size_t, bool,
+                                     unsigned char *) = {answer_update, silent};
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        memset(&script, 0, sizeof script);
+        script.is_signed = true;
+        struct peer peer = {.answer = answers[i], .prepare = close_tcp};
+        struct dns_address server = start(&peer);
+        struct error err = {0};
+        int rcode = -1;
+        bool ok = dns_update(&server, "example.test", &change, 1, &tsig, 600, &rcode, &err);
+        stop(&peer);
+        CHECK_INT(ok, answers[i] == answer_update);
+        CHECK(ok || (err.kind == ERROR_UNREACHABLE && strstr(err.message, "TCP") != NULL));
+        CHECK_INT(peer.asked_udp, 1); /* never sent twice */
+        CHECK_INT(peer.asked_tcp, 0);
+    }
+}
+
 static void names_are_checked_before_use(void)
 {
     static const char *const good[] = {"example.com",
@@ -544,6 +576,7 @@ int main(void)
     RUN(anothers_answer_is_not_taken);
     RUN(silence_and_closed_ports_are_unreachable);
     RUN(every_answer_to_an_update_has_its_meaning);
+    RUN(an_update_goes_over_udp_where_tcp_is_closed);
     RUN(names_are_checked_before_use);
     RUN(no_bad_name_or_value_reaches_the_wire);
     RUN(addresses_are_read_in_every_spelling);
