@@ -84,7 +84,7 @@ static void find_gone(struct desired *set)
 }
 
 /* A form that was just decoded, against the one in force. */
-static void find_narrower(struct desired *set)
+static void find_narrower(struct desired *set, const struct operator_config *config)
 {
     for (size_t i = 0; i < set->file_count; i++)
         for (size_t j = 0; j < set->files[i]->holding_count; j++) {
@@ -103,8 +103,8 @@ static void find_narrower(struct desired *set)
                 continue;
             struct change change = {.kind = holding->kind, .namespace_ = holding->namespace_, .name = holding->name,
                                     .was = was, .is = is};
-            guard_judge(&change);
-            if (change.narrower || change.reissues)
+            guard_judge(config, set->reading.state, set->arena, &change);
+            if (change.narrower || change.reissued.count > 0)
                 *arena_push(set->arena, &set->changes, set->change_count) = change;
         }
 }
@@ -218,7 +218,7 @@ void desired_keep_in_force(struct desired *set, const struct operator_config *co
     look_at_tree(set);
     if (set->reading.rows.count > 0 || set->ghosts.count > 0) { /* else nothing was in force */
         find_gone(set);
-        find_narrower(set);
+        find_narrower(set, config);
         sort_changes(set);
     }
     for (size_t i = 0; i < set->entry_count; i++)

@@ -9,7 +9,10 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "controller/holds.h"
+#include "controller/records.h"
 #include "schema/certificate.h"
+#include "schema/field.h"
+#include "schema/issuer.h"
 #include "schema/kinds.h"
 #include "schema/manifest.h"
 
@@ -74,19 +77,86 @@ static bool is_narrower(const struct resource *was, const struct resource *is)
     return json_narrower(json_member(before, "spec"), json_member(after, "spec"));
 }
 
+static bool is_brought(const struct certificate *certificate)
+{
+    return certificate->csr != NULL || certificate->csr_secret_ref.name != NULL ||
+           certificate->private_key.secret_ref.name != NULL;
+}
+
 /* As decide will see it: names, key, product or issuer are others. */
 static bool needs_reissue(const struct certificate *was, const struct certificate *is)
 {
     return !string_list_same_set(&was->dns_names, &is->dns_names) || !text_equal(was->order.product, is->order.product) ||
+           (is->common_name != NULL && !text_equal(is->common_name, certificate_main_name(was))) ||
+           is_brought(was) != is_brought(is) ||
            !text_equal(was->issuer_ref.name, is->issuer_ref.name) || was->private_key.algorithm != is->private_key.algorithm ||
            was->private_key.size != is->private_key.size;
 }
 
-void guard_judge(struct change *change)
+/* The paid orders of an issuer that were placed at another endpoint than it has now. */
+struct left_behind {
+    const char *issuer, *endpoint;
+    struct arena *arena, *scratch;
+    struct string_list keys; /* <ns>/<name> of the certificate, whose newest order it is */
+};
+
+static bool compare_order(const char *key, struct span value, int64_t revision, void *arg)
 {
+    struct left_behind *found = arg;
+    struct order_record order = {0};
+    struct error ignored;
+    (void)revision;
+    arena_reset(found->scratch);
+    const char *certificate = arena_strndup(found->scratch, key, (size_t)(strrchr(key, '/') - key));
+    if (found->keys.count > 0 && strcmp(found->keys.items[found->keys.count - 1], certificate) == 0)
+        found->keys.count--; /* an earlier cycle */
+    if (field_decode_json(&order_record_table, value.data, value.length, found->scratch, &order, &ignored) &&
+        order.state == ORDER_PLACED && text_equal(order.issuer, found->issuer) && !text_equal(order.endpoint, found->endpoint))
+        string_list_push(found->arena, &found->keys, arena_strdup(found->arena, certificate));
+    return true;
+}
+
+static bool in_force(struct state *state, enum resource_kind kind, const char *key, struct arena *arena)
+{
+    struct span ignored;
+    return state_get(state, TABLE_RESOURCE, arena_printf(arena, "%s/%s", resource_kind_name(kind), key), arena, &ignored, NULL,
+                     NULL);
+}
+
+static void find_left_behind(const struct operator_config *config, struct state *state, struct arena *arena,
+                             struct change *change)
+{
+    const struct endpoint *was = operator_endpoint(config, change->was->issuer->sslstore.environment);
+    const struct endpoint *is = operator_endpoint(config, change->is->issuer->sslstore.environment);
+    struct error ignored;
+    if (is == NULL || (was != NULL && text_equal(was->url, is->url)))
+        return;
+    AUTO(arena) struct arena *scratch = arena_create();
+    AUTO(arena) struct arena *keys = arena_create();
+    struct left_behind found = {.issuer = change->name, .endpoint = is->url, .arena = keys, .scratch = scratch};
+    state_scan(state, TABLE_ORDER, "", compare_order, &found, &ignored);
+    for (size_t i = 0; i < found.keys.count; i++) {
+        const char *key = found.keys.items[i], *slash = strchr(key, '/');
+        const char *namespace_ = arena_strndup(scratch, key, (size_t)(slash - key));
+        /* The issuer of its own namespace comes first, then the one of `default`. */
+        bool its = strcmp(namespace_, change->namespace_) == 0 ||
+                   (strcmp(change->namespace_, "default") == 0 &&
+                    !in_force(state, KIND_ISSUER, arena_printf(scratch, "%s/%s", namespace_, change->name), scratch));
+        if (its && in_force(state, KIND_CERTIFICATE, key, scratch))
+            string_list_push(arena, &change->reissued, resource_id(arena, KIND_CERTIFICATE, namespace_, slash + 1));
+    }
+}
+
+void guard_judge(const struct operator_config *config, struct state *state, struct arena *arena, struct change *change)
+{
+    change->reissued = (struct string_list){0};
     change->narrower = change->is != NULL && is_narrower(change->was, change->is);
-    change->reissues = change->is != NULL && change->kind == KIND_CERTIFICATE &&
-                       needs_reissue(change->was->certificate, change->is->certificate);
+    if (change->is == NULL)
+        return;
+    if (change->kind == KIND_ISSUER)
+        find_left_behind(config, state, arena, change);
+    else if (change->kind == KIND_CERTIFICATE && needs_reissue(change->was->certificate, change->is->certificate))
+        string_list_push(arena, &change->reissued, resource_id(arena, KIND_CERTIFICATE, change->namespace_, change->name));
 }
 
 /* ---- holds ---- */
@@ -98,14 +168,23 @@ static const char *id_of(const struct change *change, struct arena *arena)
 
 static bool is_gone(const struct change *change) { return change->is == NULL; }
 static bool takes_away(const struct change *change) { return change->is == NULL || change->narrower; }
-static bool does_reissue(const struct change *change) { return change->reissues; }
+static bool does_reissue(const struct change *change) { return change->reissued.count > 0; }
 
-static size_t count_of(const struct change *changes, size_t count, bool (*which)(const struct change *change))
+/* Certificates, each once: its own edit and its issuer's may meet. `out_issuers`: ids of the issuers among the changes. */
+static size_t count_reissued(const struct change *changes, size_t count, struct arena *arena, struct string_list *out_issuers)
 {
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        found += which(&changes[i]);
-    return found;
+    struct string_list all = {0};
+    size_t different = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < changes[i].reissued.count; j++)
+            string_list_push(arena, &all, changes[i].reissued.items[j]);
+        if (changes[i].kind == KIND_ISSUER && does_reissue(&changes[i]))
+            string_list_push(arena, out_issuers, id_of(&changes[i], arena));
+    }
+    const struct string_list sorted = string_list_sorted(arena, &all);
+    for (size_t i = 0; i < sorted.count; i++)
+        different += i == 0 || strcmp(sorted.items[i - 1], sorted.items[i]) != 0;
+    return different;
 }
 
 struct guard { /* of one call */
@@ -247,10 +326,12 @@ void guard_changes(const struct operator_config *config, struct state *state, st
         hold(&guard, "MassRemoval", is_gone, words, bring_back);
     if ((words = went_back(tree, arena)) != NULL)
         hold(&guard, "HistoryBack", takes_away, words, "bring the work tree forward again; or, if it is meant to go back, say so");
-    size_t reissues = count_of(changes, count, does_reissue), certificates = tree->in_force[KIND_CERTIFICATE];
+    struct string_list issuers = {0};
+    size_t reissues = count_reissued(changes, count, arena, &issuers), certificates = tree->in_force[KIND_CERTIFICATE];
     if (reissues > (size_t)config->removal_count && reissues * 100 > certificates * CHANGE_PERCENT)
         hold(&guard, "MassChange", does_reissue,
-             arena_printf(arena, "%zu of %zu certificates were changed so that they need a reissue", reissues, certificates),
+             arena_printf(arena, "%zu of %zu certificates were changed so that they need a reissue%s%s", reissues, certificates,
+                          issuers.count > 0 ? ", by an edit of " : "", string_list_join(arena, &issuers, ", ")),
              "look through the changes; if they are meant, say so");
     *out_look_again_ms = watch != NULL ? look_twice(&guard, watch) : 0;
 }

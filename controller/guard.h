@@ -16,7 +16,8 @@ struct change { /* between the forms in force and what the files say now */
     enum resource_kind kind;
     const char *namespace_, *name;
     const struct resource *was, *is; /* `is` NULL: no file says it any more */
-    bool narrower, reissues;         /* judged by guard_judge */
+    bool narrower;                   /* judged by guard_judge, as the next one */
+    struct string_list reissued;     /* ids of certificates that need a reissue by it: itself, or those of an issuer */
     bool held;                       /* given: `was` stays in force */
     bool let_go;                     /* given: a person released it, whatever else could be said against it */
 };
@@ -46,8 +47,9 @@ struct guard_watch {
 };
 void guard_watch_finish(struct guard_watch *watch);
 
-/* Fills in narrower and reissues of a change. */
-void guard_judge(struct change *change);
+/* Fills in narrower and reissued of a change, in the arena. An issuer that points at another endpoint leaves behind the
+ * certificates that were ordered at the former one; an edit of any other kind needs no reissue. */
+void guard_judge(const struct operator_config *config, struct state *state, struct arena *arena, struct change *change);
 /* Decides what is held. `watch` NULL: typed by a person, no second look. `look_again_ms` 0: no second look is due. */
 void guard_changes(const struct operator_config *config, struct state *state, struct guard_watch *watch,
                    const struct tree_now *tree, struct change *changes, size_t count, struct arena *arena,

@@ -5,8 +5,19 @@ import os
 import subprocess
 import time
 
-from harness import main, need, wait_for
+from harness import ISSUER, main, need, wait_for
 from shop import TARGET, certificate, shop_world
+
+
+ORGANIZATION = """
+apiVersion: certwright/v1alpha1
+kind: Organization
+metadata: {name: acme}
+spec:
+  name: Acme
+  phone: "+43 1 5550100"
+  address: {lines: [Ring 1], city: Vienna, region: Vienna, postalCode: "1010", country: AT}
+"""
 
 
 def hold_of(world):
@@ -163,6 +174,52 @@ def many_edits_that_need_a_reissue_are_held():
         assert len(w.run("get", "certificate", "c00", "-o", "json").json()["spec"]["dnsNames"]) == 2
 
 
+def an_edit_of_a_shared_issuer_counts_each_certificate():
+    names = [f"c{i}" for i in range(7)]
+    with shop_world(names) as w:
+        w.endpoints["elsewhere"] = {"url": "https://127.0.0.1:1/rest/", "ca": w.path("sandbox/api-ca.pem"), "sandbox": True}
+        for name in names:
+            w.manifest(f"{name}.yaml", certificate(name))
+        w.manifest("org.yaml", ORGANIZATION)
+        w.run("apply", "--yes", code=0)
+        paid = len(w.ledger())
+        assert paid == 7
+        # what needs no reissue is taken as it comes
+        w.manifest("org.yaml", ORGANIZATION.replace("city: Vienna", "city: Linz"))
+        w.manifest("issuer.yaml", ISSUER + "  limits: {concurrency: 2}\n")
+        w.run("apply", "--yes", code=0)
+        w.manifest("issuer.yaml", ISSUER.replace("environment: offline", "environment: elsewhere"))
+        edited = certificate("c0", product="positivemdcssl", names=["c0.example.test", "x.example.test"])
+        w.manifest("c0.yaml", edited)  # twice a reason, and one certificate
+        held = w.run("apply", "--yes", code=4)
+        assert "7 of 7 certificates were changed so that they need a reissue, by an edit of issuer/main" in held.err, held
+        shown = w.run("get", "issuer", "main", "-o", "json", code=0).json()
+        assert shown["spec"]["sslstore"]["environment"] == "offline", shown
+        assert "MassChange" in w.run("why", "issuer/main").out
+        assert "NeedsReissue" not in w.run("plan", "--offline").out
+        assert w.certificate("c1")["status"]["phase"] == "Ready"
+        w.manifest("c0.yaml", certificate("c0"))
+        w.run("apply", "--yes", code=4)
+        confirm(w, "MassChange")
+        w.run("apply", "--yes", code=4)
+        assert hold_of(w) == set()
+        assert "NeedsReissue" in w.run("why", "c1").out and "now points at" in w.run("why", "c1").out
+        assert len(w.ledger()) == paid
+
+
+def an_edit_of_an_issuer_of_few_is_taken():
+    with shop_world() as w:
+        w.endpoints["elsewhere"] = {"url": "https://127.0.0.1:1/rest/", "ca": w.path("sandbox/api-ca.pem"), "sandbox": True}
+        w.manifest("shop.yaml", certificate())
+        for i in range(7):
+            w.manifest(f"c{i}.yaml", suspended(f"c{i}"))  # nothing was ordered for these
+        w.run("apply", "--yes", code=4)
+        w.manifest("issuer.yaml", ISSUER.replace("environment: offline", "environment: elsewhere"))
+        w.run("apply", "--yes", code=4)
+        assert hold_of(w) == set()
+        assert "NeedsReissue" in w.run("why", "shop").out
+
+
 def the_daemon_looks_twice_before_something_goes():
     with shop_world() as w:
         for name in ("a", "b"):
@@ -202,4 +259,5 @@ def a_clock_that_was_ahead_is_put_right_by_a_person():
 if __name__ == "__main__":
     main([a_folder_that_cannot_be_read_costs_nothing_but_news, removals_of_other_kinds_are_held_and_work_goes_on, a_work_tree_that_goes_back_takes_nothing_away,
           another_tree_in_its_place_takes_nothing_away, many_edits_that_need_a_reissue_are_held,
+          an_edit_of_a_shared_issuer_counts_each_certificate, an_edit_of_an_issuer_of_few_is_taken,
           the_daemon_looks_twice_before_something_goes, a_clock_that_was_ahead_is_put_right_by_a_person])
