@@ -14,11 +14,10 @@
 #include "base/secret.h"
 
 #define NAME "journal.seal"
-#define HEADER "certwright-journal 1\n"
 
-enum { HEADER_SIZE = sizeof HEADER - 1, ENTRY_MOST = 64 << 20, FILE_MOST = 1 << 30, FIXED = 32 + 3 * 8 + 4 };
+enum { HEADER_SIZE = sizeof JOURNAL_HEADER - 1, ENTRY_MOST = 64 << 20, FILE_MOST = 1 << 30, FIXED = 32 + 3 * 8 + 4 };
 
-static const struct span entry_associated = {"certwright journal entry 1", 26};
+static const struct span entry_associated = {JOURNAL_ASSOCIATED, sizeof JOURNAL_ASSOCIATED - 1};
 
 /* ---- writing ---- */
 
@@ -29,8 +28,8 @@ static void put_number(struct buffer *out, uint64_t number, int bytes)
 }
 
 /* Length and sealed bytes. */
-static bool frame(const struct journal_entry *entry, const struct seal *key, struct arena *arena, struct buffer *out,
-                  struct error *err)
+bool journal_frame(const struct journal_entry *entry, const struct seal *key, struct arena *arena, struct buffer *out,
+                   struct error *err)
 {
     struct buffer plain = {.limit = ENTRY_MOST};
     struct span sealed;
@@ -74,8 +73,8 @@ bool journal_append(const char *directory, const struct seal *key, const struct 
         return fail(directory, "opening", err);
     struct buffer out = {.limit = ENTRY_MOST};
     if (st.st_size == 0)
-        buffer_puts(&out, HEADER);
-    bool ok = frame(entry, key, arena, &out, err);
+        buffer_puts(&out, JOURNAL_HEADER);
+    bool ok = journal_frame(entry, key, arena, &out, err);
     if (ok && write(fd, out.data, out.length) != (ssize_t)out.length) {
         ok = fail(directory, "writing", err);
         if (ftruncate(fd, st.st_size) != 0)
@@ -138,7 +137,9 @@ static bool parse(struct span plain, struct arena *arena, struct journal_entry *
     entry.rows = arena_array(arena, entry.count, sizeof *entry.rows);
     for (size_t i = 0; i < entry.count; i++) {
         struct journal_row *row = &entry.rows[i];
-        row->put = take_number(&in, 1) != 0;
+        uint64_t put = take_number(&in, 1);
+        row->put = put == 1;
+        in.bad = in.bad || put > 1;
         size_t key = take_number(&in, 2), value = take_number(&in, 4);
         row->key = span_of((const char *)take(&in, key), key);
         row->value = span_of((const char *)take(&in, value), value);
@@ -174,11 +175,21 @@ static bool read_entry(struct reader *in, const struct keyring *ring, struct are
     return more;
 }
 
+void journal_read_bytes(struct span bytes, const struct keyring *ring, journal_visitor *visit, void *arg,
+                        struct journal_summary *out)
+{
+    AUTO(arena) struct arena *scratch = arena_create();
+    struct reader in = {(const unsigned char *)bytes.data, bytes.length, false};
+    const unsigned char *header = take(&in, HEADER_SIZE);
+    *out = (struct journal_summary){.there = true, .broken = in.bad || memcmp(header, JOURNAL_HEADER, HEADER_SIZE) != 0};
+    while (!out->broken && in.left > 0 && read_entry(&in, ring, scratch, out, visit, arg))
+        ;
+}
+
 bool journal_read(const char *directory, const struct keyring *ring, journal_visitor *visit, void *arg,
                   struct journal_summary *out, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
-    AUTO(arena) struct arena *scratch = arena_create();
     struct buffer bytes = {.limit = FILE_MOST};
     struct error why = {0};
     *out = (struct journal_summary){0};
@@ -186,12 +197,7 @@ bool journal_read(const char *directory, const struct keyring *ring, journal_vis
         buffer_release(&bytes);
         return why.kind == ERROR_NOT_FOUND || error_raise(err, ERROR_SYSTEM, "the journal in %s cannot be read: %s", directory, why.message);
     }
-    struct reader in = {(const unsigned char *)buffer_text(&bytes), bytes.length, false};
-    out->there = true;
-    const unsigned char *header = take(&in, HEADER_SIZE);
-    out->broken = in.bad || memcmp(header, HEADER, HEADER_SIZE) != 0;
-    while (!out->broken && in.left > 0 && read_entry(&in, ring, scratch, out, visit, arg))
-        ;
+    journal_read_bytes(span_of(buffer_text(&bytes), bytes.length), ring, visit, arg, out);
     buffer_release(&bytes);
     return true;
 }
@@ -210,7 +216,7 @@ struct keep {
 static bool keep_entry(const struct journal_entry *entry, void *arg)
 {
     struct keep *keep = arg;
-    if (entry->revision > keep->revision && !frame(entry, keep->key, keep->arena, &keep->out, &keep->err))
+    if (entry->revision > keep->revision && !journal_frame(entry, keep->key, keep->arena, &keep->out, &keep->err))
         keep->failed = true;
     return !keep->failed;
 }
@@ -221,7 +227,7 @@ bool journal_trim(const char *directory, const struct keyring *ring, const struc
     AUTO(arena) struct arena *arena = arena_create();
     struct journal_summary summary;
     struct keep keep = {.revision = revision, .key = key, .arena = arena, .out = {.limit = FILE_MOST}};
-    buffer_puts(&keep.out, HEADER);
+    buffer_puts(&keep.out, JOURNAL_HEADER);
     bool ok = journal_read(directory, ring, keep_entry, &keep, &summary, err);
     if (keep.failed && err != NULL)
         *err = keep.err;

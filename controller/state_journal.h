@@ -23,6 +23,7 @@ struct journal_entry {
     struct journal_row *rows;
     size_t count;
 };
+struct seal;
 struct journal_summary {
     int64_t entries, revision, paid; /* of the last entry */
     char installation[33];           /* of the last entry; "": there is none */
@@ -38,6 +39,14 @@ bool journal_append(const char *directory, const struct seal *key, const struct 
 typedef bool journal_visitor(const struct journal_entry *entry, void *arg);
 bool journal_read(const char *directory, const struct keyring *ring, journal_visitor *visit, void *arg,
                   struct journal_summary *out, struct error *err);
+/* The same of a journal's bytes. */
+void journal_read_bytes(struct span bytes, const struct keyring *ring, journal_visitor *visit, void *arg,
+                        struct journal_summary *out);
+/* The bytes of one entry, appended to `out`, as they stand in the file after the header. Fails: STATE. */
+bool journal_frame(const struct journal_entry *entry, const struct seal *key, struct arena *arena, struct buffer *out,
+                   struct error *err);
+#define JOURNAL_HEADER "certwright-journal 1\n"
+#define JOURNAL_ASSOCIATED "certwright journal entry 1" /* what an entry is sealed for */
 /* Write it anew with only what came after `revision`, sealed by `key`. Fails: STATE, SYSTEM. */
 bool journal_trim(const char *directory, const struct keyring *ring, const struct seal *key, int64_t revision,
                   struct error *err);
