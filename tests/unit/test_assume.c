@@ -163,6 +163,40 @@ static void plan_of_a_first_certificate_reads_as_a_life(void)
                "deploy web, reload web");
 }
 
+/* What the manifest asks for stands in the order and the challenges that are assumed. */
+static void what_is_assumed_follows_the_manifest(void)
+{
+    static const struct {
+        const char *spec, *algorithm;
+        bool brought;
+        const char *record_type, *file_name;
+    } cases[] = {
+        {"  order: {product: positivessl}\n", "RSA", false, "CNAME", ""},
+        {"  order: {product: positivessl}\n  privateKey: {algorithm: ECDSA}\n", "ECDSA", false, "CNAME", ""},
+        {"  order: {product: positivessl}\n  privateKey: {secretRef: {name: a, key: b}}\n", "RSA", true, "CNAME", ""},
+        {"  order: {product: positivessl}\n  csrSecretRef: {name: a, key: b}\n", "RSA", true, "CNAME", ""},
+        {"  order: {product: digi_rapidssl}\n", "RSA", false, "TXT", ""},
+        {"  order: {product: positivessl}\n  dcv: {method: HTTPS}\n", "RSA", false, "CNAME", "<file>"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct made made;
+        arena_reset(lives);
+        made_begin(&made, lives, arena_printf(lives, "%s%s", MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n"
+                                                                              "  targets: [{name: web}]\n"), cases[i].spec));
+        made.view.account.endpoint = NULL; /* its environment is not known */
+        const struct certificate_view *view = &made.view;
+        for (int k = 0; k < 3 && (view->order == NULL || view->order->state != ORDER_PLACED); k++) {
+            struct step step = certificate_decide(view, lives);
+            view = certificate_assume(view, &step, lives);
+        }
+        CHECK_TEXT(view->order->key_algorithm, cases[i].algorithm);
+        CHECK_INT(view->order->key_brought, cases[i].brought);
+        CHECK_TEXT(view->order->endpoint, "");
+        CHECK_TEXT(view->challenges[0].file_name, cases[i].file_name);
+        CHECK_TEXT(view->challenges[0].record_type, cases[i].record_type);
+    }
+}
+
 int main(void)
 {
     world = arena_create();
@@ -172,6 +206,7 @@ int main(void)
     RUN(plan_equals_deed_from_anywhere);
     RUN(assuming_changes_nothing_of_the_view_before);
     RUN(plan_of_a_first_certificate_reads_as_a_life);
+    RUN(what_is_assumed_follows_the_manifest);
     arena_destroy(world);
     arena_destroy(lives);
     return CHECK_REPORT();

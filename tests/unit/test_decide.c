@@ -1,39 +1,5 @@
 /* The decision until an order is placed, and beside a life: bought, held, refused, suspended, gone. */
-#include "make_view.h"
-
-static struct arena *arena;
-static struct made made;
-
-#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
-#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
-#define TWO \
-    MADE_CERTIFICATE( \
-        "  dnsNames: [shop.example.com, shop.example.org]\n  order: {product: positivemdcssl}\n" \
-        "  targets: [{name: canary}, {name: web}]\n")
-
-static struct certificate_view *begin(const char *manifests)
-{
-    arena_reset(arena);
-    made_begin(&made, arena, manifests);
-    return &made.view;
-}
-
-static struct step decide(void) { return certificate_decide(&made.view, arena); }
-
-static void expect(enum action action, const char *code)
-{
-    struct step step = decide();
-    CHECK_TEXT(step.code, code);
-    CHECK_INT(step.action, action);
-    CHECK(step.subject != NULL && step.detail != NULL && step.reason != NULL && step.reason[0] != '\0');
-    if (action == ACTION_BLOCKED)
-        CHECK(step.human != NULL && step.human[0] != '\0'); /* whoever is stopped is told what to do */
-    const char *texts[] = {step.reason, step.human, step.detail, step.effects};
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        CHECK(texts[i] == NULL || strstr(texts[i], "(null)") == NULL);
-}
-
-static bool says(const char *text, const char *part) { return text != NULL && strstr(text, part) != NULL; }
+#include "decide_check.h"
 
 /* ---- buying ---- */
 
@@ -61,6 +27,25 @@ static void bad_clock_buys_nothing(void)
 {
     begin(ONE)->clock_words = "the clock says 1970";
     expect(ACTION_BLOCKED, "ClockNotSane");
+}
+
+static void a_clock_that_was_ahead_is_released_by_a_person(void)
+{
+    struct certificate_view *v = begin(ONE);
+    v->clock_words = "an hour behind what was recorded";
+    v->clock_release = "0123456789ab";
+    expect(ACTION_BLOCKED, "ClockNotSane");
+    CHECK_TEXT(decide().command, "certwright confirm 0123456789ab");
+}
+
+static void a_price_that_is_not_told_buys_nothing(void)
+{
+    begin(ONE);
+    struct price *items = arena_array(arena, 2, sizeof *items);
+    items[0] = (struct price){.product = "positivessl", .months = 24, .currency = "USD"};
+    items[1] = (struct price){.product = "positivessl", .months = 12, .price_cents = -1, .currency = "USD"}; /* on request */
+    made.prices = (struct price_list){.items = items, .count = 2};
+    expect(ACTION_BLOCKED, "PriceUnknown");
 }
 
 static void a_store_that_was_brought_back_buys_nothing(void)
@@ -96,6 +81,8 @@ static void unchecked_account_is_waited_for(void)
     made.view.account.record = &record;
     expect(ACTION_WAIT_ACCOUNT, "WaitingForAccount");
     CHECK(says(decide().reason, "the token is not accepted"));
+    record.error = "";
+    CHECK(says(decide().reason, "is being checked"));
 }
 
 static void foreign_order_buys_nothing(void)
@@ -241,6 +228,8 @@ static void prepared_order_has_its_budget_already(void)
     made.view.account.within_budget = false;
     made.view.account.budget_words = "spent";
     made.view.purchase_hold = "0123456789ab";
+    expect(ACTION_SUBMIT, "Ordering");
+    made.view.account.within_budget = true;
     expect(ACTION_SUBMIT, "Ordering");
 }
 
@@ -510,6 +499,8 @@ int main(void)
     RUN(first_step_is_to_prepare_an_order_with_its_price);
     RUN(price_counts_further_names);
     RUN(bad_clock_buys_nothing);
+    RUN(a_clock_that_was_ahead_is_released_by_a_person);
+    RUN(a_price_that_is_not_told_buys_nothing);
     RUN(a_store_that_was_brought_back_buys_nothing);
     RUN(without_room_nothing_new_is_begun);
     RUN(same_names_under_another_name_buy_nothing);
