@@ -61,7 +61,7 @@ void fatal_guard_libraries(void)
 
 /* ---- crashes ---- */
 
-enum { STACK_BYTES = 64 * 1024 }; /* room for the registers of any processor, and for a sanitizer's report */
+enum { STACK_BYTES = 16 * 1024 }; /* room for the registers of any processor; the C library writes it once in each thread */
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT};
 enum { CRASH_SIGNALS = sizeof crash_signals / sizeof crash_signals[0] };
 
