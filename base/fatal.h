@@ -1,5 +1,5 @@
-/* What nobody can go on from: memory is gone, or OpenSSL lacks its algorithms; and crashes, which are noted. The process says so and ends at once with exit
- * code 71. Nothing is tidied up: it starts again into a recorded state, as after any other death. */
+/* What nobody can go on from: memory is gone, or OpenSSL lacks its algorithms. The process says so and ends at once with exit
+ * code 71. Nothing is tidied up: it starts again into a recorded state, as after any other death. And crashes, which are noted. */
 #pragma once
 
 #define EXIT_NO_MEMORY 71 /* EX_OSERR of sysexits.h */
