@@ -1,76 +1,8 @@
 /* Challenges, certificates and rollouts: the prepare and record parts, pure. */
-#include "make_view.h"
+#include "actions_check.h"
 
-static struct arena *arena;
-static struct made made;
-static struct changes changes;
-
-#define SHOP "  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
-#define ONE MADE_CERTIFICATE(SHOP "  targets: [{name: web}]\n")
 #define MAIL MADE_CERTIFICATE(SHOP "  dcv: {method: Email, email: {approver: admin@example.com}}\n")
 #define HTTP MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n")
-
-static void begin(const char *manifests)
-{
-    arena_reset(arena);
-    made_begin(&made, arena, manifests);
-}
-
-static struct step step_of(enum action action)
-{
-    return (struct step){.action = action, .subject = "", .detail = "", .index = -1};
-}
-static struct step step_at(enum action action, int index)
-{
-    struct step step = step_of(action);
-    step.index = index;
-    step.subject = index < (int)made.view.rollout_count && action >= ACTION_STAGE
-                       ? made.view.rollouts[index].target
-                       : "";
-    return step;
-}
-
-static bool prepare(struct step step)
-{
-    changes = (struct changes){0};
-    return certificate_action(step.action)->prepare(&made.view, &step, arena, &changes);
-}
-
-static void record(struct step step, struct outcome outcome)
-{
-    struct outcome *kept = arena_memdup(arena, &outcome, sizeof outcome); /* records point into it */
-    changes = (struct changes){0};
-    if (kept->at == 0)
-        kept->at = made.view.now;
-    certificate_record_outcome(&made.view, &step, kept, arena, &changes);
-}
-
-static struct outcome done(void) { return (struct outcome){.ok = true}; }
-static struct outcome failed(enum error_kind kind, const char *message)
-{
-    struct outcome outcome = {0};
-    error_raise(&outcome.err, kind, "%s", message);
-    return outcome;
-}
-
-/* What was written is what stands from now on. */
-static void take(void)
-{
-    if (changes.certificate != NULL)
-        made.view.record = *changes.certificate;
-    if (changes.order != NULL)
-        made.view.order = made.order = arena_memdup(arena, changes.order, sizeof *changes.order);
-    if (changes.challenge_count > 0) {
-        made.view.challenges = changes.challenges;
-        made.view.challenge_count = changes.challenge_count;
-    }
-    if (changes.revision != NULL)
-        made.view.revision = made.revision = arena_memdup(arena, changes.revision, sizeof *changes.revision);
-    if (changes.rollout != NULL)
-        for (size_t i = 0; i < made.view.rollout_count; i++)
-            if (text_equal(made.view.rollouts[i].target, changes.rollout->target))
-                made.view.rollouts[i] = *changes.rollout;
-}
 
 /* ---- challenges ---- */
 
