@@ -211,6 +211,69 @@ static void wildcard_is_proven_by_its_base(void)
     CHECK_TEXT(changes.challenges[0].record_name, "_p.example.com");
 }
 
+/* Any part of a proof that is another one makes it another proof. */
+static void each_part_of_a_proof_counts(void)
+{
+    static const struct {
+        bool file;
+        const char *name, *type, *value;
+        bool other;
+    } rows[] = {
+        {false, "_0.shop.example.com", "CNAME", "proof.example.net", false},
+        {false, "_1.shop.example.com", "CNAME", "proof.example.net", true},
+        {false, "_0.shop.example.com", "TXT", "proof.example.net", true},
+        {false, "_0.shop.example.com", "CNAME", "other.example.net", true},
+        {true, "PROOF.txt", NULL, "proof", false},
+        {true, "OTHER.txt", NULL, "proof", true},
+        {true, "PROOF.txt", NULL, "other", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct vendor_challenge proof = {.domain = "shop.example.com"};
+        *(rows[i].file ? &proof.file_name : &proof.record_name) = rows[i].name;
+        *(rows[i].file ? &proof.file_content : &proof.record_value) = rows[i].value;
+        proof.record_type = rows[i].type;
+        begin(rows[i].file ? MADE_CERTIFICATE(SHOP "  dcv: {method: HTTP}\n  targets: [{name: web}]\n") : ONE);
+        made_placed(&made);
+        made_challenges(&made, CHALLENGE_SEEN);
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &proof, .challenge_count = 1});
+        const struct challenge_record *c = &changes.challenges[0];
+        const char *next = rows[i].file ? c->next_file_content : c->next_record_value;
+        CHECK_TEXT(next, rows[i].other ? rows[i].value : "");
+        take();
+        CHECK_INT(certificate_decide(&made.view, arena).action == ACTION_REMOVE, rows[i].other);
+    }
+}
+
+/* An organization is vetted by people: after the first hours twice an hour is enough. */
+static void vetting_is_asked_about_seldom(void)
+{
+    static const struct endpoint live = {.name = "Live", .url = "https://127.0.0.1:1/rest/"};
+    for (int sandbox = 0; sandbox < 2; sandbox++) {
+        begin(ONE);
+        made_placed(&made);
+        if (!sandbox)
+            made.view.account.endpoint = &live;
+        for (size_t i = 0; made.view.product->level == LEVEL_DV; i++)
+            made.view.product = product_at(i);
+        for (int i = 0; i < 12; i++) {
+            poll((struct vendor_order){.phase = VENDOR_PENDING, .major_status = "Pending"});
+            take();
+        }
+        CHECK_INT(made.order->poll_at - made.view.now, sandbox ? 30 : 1800);
+    }
+}
+
+static void what_was_fetched_is_not_dead(void)
+{
+    begin(ONE);
+    made_issued(&made);
+    poll((struct vendor_order){.phase = VENDOR_EXPIRED, .major_status = "Expired"});
+    CHECK_INT(changes.order->state, ORDER_PLACED);
+    made.view.want = NULL; /* nor does a manifest that went want challenges */
+    poll((struct vendor_order){.phase = VENDOR_PENDING, .major_status = "Pending"});
+    CHECK_INT(changes.challenge_count, 0);
+}
+
 /* ---- forgetting, failing, waiting ---- */
 
 static void forgetting_touches_nothing_but_the_record(void)
@@ -297,6 +360,9 @@ int main(void)
     RUN(active_order_that_delivers_nothing_is_asked_about);
     RUN(a_proof_that_changes_leaves_a_trace);
     RUN(wildcard_is_proven_by_its_base);
+    RUN(each_part_of_a_proof_counts);
+    RUN(vetting_is_asked_about_seldom);
+    RUN(what_was_fetched_is_not_dead);
     RUN(forgetting_touches_nothing_but_the_record);
     RUN(failures_of_one_step_are_counted_and_end_with_its_success);
     RUN(backoff_grows_to_its_bound_with_jitter);

@@ -483,6 +483,80 @@ static void released_order_is_looked_up_before_it_is_sent_again(void)
     CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_SUBMIT);
 }
 
+/* Absent for good, with `onUnknownOrder: resubmit`: each refusal of reliability.md 4.5 alone leaves it to a person. */
+static struct operator_config resubmitting;
+static struct resource wanted;
+static struct certificate wanted_spec;
+static struct endpoint elsewhere;
+static void nothing_stands_against_it(void) {}
+static void the_operator_wants_a_person(void) { resubmitting.on_unknown_order = UNKNOWN_ORDER_HOLD; }
+static void its_manifest_went(void) { made.view.want = NULL; }
+static void its_manifest_is_invalid(void) { made.view.invalid = true; }
+static void it_is_suspended(void)
+{
+    wanted = *made.view.want;
+    wanted_spec = *wanted.certificate;
+    wanted_spec.suspend = true;
+    wanted.certificate = &wanted_spec;
+    made.view.want = &wanted;
+}
+static void the_endpoint_is_not_known(void) { made.view.account.endpoint = NULL; }
+static void the_endpoint_is_live(void)
+{
+    elsewhere = (struct endpoint){.name = "Live", .url = "https://api.thesslstore.com/rest/"};
+    made.view.account.endpoint = &elsewhere;
+}
+static void the_endpoint_is_the_vendors_sandbox(void)
+{
+    elsewhere = (struct endpoint){.name = "Sandbox", .url = "https://sandbox-wbapi.thesslstore.com/rest/", .sandbox = true};
+    made.view.account.endpoint = &elsewhere;
+}
+static void the_clock_is_not_sane(void) { made.view.clock_words = "the clock went back"; }
+static void it_was_sent_again_today(void) { made.order->resubmitted_at = made.view.now - 3600; }
+static void it_was_sent_again_the_day_before_yesterday(void) { made.order->resubmitted_at = made.view.now - 2 * 86400; }
+static void many_are_unknown(void) { made.view.account.unknown_open = UNKNOWN_OPEN_MOST + 1; }
+
+static void an_absent_order_is_sent_again_only_where_all_allows_it(void)
+{
+    static const struct {
+        void (*change)(void);
+        const char *words; /* NULL: it is sent again */
+    } rows[] = {
+        {nothing_stands_against_it, NULL},
+        {the_endpoint_is_the_vendors_sandbox, NULL},
+        {it_was_sent_again_the_day_before_yesterday, NULL},
+        {the_operator_wants_a_person, "does not know of it"},
+        {its_manifest_went, "nothing asks for it"},
+        {its_manifest_is_invalid, "nothing asks for it"},
+        {it_is_suspended, "nothing asks for it"},
+        {the_endpoint_is_not_known, "live endpoint"},
+        {the_endpoint_is_live, "live endpoint"},
+        {the_clock_is_not_sane, "clock"},
+        {it_was_sent_again_today, "once today already"},
+        {many_are_unknown, "the account is closed"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        unknown();
+        resubmitting = made_config;
+        resubmitting.on_unknown_order = UNKNOWN_ORDER_RESUBMIT;
+        made.view.config = &resubmitting;
+        made.order->lookups = 2;
+        pass(901);
+        rows[i].change();
+        look_absent();
+        if (rows[i].words == NULL) {
+            CHECK_INT(made.order->state, ORDER_PREPARED);
+            CHECK_INT(made.order->attempt, 2);
+            CHECK(!made.order->looked_up); /* asked once more before it leaves */
+            CHECK_TEXT(changes.audit, "order.resubmit");
+            CHECK(string_list_contains(&made.order->former_key_ids, "k1"));
+        } else {
+            CHECK_INT(made.order->state, ORDER_HELD);
+            CHECK(says(made.order->held_reason, rows[i].words) || fprintf(stderr, "row %zu: %s\n", i, made.order->held_reason) < 0);
+        }
+    }
+}
+
 int main(void)
 {
     arena = arena_create();
@@ -508,6 +582,7 @@ int main(void)
     RUN(reboot_begins_the_grace_anew);
     RUN(clock_step_begins_the_grace_anew);
     RUN(order_that_looks_like_ours_is_held_and_never_adopted);
+    RUN(an_absent_order_is_sent_again_only_where_all_allows_it);
     RUN(look_up_before_a_further_attempt_only_notes_that_it_was_made);
     RUN(order_of_a_former_attempt_is_not_sent_again);
     RUN(released_order_is_looked_up_before_it_is_sent_again);

@@ -478,6 +478,23 @@ static void mail_is_sent_again_once_an_hour_and_five_times(void)
     CHECK_INT(sent, 5);
 }
 
+static void it_is_said_how_sending_again_went(void)
+{
+    begin(MAIL);
+    made_placed(&made);
+    record(step_of(ACTION_RESEND), done());
+    CHECK_TEXT(changes.event_reason, "Resent");
+    CHECK(strstr(changes.event_message, "1000001") != NULL);
+    record(step_of(ACTION_RESEND), failed(ERROR_THROTTLED, "too often"));
+    CHECK_TEXT(changes.event_reason, "ResendFailed");
+    CHECK_TEXT(changes.event_message, "too often");
+    made.order->fetched = true;
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+    made.order->fetched = false;
+    made.order->state = ORDER_DEAD;
+    CHECK(certificate_resend_refusal(&made.view, arena) != NULL);
+}
+
 static void nothing_outstanding_nothing_is_sent_again(void)
 {
     begin(ONE);
@@ -519,6 +536,7 @@ int main(void)
     RUN(probe_is_patient_for_its_time);
     RUN(clock_that_goes_back_does_not_prolong_a_probe_for_ever);
     RUN(mail_is_sent_again_once_an_hour_and_five_times);
+    RUN(it_is_said_how_sending_again_went);
     RUN(nothing_outstanding_nothing_is_sent_again);
     arena_destroy(arena);
     return CHECK_REPORT();
