@@ -92,11 +92,20 @@ void engine_split_key(const char *key, struct arena *arena, const char **out_nam
 struct standing_entry *engine_entry(struct engine *engine, const char *key, bool make);
 void engine_report(struct engine *engine, const char *id, const char *word, const struct step *step, const char *text,
                    bool bad);
+void engine_forget_told(struct standing_entry *entry); /* it is said again, when nothing was done since */
 bool engine_commit(struct engine *engine);
 bool engine_flush(struct engine *engine); /* commits what can wait, too */
 void engine_break(struct engine *engine, const struct error *err);
 void engine_release_snapshot(struct snapshot *snapshot);
 void engine_wake(struct engine *engine); /* run a turn soon */
+
+/* Certificates: engine_certificate.c */
+/* Decide upon the one of this key: note what is waited for, or put its next step, intent written, into engine->launch. */
+void engine_decide_certificate(struct engine *engine, const char *key);
+void engine_certificate_launched(struct engine *engine, struct job *job); /* its intent is durable */
+void engine_certificate_dropped(struct engine *engine, struct job *job);  /* it is not, and the step will not be done */
+/* Record what a step brought, and free the job. False: it is no certificate's. */
+bool engine_take_certificate_result(struct engine *engine, struct job *job);
 
 /* Issuers: engine_account.c */
 void engine_take_account_result(struct engine *engine, struct job *job);

@@ -1,0 +1,204 @@
+/* One certificate beside the others: what they hold already. */
+#include "controller/model_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/fatal.h"
+#include "base/hash.h"
+#include "controller/records.h"
+#include "reconcilers/deploy/deploy.h"
+
+struct claim {
+    char *key;                /* need_key or place_key */
+    char *namespace_, *name;  /* who */
+};
+
+static void free_claim(struct claim *claim)
+{
+    free(claim->key);
+    free(claim->namespace_);
+    free(claim->name);
+}
+
+/* ---- what is held: needs and places ---- */
+
+/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". */
+char *model_place_key(const struct certificate_view *view, size_t rollout, struct arena *arena)
+{
+    const char *path;
+    struct error err;
+    unsigned char digest[32];
+    if (!deploy_place(view->config, view->refs.targets[rollout], view->namespace_, view->name,
+                      certificate_main_name(view->want->certificate), arena, &path, &err))
+        return NULL;
+    hash_sha256(span_of(path, strlen(path)), digest);
+    return arena_printf(arena, "place/%s", text_hex(arena, digest, 16));
+}
+
+const char *model_partner_code(const struct certificate_view *view)
+{
+    return view->refs.issuer != NULL ? view->refs.issuer->issuer->sslstore.partner_code : "";
+}
+
+static char *need_wanted(const struct certificate_view *view, struct arena *arena)
+{
+    return need_key(arena, view->account.endpoint != NULL ? view->account.endpoint->url : "", model_partner_code(view),
+                    view->product->code, &view->want->certificate->dns_names);
+}
+
+/* ---- claims ---- */
+
+static void claim(struct model *model, const struct certificate_view *view, const char *key)
+{
+    if (model->claim_count == model->claim_capacity) {
+        model->claim_capacity = model->claim_capacity > 0 ? model->claim_capacity * 2 : 16;
+        model->claims = realloc(model->claims, model->claim_capacity * sizeof *model->claims);
+        if (model->claims == NULL)
+            fatal_memory();
+    }
+    model->claims[model->claim_count++] = (struct claim){
+        fatal_unless(strdup(key)), fatal_unless(strdup(view->namespace_)), fatal_unless(strdup(view->name))};
+}
+
+void model_claim(struct model *model, const struct certificate_view *view)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    claim(model, view, need_wanted(view, arena));
+}
+
+void model_claim_place(struct model *model, const struct certificate_view *view, size_t rollout)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    char *key = model_place_key(view, rollout, arena);
+    if (key != NULL)
+        claim(model, view, key);
+}
+
+void model_unclaim(struct model *model, const char *namespace_, const char *name)
+{
+    for (size_t i = 0; i < model->claim_count;) {
+        struct claim *at = &model->claims[i];
+        if (!text_equal(at->namespace_, namespace_) || !text_equal(at->name, name)) {
+            i++;
+            continue;
+        }
+        free_claim(at);
+        *at = model->claims[--model->claim_count];
+    }
+}
+
+void model_drop_claims(struct model *model)
+{
+    while (model->claim_count > 0)
+        free_claim(&model->claims[--model->claim_count]);
+    free(model->claims);
+}
+
+/* ---- what others hold ---- */
+
+static const struct claim *claimed_by_other(const struct model *model, const struct certificate_view *view, const char *key)
+{
+    for (size_t i = 0; i < model->claim_count; i++)
+        if (text_equal(model->claims[i].key, key) && (!text_equal(model->claims[i].name, view->name) ||
+                                                      !text_equal(model->claims[i].namespace_, view->namespace_)))
+            return &model->claims[i];
+    return NULL;
+}
+
+static bool has_target(const struct certificate_view *view, const char *target)
+{
+    for (size_t i = 0; i < view->refs.target_count; i++)
+        if (text_equal(view->refs.targets[i]->name, target))
+            return true;
+    return false;
+}
+
+/* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
+void model_find_places(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    view->places_taken = arena_array(arena, view->rollout_count, sizeof *view->places_taken);
+    for (size_t i = 0; i < view->rollout_count; i++) {
+        char *key = model_place_key(view, i, arena);
+        if (key == NULL)
+            continue;
+        const struct claim *claim = claimed_by_other(model, view, key);
+        if (claim != NULL)
+            view->places_taken[i] = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
+        const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL;
+        struct string_list parts = owner != NULL ? text_split(arena, owner, '/') : (struct string_list){0};
+        if (parts.count != 3)
+            continue;
+        bool ours = text_equal(parts.items[0], view->namespace_) && text_equal(parts.items[1], view->name);
+        if (ours && text_equal(parts.items[2], view->refs.targets[i]->name))
+            continue;
+        struct certificate_record other;
+        const char *id = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
+        bool gone = ours ? !has_target(view, parts.items[2]) : string_list_contains(&model->assumed_gone, id) || (!record_load(model->state, TABLE_CERTIFICATE,
+                                           record_key(arena, parts.items[0], parts.items[1]), &certificate_record_table,
+                                           arena, &other, NULL, NULL) || other.forgotten);
+        if (!gone)
+            view->places_taken[i] = arena_printf(arena, "%s by target %s", id, parts.items[2]);
+        if (view->rollouts[i].state == ROLLOUT_ACTIVE) /* another was there meanwhile: deployed anew, once the place is free */
+            view->rollouts[i].state = ROLLOUT_WANTED;
+    }
+}
+
+void model_find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    if (view->invalid || view->want == NULL)
+        return;
+    char *key = need_wanted(view, arena);
+    const struct claim *claim = claimed_by_other(model, view, key);
+    if (claim != NULL)
+        view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
+    const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL; /* "<ns>/<name>/<cycle>" */
+    if (owner == NULL || view->duplicate_of != NULL)
+        return;
+    struct string_list parts = text_split(arena, owner, '/');
+    if (parts.count != 3 || (text_equal(parts.items[0], view->namespace_) && text_equal(parts.items[1], view->name)))
+        return;
+    struct order_record other;
+    if (!record_load(model->state, TABLE_ORDER,
+                     record_key_number(arena, parts.items[0], parts.items[1], atoi(parts.items[2])), &order_record_table,
+                     arena, &other, NULL, NULL))
+        return;
+    /* One that was prepared and never sent holds its names as long as its manifest is there. */
+    bool gone = model->desired == NULL ||
+                desired_find(model->desired, KIND_CERTIFICATE, parts.items[0], parts.items[1]) == NULL;
+    /* An edit before it was sent may have changed what it is about. */
+    bool same = text_equal(need_key(arena, other.endpoint, model_partner_code(view), other.product, &other.names), key);
+    bool over = !same || other.state == ORDER_DEAD || other.state == ORDER_REFUSED ||
+                (other.state == ORDER_PREPARED && gone) ||
+                (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
+    if (!over)
+        view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
+}
+
+bool model_knows_order(struct model *model, const struct vendor_order *order, struct arena *arena)
+{
+    return model->state != NULL && !text_empty(order->custom_order_id) &&
+           meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
+}
+
+static bool is_live(const struct vendor_order *order, int64_t now)
+{
+    if (order->phase == VENDOR_CANCELLED || order->phase == VENDOR_EXPIRED || order->phase == VENDOR_INITIAL)
+        return false;
+    if (order->subscription_ends_at > 0)
+        return order->subscription_ends_at > now;
+    return order->certificate_ends_at == 0 || order->certificate_ends_at > now;
+}
+
+/* Nothing is bought before the account's orders were listed, and the list is at hand then (guards 4.6 3). */
+void model_find_foreign(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    const struct account *account = model_account(model, view->refs.issuer->namespace_, view->refs.issuer->name);
+    for (size_t i = 0; i < account->facts.order_count && view->foreign == NULL; i++) {
+        const struct vendor_order *order = &account->facts.orders[i];
+        if (order->names.count == view->want->certificate->dns_names.count && is_live(order, view->now) &&
+            string_list_same_set(&order->names, &view->want->certificate->dns_names) && !model_knows_order(model, order, arena))
+            view->foreign = order;
+    }
+}
