@@ -177,29 +177,18 @@ static bool receive_all(int fd, unsigned char *data, size_t length, int64_t dead
     return true;
 }
 
-/* A connection that stands; -1 without one. */
-static int connect_tcp(const struct dns_address *server, int64_t deadline, struct error *err)
+/* Whether the connection that was begun comes about. */
+static bool is_connected(int fd, const struct dns_address *server, int64_t deadline, struct error *err)
 {
     char words[96];
     int failure = 0;
     socklen_t failure_size = sizeof failure;
-    AUTO(fd) int fd = open_socket(server, SOCK_STREAM, err);
-    if (fd < 0)
-        return -1;
-    if (!wait_for(fd, POLLOUT, deadline)) {
-        error_raise(err, ERROR_UNREACHABLE, "the DNS server %s takes no TCP connection in time",
-                    server_words(server, words));
-        return -1;
-    }
+    if (!wait_for(fd, POLLOUT, deadline))
+        return error_raise(err, ERROR_UNREACHABLE, "the DNS server %s takes no TCP connection in time",
+                           server_words(server, words));
     getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &failure_size);
-    if (failure != 0) {
-        error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s over TCP: %s",
-                    server_words(server, words), strerror(failure));
-        return -1;
-    }
-    int connected = fd;
-    fd = -1;
-    return connected;
+    return failure == 0 || error_raise(err, ERROR_UNREACHABLE, "cannot reach the DNS server %s over TCP: %s",
+                                       server_words(server, words), strerror(failure));
 }
 
 static bool exchange_tcp(int fd, const struct dns_address *server, const unsigned char *message,
@@ -237,8 +226,8 @@ bool dns_exchange(const struct dns_address *server, const void *message, size_t 
     if (!tcp_first && exchange_udp(server, message, length, 2, half, answer, err) && (answer->data[2] & 2) == 0)
         return true;
     buffer_clear(answer);
-    AUTO(fd) int fd = connect_tcp(server, tcp_first ? half : deadline, err);
-    if (fd >= 0)
+    AUTO(fd) int fd = open_socket(server, SOCK_STREAM, err);
+    if (fd >= 0 && is_connected(fd, server, tcp_first ? half : deadline, err))
         return exchange_tcp(fd, server, message, length, deadline, answer, err);
     /* Nothing was sent yet. Where UDP fails too, what is said is that TCP is closed. */
     return tcp_first && exchange_udp(server, message, length, 1, deadline, answer, NULL);

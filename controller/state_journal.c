@@ -32,7 +32,7 @@ bool journal_frame(const struct journal_entry *entry, const struct seal *key, st
                    struct error *err)
 {
     struct buffer plain = {.limit = ENTRY_MOST};
-    struct span sealed;
+    struct span sealed = {0};
     buffer_append(&plain, entry->installation, 32);
     put_number(&plain, (uint64_t)entry->revision, 8);
     put_number(&plain, (uint64_t)entry->paid, 8);

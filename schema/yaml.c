@@ -21,16 +21,24 @@ const struct yaml_limits yaml_limits_default = {.file = YAML_MAX_FILE, .document
     .depth = YAML_MAX_DEPTH, .scalar = YAML_MAX_SCALAR, .key = YAML_MAX_KEY, .expansion = YAML_MAX_EXPANSION,
     .factor = YAML_MAX_FACTOR};
 
+static uint32_t number_at(const struct yaml_limits *limits, size_t offset)
+{
+    uint32_t number;
+    memcpy(&number, (const char *)limits + offset, sizeof number);
+    return number;
+}
+
 bool yaml_limits_valid(const struct yaml_limits *limits)
 {
     static const struct yaml_limits top = {.file = YAML_TOP_FILE, .documents = YAML_TOP_DOCUMENTS, .nodes = YAML_TOP_NODES,
         .depth = YAML_TOP_DEPTH, .scalar = YAML_TOP_SCALAR, .key = YAML_TOP_KEY, .expansion = YAML_TOP_EXPANSION,
         .factor = YAML_TOP_FACTOR};
-    const uint32_t *is = &limits->file, *least = &yaml_limits_default.file, *most = &top.file;
     bool ok = true;
-    static_assert(sizeof top == 8 * sizeof *is, "eight numbers");
-    for (size_t i = 0; i < sizeof top / sizeof *is; i++)
-        ok = ok && is[i] >= least[i] && is[i] <= most[i];
+    static_assert(sizeof top % sizeof(uint32_t) == 0, "numbers only");
+    for (size_t at = 0; at < sizeof top; at += sizeof(uint32_t)) {
+        uint32_t is = number_at(limits, at);
+        ok = ok && is >= number_at(&yaml_limits_default, at) && is <= number_at(&top, at);
+    }
     return ok;
 }
 
