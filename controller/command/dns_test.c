@@ -39,20 +39,28 @@ static void add_zone(struct arena *arena, struct string_list *zones, const char 
         string_list_push(arena, zones, zone);
 }
 
-/* The zones through which the account proves names of this certificate. */
+static bool is_same(const struct resource *a, const struct resource *b)
+{
+    return text_equal(a->name, b->name) && text_equal(a->namespace_, b->namespace_);
+}
+
+/* The zones through which the account proves names of this certificate: its own names, and those of others that an alias leads
+ * to it. Those concern it only if they do; what another account cannot say is not its failure. */
 static void add_zones_of(struct command_context *ctx, struct context *outside, const struct resource *account,
                          const struct resource *certificate, const struct certificate_references *refs,
                          struct string_list *zones, struct error *err)
 {
     const struct certificate_view view = {
         .want = certificate, .refs = *refs, .product = product_find(certificate->certificate->order.product, NULL)};
+    bool may_be_led = view.product->family != FAMILY_SECTIGO;
     for (size_t i = 0; i < refs->validation_count; i++) {
         const struct name_validation *v = &refs->validations[i];
         struct placement place;
-        if (v->dns_account != NULL && dns_provider_ops(v->dns_account->dns_account->provider) != NULL &&
-            placement_foresee(outside, &view, v, &place, err) &&
-            text_equal(place.account->name, account->name) &&
-            text_equal(place.account->namespace_, account->namespace_))
+        struct error of_another = {0};
+        bool own = v->dns_account != NULL && is_same(v->dns_account, account);
+        if (v->dns_account != NULL && (own || may_be_led) &&
+            dns_provider_ops(v->dns_account->dns_account->provider) != NULL &&
+            placement_foresee(outside, &view, v, &place, own ? err : &of_another) && is_same(place.account, account))
             add_zone(ctx->arena, zones, place.zone);
     }
 }

@@ -158,6 +158,20 @@ def without_zones_those_of_the_certificates_are_tried():
         assert outcomes(told) == READ + READ and len({c["about"] for c in told["checks"]}) == 2, told
 
 
+def another_account_s_trouble_is_not_this_one_s():
+    with DnsWorld() as w:
+        w.manifest("dns.yaml", (DNS_ACCOUNT % w.bind_port).replace("  zones: [example.test]\n", ""))
+        w.manifest("other.yaml", (DNS_ACCOUNT % free_port()).replace("name: bind}", "name: other}", 1).replace(
+            "zones: [example.test]", "zones: [other.test]"))
+        w.manifest("issuer.yaml", "apiVersion: certwright/v1alpha1\nkind: Issuer\nmetadata: {name: main}\nspec:\n  sslstore: "
+                                  "{environment: Sandbox, partnerCode: \"1\", authTokenSecretRef: {name: a, key: b}}\n")
+        w.manifest("target.yaml", "apiVersion: certwright/v1alpha1\nkind: DeployTarget\nmetadata: {name: web}\nspec:\n"
+                                  "  local: {root: targets}\n  path: \"{name}\"\n")
+        w.manifest("shop.yaml", certificate(names=["b.other.test"], product="digi_rapidssl", method="DNS"))
+        told = w.run("dns", "test", "bind", code=64)
+        assert "no certificate is proven through it" in told.err, told
+
+
 def an_unknown_account_and_wrong_words_are_told():
     with DnsWorld() as w:
         assert "no dnsaccount/nobody" in w.run("dns", "test", "nobody", code=1).err.lower()
