@@ -1,6 +1,6 @@
 """The crash and error sweep: interrupt a life at each of its system calls, start again, and judge what came of it.
 
-usage: scripts/sweep [--life http,dns,again] [--inject kill,EIO,ENOSPC,ENOMEM,short,malloc] [--points N] [--seed N] [--jobs 2]
+usage: scripts/sweep [--life http,dns,again] [--inject kill,EIO,ENOSPC,ENOMEM,short,malloc] [--points N] [--seed N] [--jobs N]
                      [--at CALL:N] [--record] [--power-cut] [--ablation] [--bin FOLDER]
 
 Points are (call, n) pairs taken from a recorded life: the n-th call of that name over all threads. With malloc they are its
@@ -262,7 +262,7 @@ def main():
     parser.add_argument("--inject", default="kill")
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--seed", default="1")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3 * os.cpu_count(), help="lives at a time; they mostly wait")
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--at", action="append")
     parser.add_argument("--power-cut", action="store_true")
