@@ -221,6 +221,13 @@ static bool keep_entry(const struct journal_entry *entry, void *arg)
     return !keep->failed;
 }
 
+void journal_tidy(const char *directory)
+{
+    AUTO(fd) int folder = file_open_directory(directory, NULL);
+    if (folder >= 0)
+        file_remove_leftovers(folder, "." NAME ".");
+}
+
 bool journal_trim(const char *directory, const struct keyring *ring, const struct seal *key, int64_t revision,
                   struct error *err)
 {

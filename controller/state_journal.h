@@ -47,6 +47,8 @@ bool journal_frame(const struct journal_entry *entry, const struct seal *key, st
                    struct error *err);
 #define JOURNAL_HEADER "certwright-journal 1\n"
 #define JOURNAL_ASSOCIATED "certwright journal entry 1" /* what an entry is sealed for */
+/* What a trimming that was interrupted left beside it goes away. */
+void journal_tidy(const char *directory);
 /* Write it anew with only what came after `revision`, sealed by `key`. Fails: STATE, SYSTEM. */
 bool journal_trim(const char *directory, const struct keyring *ring, const struct seal *key, int64_t revision,
                   struct error *err);

@@ -187,6 +187,7 @@ static bool take_locks(struct state *state, struct error *err)
         return false;
     state_crash_watch(state);
     home_copy_tidy(state->audit_directory);
+    journal_tidy(state->audit_directory);
     state->audit = audit_open(state->audit_directory, err);
     if (state->audit == NULL)
         return false;

@@ -86,6 +86,8 @@ bool state_mark_recovery(struct state *state, const struct findings *findings, s
 {
     AUTO(fd) int folder = file_open_directory(state->directory, err);
     const char *text = arena_printf(state->arena, "%d %s", (int)findings->trouble, findings->words);
+    if (folder >= 0)
+        file_remove_leftovers(folder, "." RECOVERY_NAME ".");
     return folder >= 0 && file_replace(folder, RECOVERY_NAME, text, strlen(text), 0600, err);
 }
 

@@ -361,6 +361,25 @@ static void a_copy_that_is_behind_is_caught_up_at_start(void)
     buffer_release(&b);
 }
 
+/* Killed while a sealed file beside the audit log was written anew, as each backup does with the journal. */
+static void what_an_interrupted_writing_left_goes_away_at_start(void)
+{
+    static const char *const left[] = {".installation.seal.0123456789abcdef", ".journal.seal.0123456789abcdef"};
+    fresh_folder();
+    struct state *state = open_store(STATE_WRITE);
+    pay(state);
+    state_close(state);
+    char path[COUNT_OF(left)][240];
+    for (size_t i = 0; i < COUNT_OF(left); i++) {
+        snprintf(path[i], sizeof path[i], "%s/%s", audit, left[i]);
+        FILE *file = fopen(path[i], "w");
+        CHECK(file != NULL && fclose(file) == 0);
+    }
+    state_close(open_store(STATE_WRITE));
+    for (size_t i = 0; i < COUNT_OF(left); i++)
+        CHECK(access(path[i], F_OK) != 0);
+}
+
 static void after_a_full_disk_the_store_goes_on(void)
 {
     fresh_folder();
@@ -499,6 +518,7 @@ int main(void)
     RUN(nothing_lies_in_the_file_in_the_clear);
     RUN(a_newer_schema_is_refused);
     RUN(a_copy_that_is_behind_is_caught_up_at_start);
+    RUN(what_an_interrupted_writing_left_goes_away_at_start);
     RUN(after_a_full_disk_the_store_goes_on);
     RUN(a_map_that_is_full_refuses_and_loses_nothing);
     RUN(a_kill_at_any_time_leaves_whole_commits);
