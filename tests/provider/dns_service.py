@@ -138,11 +138,12 @@ class Service:
         return {self.name: self.standin.url}
 
     def write_config(self):
-        with open(self.path("certwright.yaml"), "w") as file:
-            json.dump(self.config(), file)
-        os.chmod(self.path("certwright.yaml"), 0o600)
-        with open(self.path("account.yaml"), "w") as file:
-            json.dump(self.manifest(), file)
+        """Each file comes whole: a driver begun a moment ago may still be reading the one of its own beginning."""
+        for name, content in (("certwright.yaml", self.config()), ("account.yaml", self.manifest())):
+            with open(self.path(name + ".new"), "w") as file:
+                os.fchmod(file.fileno(), 0o600)
+                json.dump(content, file)
+            os.rename(self.path(name + ".new"), self.path(name))
         return self.path("certwright.yaml")
 
     def config(self):
