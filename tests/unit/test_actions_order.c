@@ -95,6 +95,23 @@ static void only_attempts_that_could_have_been_sent_count(void)
     CHECK_TEXT(string_list_join(arena, &changes.order->former_key_ids, " "), "k2");
 }
 
+static void a_brought_key_may_be_sent_twice_and_is_one_key(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    take();
+    made.order->submitted_at = made.view.now;
+    made.order->state = ORDER_REFUSED;
+    made.view.account.budget_period = NULL; /* an account that counts nothing */
+    struct step step = priced(750);
+    step.currency = NULL;
+    record(step, made_request("k1"));
+    CHECK_INT(changes.order->attempt, 2);
+    CHECK_INT(changes.order->former_key_ids.count, 0);
+    CHECK_TEXT(changes.order->budget_period, "");
+    CHECK_TEXT(changes.order->currency, "");
+}
+
 static void keys_of_former_attempts_are_remembered(void)
 {
     begin(ONE);
@@ -564,6 +581,7 @@ int main(void)
     RUN(failed_preparation_writes_no_order);
     RUN(one_need_is_one_order_in_the_budget);
     RUN(only_attempts_that_could_have_been_sent_count);
+    RUN(a_brought_key_may_be_sent_twice_and_is_one_key);
     RUN(keys_of_former_attempts_are_remembered);
     RUN(id_is_derived_from_account_name_and_cycle);
     RUN(intent_is_written_before_the_first_byte);

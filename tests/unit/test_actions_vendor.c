@@ -137,6 +137,23 @@ static void a_made_request_is_about_a_new_key_and_the_names(void)
     CHECK(strstr(out.request, "s3cr3t") == NULL);
 }
 
+static void an_organization_is_in_the_request_and_in_the_frozen_order(void)
+{
+    face(MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  privateKey: {algorithm: ECDSA, size: 256}\n"
+                          "  order: {product: sectigoovssl}\n  organizationRef: {name: ltd}\n"
+                          "  adminContactRef: {name: petra}\n  technicalContactRef: {name: petra}\n"));
+    CHECK_OK(act(ACTION_PREPARE), err);
+    CHECK(says(out.request, "Example Ltd") && says(out.request, "petra@example.com") && says(out.request, "Vienna"));
+    secret_destroy((struct secret *)out.key);
+    /* what the product needs and is missing is said before anything is stored */
+    made.view.refs.organization = NULL;
+    CHECK(!act(ACTION_PREPARE));
+    CHECK_INT(err.kind, ERROR_MANIFEST);
+    CHECK(says(err.message, "organizationRef"));
+    CHECK(out.request == NULL);
+    secret_destroy((struct secret *)out.key);
+}
+
 static void a_brought_key_is_used_and_never_kept(void)
 {
     struct key *key = new_key(KEY_ECDSA, 256);
@@ -420,6 +437,7 @@ int main(void)
     ctx = (struct context){.arena = arena, .http = http_client_create(NULL)};
     RUN(no_question_without_credentials);
     RUN(a_made_request_is_about_a_new_key_and_the_names);
+    RUN(an_organization_is_in_the_request_and_in_the_frozen_order);
     RUN(a_brought_key_is_used_and_never_kept);
     RUN(a_brought_request_must_ask_for_what_the_manifest_says);
     RUN(an_order_is_found_by_our_id);
