@@ -275,13 +275,26 @@ struct desired *command_desired(struct command_context *ctx, struct state *state
     return desired;
 }
 
+int command_unknown_kind(struct command_context *ctx, const char *word, const char *const *more)
+{
+    enum resource_kind kind = resource_kind_near(word);
+    size_t count = 0;
+    while (more != NULL && more[count] != NULL)
+        count++;
+    const char *near = text_nearest(word, more, count);
+    if (near == NULL && kind < KIND_COUNT)
+        near = text_lower(ctx->arena, resource_kind_name(kind));
+    return command_fail(ctx, EXIT_USAGE, "there is no kind \"%s\"%s%s%s", word, near != NULL ? " (did you mean " : "",
+                        near != NULL ? near : "", near != NULL ? "?)" : "");
+}
+
 bool command_parse_object(struct command_context *ctx, const char *text, enum resource_kind fallback,
                           enum resource_kind *out_kind, const char **out_namespace, const char **out_name)
 {
     struct string_list parts = text_split(ctx->arena, text, '/');
     enum resource_kind kind = fallback;
     if (parts.count > 1 && (kind = resource_kind_parse(parts.items[0])) == KIND_COUNT) {
-        command_fail(ctx, EXIT_USAGE, "there is no kind \"%s\"", parts.items[0]);
+        command_unknown_kind(ctx, parts.items[0], NULL);
         return false;
     }
     if (kind == KIND_COUNT || parts.count > 3 || parts.items[parts.count - 1][0] == '\0') {
@@ -534,6 +547,36 @@ static int leading_options(char **argv)
     return i;
 }
 
+/* The first word or two are no verb: what may have been meant; the verbs of a group (`state`, `dns`, `audit`) are all named. */
+static int unknown_verb(struct command_context *ctx, char **words)
+{
+    struct string_list group = {0}, candidates = {0};
+    const char *typed = words[0], *prefix = arena_printf(ctx->arena, "%s ", words[0]);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (text_has_prefix(commands[i]->name, prefix))
+            string_list_push(ctx->arena, &group, commands[i]->name);
+    if (group.count > 0 && words[1] != NULL && (text_equal(words[1], "--help") || text_equal(words[1], "-h"))) {
+        for (size_t i = 0; commands[i] != NULL; i++)
+            if (text_has_prefix(commands[i]->name, prefix))
+                command_print(ctx, "certwright %-16s %s\n", commands[i]->name, commands[i]->summary);
+        return EXIT_OK;
+    }
+    if (group.count > 0 && (words[1] == NULL || words[1][0] == '-'))
+        return command_fail(ctx, EXIT_USAGE, "`%s` wants to be followed by more: %s", words[0],
+                            string_list_join(ctx->arena, &group, ", "));
+    if (group.count > 0)
+        typed = arena_printf(ctx->arena, "%s %s", words[0], words[1]);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (group.count == 0 || text_has_prefix(commands[i]->name, prefix))
+            string_list_push(ctx->arena, &candidates, commands[i]->name);
+    const char *near = text_nearest(typed, candidates.items, candidates.count);
+    if (near != NULL)
+        return command_fail(ctx, EXIT_USAGE, "there is no verb \"%s\" (did you mean %s?); `certwright --help` lists them", typed, near);
+    return command_fail(ctx, EXIT_USAGE, "there is no verb \"%s\"; %s", typed,
+                        group.count > 0 ? arena_printf(ctx->arena, "there are %s", string_list_join(ctx->arena, &group, ", "))
+                                        : "`certwright --help` lists them");
+}
+
 int command_run(int argc, char **argv)
 {
     struct command_context ctx = {.arena = arena_create(), .timeout_s = 600};
@@ -551,18 +594,11 @@ int command_run(int argc, char **argv)
     const struct command *command = find_command(argv + 1 + lead, argc - 1 - lead, &used);
     memcpy(rest, argv + 1, (size_t)lead * sizeof *rest);
     memcpy(rest + lead, argv + 1 + lead + used, (size_t)(argc - lead - used) * sizeof *rest); /* and the closing NULL */
-    bool parsed = parse_arguments(&ctx, command, rest, words, &count);
-    if (!parsed)
+    if (command == NULL && argv[1 + lead] != NULL && argv[1 + lead][0] != '-')
+        code = unknown_verb(&ctx, argv + 1 + lead);
+    else if (!parse_arguments(&ctx, command, rest, words, &count))
         code = EXIT_USAGE;
-    else if (command == NULL && count > 0) {
-        const char *names[64];
-        size_t known = 0;
-        for (size_t i = 0; commands[i] != NULL && known < 64; i++)
-            names[known++] = commands[i]->name;
-        const char *near = text_nearest(words[0], names, known);
-        code = command_fail(&ctx, EXIT_USAGE, "there is no verb \"%s\"%s%s%s; `certwright --help` lists them", words[0],
-                            near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
-    } else if (command == NULL || command_option(&ctx, "help") != NULL) {
+    else if (command == NULL || command_option(&ctx, "help") != NULL) {
         code = print_help(&ctx, command);
     } else if (ctx.output != OUTPUT_TABLE && !command->formats[ctx.output]) {
         code = command_fail(&ctx, EXIT_USAGE, "`%s` does not print that format", command->name);

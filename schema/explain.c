@@ -172,10 +172,8 @@ static bool unknown_path(const struct field_table *top, const char *path, struct
 
 static bool unknown_kind(const char *word, struct error *err)
 {
-    const char *names[KIND_COUNT];
-    for (int kind = 0; kind < KIND_COUNT; kind++)
-        names[kind] = resource_kind_name((enum resource_kind)kind);
-    const char *near = text_nearest(word, names, KIND_COUNT);
+    enum resource_kind meant = resource_kind_near(word);
+    const char *near = meant < KIND_COUNT ? resource_kind_name(meant) : NULL;
     return error_raise(err, ERROR_NOT_FOUND, "there is no kind \"%s\" (%s%s%s)", word, near != NULL ? "did you mean \"" : "",
                        near != NULL ? near : "kinds are Certificate, Issuer, DNSAccount, DeployTarget, Organization, Contact",
                        near != NULL ? "\"?" : "");

@@ -104,18 +104,16 @@ static enum resource_kind read_kind(struct document *d)
     enum resource_kind kind = kind_of(d->root);
     if (node == NULL || kind < KIND_COUNT)
         return node == NULL ? KIND_COUNT : kind;
-    const char *names[KIND_COUNT];
-    for (int i = 0; i < KIND_COUNT; i++)
-        names[i] = resource_kind_name((enum resource_kind)i);
     struct problem *problem =
         complain(d, "unknown-kind", node, false, "kind",
                  arena_printf(d->problems->arena, "there is no kind \"%s\"", show(d, node->text)));
     enum resource_kind meant = resource_kind_parse(node->text);
-    const char *near = meant < KIND_COUNT ? resource_kind_name(meant) : text_nearest(node->text, names, KIND_COUNT);
+    if (meant == KIND_COUNT)
+        meant = resource_kind_near(node->text);
     if (strcmp(node->text, "ControllerConfig") == 0)
         problem->hint = "the operator's file is given by --config and does not lie among the manifests";
-    else if (near != NULL)
-        problem->hint = arena_printf(d->problems->arena, "did you mean \"%s\"?", near);
+    else if (meant < KIND_COUNT)
+        problem->hint = arena_printf(d->problems->arena, "did you mean \"%s\"?", resource_kind_name(meant));
     else
         problem->hint = "kinds are Certificate, Issuer, DNSAccount, DeployTarget, Organization and Contact";
     return KIND_COUNT;

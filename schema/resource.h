@@ -74,6 +74,8 @@ struct resource {
 const char *resource_kind_name(enum resource_kind kind);
 /* Any spelling people type: "certificate", "certificates", "cert", "DNSAccount", "dns". KIND_COUNT: none. */
 enum resource_kind resource_kind_parse(const char *word);
+/* The kind that was perhaps meant by a word that is none; KIND_COUNT: nothing is near enough. */
+enum resource_kind resource_kind_near(const char *word);
 /* "certificate/shop", or "certificate/team-a/shop" outside the namespace default. */
 char *resource_id(struct arena *arena, enum resource_kind kind, const char *namespace_, const char *name);
 const char *label_value(const struct label_list *labels, const char *name); /* NULL: absent */

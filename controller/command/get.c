@@ -387,7 +387,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
         return get_records(ctx, word, &names);
     enum resource_kind kind = resource_kind_parse(word);
     if (kind == KIND_COUNT)
-        return command_fail(ctx, EXIT_USAGE, "there is no kind \"%s\"", word);
+        return command_unknown_kind(ctx, word, get_record_words(ctx->arena));
     return get_kind(ctx, kind, &names);
 }
 

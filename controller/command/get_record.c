@@ -140,6 +140,14 @@ static const struct record_kind *find_kind(const char *word)
 
 bool get_is_record(const char *word) { return find_kind(word) != NULL; }
 
+const char *const *get_record_words(struct arena *arena)
+{
+    const char **words = arena_array(arena, COUNT_OF(record_kinds) + 1, sizeof *words);
+    for (size_t i = 0; i < COUNT_OF(record_kinds); i++)
+        words[i] = record_kinds[i].word;
+    return words;
+}
+
 /* Whose record it is. An event tells its object's kind as well. */
 static void owner_of(const struct record_kind *kind, const void *record, const char **out_namespace,
                      const char **out_name)

@@ -52,6 +52,10 @@ static int operate(struct command_context *ctx, const char *verb, int argc, char
     struct control_request request = {.verb = verb, .argument = argument, .timeout_s = ctx->timeout_s};
     if (session_remote(ctx, &request, &code))
         return code;
+    struct state_options where = command_state_options(ctx, true, verb);
+    if (!state_remembered(&where))
+        return command_fail(ctx, EXIT_ERROR, "nothing was ever ordered from here: there is no store in %s%s", where.directory,
+                            ctx->config.path == NULL ? " (no operator's file was found: --config FILE names one)" : "");
     struct session session;
     struct session_options options = {.holder = verb, .typed = true, .quiet = true, .filter = only_this};
     if (!ctx->verbose)

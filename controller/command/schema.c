@@ -59,7 +59,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
     if (directory != NULL)
         return write_all(ctx, directory);
     if (!print_schema(argc > 0 ? argv[0] : "all", &text))
-        return command_fail(ctx, EXIT_USAGE, "there is no kind \"%s\"", argv[0]);
+        return command_unknown_kind(ctx, argv[0], NULL);
     command_write(ctx, buffer_text(&text), text.length);
     buffer_release(&text);
     return EXIT_OK;
