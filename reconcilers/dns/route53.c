@@ -70,14 +70,13 @@ struct question {
     size_t query_count;
 };
 
-/* By how much this host's clock is off, in words; "": it is not, or nobody knows. */
-static const char *clock_words(struct arena *arena, const struct service_answer *answer)
+/* Put in front by how much this host's clock is off, where the answer lets us know. */
+static void blame_clock(struct arena *arena, const struct service_answer *answer, struct error *err)
 {
     int64_t off = answer->date > 0 ? clock_wire() - answer->date : 0;
-    if (llabs(off) < 60)
-        return "";
-    return arena_printf(arena, "this host's clock is %s %s: ", text_duration_words(arena, llabs(off)),
-                        off > 0 ? "ahead" : "behind");
+    if (llabs(off) >= 60)
+        error_prefix(err, "this host's clock is %s %s", text_duration_words(arena, llabs(off)),
+                     off > 0 ? "ahead" : "behind");
 }
 
 /* One signed request. True with a success, its XML read. */
@@ -123,7 +122,7 @@ static bool ask(struct link *link, const struct question *question, struct servi
     if (!service_succeeded(out)) {
         service_fail(&link->session, &request, out, err);
         if (err != NULL && err->kind == ERROR_SYSTEM)
-            error_prefix(err, "%s", clock_words(arena, out));
+            blame_clock(arena, out, err);
         return false;
     }
     *out_root = xml_parse(out->body, out->length, arena, err);
@@ -135,6 +134,13 @@ static bool blame(const struct link *link, const char *doing, struct error *err)
 {
     struct service_request request = {.doing = doing};
     return service_blame(&link->session, &request, err);
+}
+
+/* A list whose next page is the one just read, or that has more pages than any account: not the whole, so nothing to go by. */
+static bool endless(const struct link *link, const char *doing, struct error *err)
+{
+    error_raise(err, ERROR_MALFORMED, "the answer cannot be used: its pages have no end");
+    return blame(link, doing, err);
 }
 
 /* ---- zones ---- */
@@ -150,7 +156,7 @@ static bool zones_below(struct link *link, const char *start, const char **out, 
                                 .query = {{"maxitems", "100"}, {"dnsname", start}}, .query_count = 2};
     *out = service_recall(arena, key);
     bool done = *out != NULL;
-    for (int page = 0; page < PAGES_MOST && !done; page++) {
+    for (int page = 0; !done; page++) {
         AUTO(service_answer) struct service_answer answer = {0};
         struct route53_zones zones = {0};
         const struct xml_node *root;
@@ -167,6 +173,8 @@ static bool zones_below(struct link *link, const char *start, const char **out, 
                                  arena_printf(arena, "%s %s", zones.items[i].id, zones.items[i].name));
         }
         done = !any || zones.next_name == NULL; /* they come in the order of reversed labels */
+        if (!done && (page + 1 == PAGES_MOST || text_equal(zones.next_id, question.query[2].value)))
+            return endless(link, doing, err);
         question.query[1].value = zones.next_name;
         question.query[2] = (struct sigv4_parameter){"hostedzoneid", zones.next_id};
         question.query_count = 3;
@@ -347,7 +355,7 @@ static bool read_standing(struct link *link, const char *id, const struct dns_ch
                                 .query = {{"name", arena_printf(arena, "%s.", owner)}, {"maxitems", "100"}},
                                 .query_count = 2};
     *out = (struct standing){0};
-    for (int page = 0; page < PAGES_MOST; page++) {
+    for (int page = 0;; page++) {
         AUTO(service_answer) struct service_answer answer = {0};
         struct route53_sets sets = {0};
         const struct xml_node *root;
@@ -361,6 +369,9 @@ static bool read_standing(struct link *link, const char *id, const struct dns_ch
         }
         if (sets.next_name == NULL || strcmp(route53_name(arena, sets.next_name), owner) != 0)
             break;
+        if (page + 1 == PAGES_MOST || (text_equal(sets.next_type, question.query[2].value) &&
+                                       text_equal(sets.next_identifier, question.query[3].value)))
+            return endless(link, question.doing, err);
         question.query[0].value = sets.next_name;
         question.query[2] = (struct sigv4_parameter){"type", sets.next_type};
         question.query[3] = (struct sigv4_parameter){"identifier", sets.next_identifier};
@@ -433,7 +444,7 @@ static enum outcome replace(struct link *link, const char *id, const struct dns_
     };
     if (!ask(link, &question, &answer, &root, err)) {
         bool raced =
-            answer.code != NULL && strcmp(answer.code, "InvalidChangeBatch") == 0 &&
+            strcmp(answer.code, "InvalidChangeBatch") == 0 &&
             (strstr(answer.words, "already exists") != NULL || strstr(answer.words, "not found") != NULL ||
              strstr(answer.words, "do not match") != NULL);
         return raced ? CHANGED_MEANWHILE : FAILED;
@@ -580,7 +591,7 @@ static bool applied(struct context *ctx, const struct resource *account,
                                 .doing = arena_printf(ctx->arena, "looking at change %s", change)};
     if (!ask(&link, &question, &answer, &root, &failure)) {
         if (failure.kind == ERROR_NOT_FOUND || failure.kind == ERROR_CREDENTIAL ||
-            strcmp(answer.code != NULL ? answer.code : "", "NoSuchChange") == 0) {
+            strcmp(answer.code, "NoSuchChange") == 0) {
             service_forget(key); /* the DNS decides */
             return true;
         }

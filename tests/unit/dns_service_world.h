@@ -1,0 +1,282 @@
+/* The DNS services' code before a far side that answers from a script: here http_perform() is not the network's but looks
+ * an answer up, so that whatever a service may say is said at the request where it matters. */
+#pragma once
+
+#include "check.h"
+#include "scratch.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/http.h"
+#include "base/text.h"
+#include "reconcilers/dns/dns.h"
+#include "schema/operator.h"
+#include "schema/resource.h"
+
+#define ZONE "example.test"
+#define NAME "_acme-challenge.example.test"
+#define VALUE "ours-ours-ours"
+#define THERE "already-there" /* a second value of ours, which the script has at NAME: it is what ABSENT removes */
+
+/* The first row that fits a request answers it. */
+struct script_row {
+    const char *asked;  /* found in "METHOD URL", e.g. "GET https://a/b/zones?"; NULL: any */
+    const char *body;   /* found in the request's body; NULL: any */
+    const char *after;  /* found in an earlier request since the operation began; NULL: fits from the first */
+    int status;         /* 0: nobody answers */
+    const char *answer;
+    int64_t retry_after_s, date;
+};
+
+static const struct script_row *script; /* of a service that is well; ends with a row of status -1 */
+static struct script_row odd;           /* stands before it; status -1: none */
+static int odd_at;                      /* the request that gets it, 1 the first; 0: each that fits */
+static int asked;                       /* requests */
+static char asked_last[2048], asked_body[8192];
+static char asked_all[65536];           /* the lines of all of them */
+static char odd_line[2048];             /* that got the odd answer */
+
+void http_setup(void) {}
+struct http_client *http_client_create(const struct http_network *network)
+{
+    (void)network;
+    return NULL;
+}
+void http_client_destroy(struct http_client *client) { (void)client; }
+
+static bool row_fits(const struct script_row *row, const char *line, const char *body)
+{
+    return (row->asked == NULL || strstr(line, row->asked) != NULL) &&
+           (row->body == NULL || strstr(body, row->body) != NULL) &&
+           (row->after == NULL || strstr(asked_all, row->after) != NULL);
+}
+
+bool http_perform(struct http_client *client, const struct http_request *request, struct arena *arena,
+                  struct http_response *out, struct error *err)
+{
+    (void)client;
+    asked++;
+    snprintf(asked_last, sizeof asked_last, "%s %s", request->method, request->url);
+    snprintf(asked_body, sizeof asked_body, "%.*s", (int)request->body_length,
+             request->body != NULL ? (const char *)request->body : "");
+    const struct script_row *row = script;
+    if (odd.status != -1 && (odd_at == 0 || asked == odd_at) && row_fits(&odd, asked_last, asked_body)) {
+        row = &odd;
+        strcpy(odd_line, asked_last);
+    } else
+        while (row->status != -1 && !row_fits(row, asked_last, asked_body))
+            row++;
+    if (row->status == -1) {
+        fprintf(stderr, "the script does not know: %s\n%s\n", asked_last, asked_body);
+        abort();
+    }
+    strncat(asked_all, asked_last, sizeof asked_all - strlen(asked_all) - 1);
+    *out = (struct http_response){.outcome = HTTP_UNKNOWN, .body = "", .content_type = ""};
+    if (row->status == 0)
+        return error_raise(err, ERROR_UNREACHABLE, "%s: no answer", request->url);
+    out->outcome = HTTP_ANSWERED;
+    out->status = row->status;
+    out->body_length = strlen(row->answer);
+    out->body = arena_memdup(arena, row->answer, out->body_length + 1);
+    out->retry_after_s = row->retry_after_s;
+    out->date = row->date;
+    return true;
+}
+
+/* ---- one account ---- */
+
+enum act { ZONE_OF, PRESENT, ABSENT, LIST, CHECK_IT, APPLIED, ACTS };
+static const char *const act_names[] = {"zone", "present", "absent", "list", "check", "applied"};
+
+static struct arena *arena;
+static struct operator_config config;
+static struct dns_account spec = {.enabled = true};
+static struct resource account = {.kind = KIND_DNS_ACCOUNT, .namespace_ = "default", .dns_account = &spec};
+static struct context ctx;
+static char secrets[96];
+static struct dns_challenge challenge;
+static struct string_list values;  /* of LIST */
+static const char *zone;           /* of ZONE_OF */
+static bool applied;               /* of APPLIED */
+
+static void keep_secret(const char *key, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/dns/%s", secrets, key);
+    remove(path);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0 || chmod(path, 0400) != 0)
+        abort();
+}
+
+/* Nothing is remembered of an account with a new name. */
+static void new_account(void)
+{
+    static int count;
+    arena_reset(arena);
+    account.name = arena_printf(arena, "account-%d", ++count);
+    challenge = (struct dns_challenge){ZONE, NAME, "TXT", VALUE};
+    odd = (struct script_row){.status = -1};
+    odd_at = asked = 0;
+    asked_all[0] = '\0';
+    ctx = (struct context){.arena = arena, .config = &config};
+}
+
+static void world_begin(enum dns_provider provider, const struct script_row *rows)
+{
+    char path[128];
+    arena = arena_create();
+    spec.provider = provider;
+    script = rows;
+    scratch_folder(secrets, sizeof secrets);
+    snprintf(path, sizeof path, "%s/dns", secrets);
+    if (mkdir(path, 0700) != 0)
+        abort();
+    config.secrets_directory = secrets;
+    new_account();
+}
+
+static bool act(enum act what, struct error *err)
+{
+    const struct dns_provider_ops *ops = dns_provider_ops(spec.provider);
+    switch (what) {
+    case ZONE_OF: return ops->zone_of(&ctx, &account, challenge.name, &zone, err);
+    case PRESENT: return ops->present(&ctx, &account, &challenge, err);
+    case ABSENT:
+        challenge.value = THERE;
+        return ops->absent(&ctx, &account, &challenge, err);
+    case LIST: return ops->list(&ctx, &account, &challenge, &values, err);
+    case CHECK_IT: return ops->check(&ctx, &account, ZONE, err);
+    default: return ops->applied == NULL || ops->applied(&ctx, &account, &challenge, &applied, err);
+    }
+}
+
+/* ---- an odd answer and what is made of it ---- */
+
+struct odd_case {
+    enum act act;
+    struct script_row row;
+    enum error_kind kind; /* ERROR_NONE: the operation works all the same */
+    const char *says;     /* in the message; NULL: anything */
+};
+
+static void check_case(const struct odd_case *one, size_t number, const char *type)
+{
+    struct error err = {0};
+    new_account();
+    challenge.type = type;
+    odd = one->row;
+    bool ok = act(one->act, &err);
+    bool fits = one->kind == ERROR_NONE ? ok
+                                        : !ok && err.kind == one->kind &&
+                                              (one->says == NULL || strstr(err.message, one->says) != NULL) &&
+                                              strstr(err.message, account.name) != NULL;
+    if (!fits)
+        fprintf(stderr, "row %zu (%s): %s, %s: %s\n", number, act_names[one->act], ok ? "worked" : "failed",
+                error_kind_name(err.kind), err.message);
+    CHECK(fits);
+    /* Nobody who hears of it: the same end. */
+    new_account();
+    challenge.type = type;
+    odd = one->row;
+    CHECK_INT(act(one->act, NULL), ok);
+}
+
+#define CHECK_CASES(cases, type) \
+    do { \
+        for (size_t row_ = 0; row_ < COUNT_OF(cases); row_++) \
+            check_case(&(cases)[row_], row_, type); \
+    } while (0)
+
+/* ---- what holds for every service ---- */
+
+/* So many requests has an operation by an account of which nothing is known. */
+static int requests_of(enum act what, const char *type)
+{
+    struct error err = {0};
+    new_account();
+    challenge.type = type;
+    if (what == APPLIED)
+        CHECK_OK(act(PRESENT, &err), err);
+    asked = 0;
+    asked_all[0] = '\0';
+    CHECK_OK(act(what, &err), err);
+    return asked;
+}
+
+struct trouble {
+    struct script_row row;
+    enum error_kind kind;
+};
+/* Requests whose trouble is no trouble for the operation: those whose "METHOD URL" holds `path`. */
+struct bearable {
+    const char *path;
+    enum error_kind kind; /* ERROR_NONE: of any */
+};
+
+static bool is_bearable(const struct bearable *list, enum error_kind kind)
+{
+    for (; list->path != NULL; list++)
+        if (strstr(odd_line, list->path) != NULL && (list->kind == ERROR_NONE || list->kind == kind))
+            return true;
+    return false;
+}
+
+/* Each request of each operation gets each bad answer: the operation says what it was, and of which account. */
+static void any_request_may_meet_trouble(const char *type, const struct trouble *troubles, size_t count,
+                                         const struct bearable *bearable)
+{
+    for (enum act what = 0; what < ACTS; what++) {
+        int requests = requests_of(what, type);
+        for (int at = 1; at <= requests; at++) {
+            for (size_t i = 0; i < count; i++) {
+                struct error err = {0};
+                bool heard[2];
+                for (int deaf = 0; deaf < 2; deaf++) {
+                    new_account();
+                    challenge.type = type;
+                    if (what == APPLIED)
+                        CHECK(act(PRESENT, NULL));
+                    asked = 0;
+                    asked_all[0] = odd_line[0] = '\0';
+                    odd = troubles[i].row;
+                    odd_at = at;
+                    heard[deaf] = act(what, deaf ? NULL : &err);
+                }
+                CHECK_INT(heard[1], heard[0]);
+                bool told = !heard[0] && err.kind == troubles[i].kind && strstr(err.message, "account-") != NULL;
+                if (!told && !(heard[0] && is_bearable(bearable, troubles[i].kind))) {
+                    fprintf(stderr, "%s, request %d (%s), trouble %zu: %s, %s: %s\n", act_names[what], at,
+                            odd_line, i, heard[0] ? "worked" : "failed", error_kind_name(err.kind), err.message);
+                    CHECK(told);
+                }
+            }
+        }
+    }
+}
+
+/* No operation goes on without its credential, and nobody is asked. */
+static void without_credential_nobody_is_asked(const char *key)
+{
+    char path[160];
+    for (enum act what = 0; what < ACTS; what++) {
+        if (what == APPLIED && dns_provider_ops(spec.provider)->applied == NULL)
+            continue;
+        for (int how = 0; how < 3; how++) {
+            struct error err = {0};
+            new_account();
+            keep_secret(key, how == 0 ? "" : "first line\nsecond line\n");
+            snprintf(path, sizeof path, "%s/dns/%s", secrets, key);
+            if (how == 2)
+                remove(path);
+            bool ok = act(what, &err), deaf = act(what, NULL);
+            keep_secret(key, "secret-of-the-test");
+            CHECK(!ok && !deaf);
+            CHECK_INT(err.kind, ERROR_CREDENTIAL);
+            CHECK(strstr(err.message, account.name) != NULL);
+            CHECK_INT(asked, 0);
+        }
+    }
+}
