@@ -217,7 +217,7 @@ static bool read_all(struct service_session *session, const char *zone_id, const
     struct arena *arena = session->ctx->arena;
     const char *owner = text_lower(arena, service_without_dot(arena, name));
     *out = (struct cloudflare_records){0};
-    for (int page = 1; page <= PAGES_MOST; page++) {
+    for (int page = 1;; page++) {
         AUTO(service_answer) struct service_answer answer = {0};
         struct service_request request = {
             .method = "GET",
@@ -231,9 +231,10 @@ static bool read_all(struct service_session *session, const char *zone_id, const
         if (!cloudflare_read_records(answer.json, owner, page, arena, out, err))
             return service_blame(session, &request, err);
         if (!out->more)
-            break;
+            return true;
+        if (page == PAGES_MOST) /* more than a name can have */
+            return service_puzzled(session, &request, "its pages have no end", err);
     }
-    return true;
 }
 
 static const struct cloudflare_record *find_ours(const struct cloudflare_records *records,
@@ -338,8 +339,7 @@ static bool present(struct context *ctx, const struct resource *account,
     if (ask(&session, &request, &answer, err))
         return true;
     /* Somebody added the same meanwhile; or we did, and never heard the answer. */
-    return strcmp(answer.code != NULL ? answer.code : "", "81057") == 0 ||
-           strcmp(answer.code != NULL ? answer.code : "", "81058") == 0 || give_up(&session, challenge, err);
+    return strcmp(answer.code, "81057") == 0 || strcmp(answer.code, "81058") == 0 || give_up(&session, challenge, err);
 }
 
 static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,
