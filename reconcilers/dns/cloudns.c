@@ -158,13 +158,14 @@ static bool read_servers(struct service_session *session, struct service_zone *z
     struct service_request request = {
         .path = "/dns/records.json",
         .doing = arena_printf(session->ctx->arena, "reading the name servers of %s", zone->id)};
-    if (!ask(session, &request, parameters, &answer, &failure) ||
-        !cloudns_read_records(answer.json, session->ctx->arena, &records, &failure)) {
+    if (!ask(session, &request, parameters, &answer, &failure)) {
         bool refused = failure.kind == ERROR_REFUSED || failure.kind == ERROR_CREDENTIAL;
         if (!refused && err != NULL)
             *err = failure;
         return refused;
     }
+    if (!cloudns_read_records(answer.json, session->ctx->arena, &records, err))
+        return service_blame(session, &request, err);
     for (size_t i = 0; i < records.count; i++) {
         if (strcmp(records.items[i].type, "NS") == 0 && *records.items[i].host == '\0' &&
             *records.items[i].value != '\0')
@@ -205,7 +206,7 @@ static bool read_all(struct service_session *session, const char *domain,
     const char *host = service_relative(arena, challenge->name, challenge->zone, "");
     struct cloudns_records all = {0};
     *out = (struct cloudns_records){0};
-    for (int page = 1; page <= PAGES_MOST; page++) {
+    for (int page = 1;; page++) {
         AUTO(service_answer) struct service_answer answer = {0};
         size_t before = all.count;
         const struct parameter parameters[] = {{"domain-name", domain},
@@ -222,6 +223,8 @@ static bool read_all(struct service_session *session, const char *domain,
             return service_blame(session, &request, err);
         if (all.count - before < ROWS)
             break;
+        if (page == PAGES_MOST) /* more than a name can have */
+            return service_puzzled(session, &request, "its pages have no end", err);
     }
     for (size_t i = 0; i < all.count; i++) {
         if (strcasecmp(all.items[i].host, host) == 0)
@@ -252,6 +255,14 @@ static const char *allowed_ttl(struct service_session *session, const char *doma
     return best > 0 ? arena_printf(session->ctx->arena, "%lld", (long long)best) : NULL;
 }
 
+/* Of an answer to a change: true when it says that it was made. */
+static bool says_success(struct service_session *session, const struct service_request *request,
+                         const struct service_answer *answer, const char *otherwise, struct error *err)
+{
+    return text_equal(json_string(json_member(answer->json, "status")), "Success") ||
+           service_puzzled(session, request, otherwise, err);
+}
+
 static bool add_record(struct service_session *session, const char *domain,
                        const struct dns_challenge *challenge, struct error *err)
 {
@@ -271,11 +282,8 @@ static bool add_record(struct service_session *session, const char *domain,
             .path = "/dns/add-record.json",
             .doing = arena_printf(arena, "adding the %s at %s", challenge->type, challenge->name),
             .once = true};
-        if (ask(session, &request, parameters, &answer, err)) {
-            const char *status = json_string(json_member(answer.json, "status"));
-            return (status != NULL && strcmp(status, "Success") == 0) ||
-                   service_puzzled(session, &request, "it does not say that the record was added", err);
-        }
+        if (ask(session, &request, parameters, &answer, err))
+            return says_success(session, &request, &answer, "it does not say that the record was added", err);
         bool other_ttl = strcasestr(answer.words, "Invalid TTL") != NULL;
         if (attempt > 0 || !other_ttl || (ttl = allowed_ttl(session, domain)) == NULL)
             return false;
@@ -330,8 +338,12 @@ static bool remove_all_ours(struct service_session *session, const struct dns_ch
         struct service_request request = {
             .path = "/dns/delete-record.json",
             .doing = arena_printf(arena, "removing the %s at %s", challenge->type, challenge->name)};
-        if (is_ours(&records.items[i], challenge) && !ask(session, &request, parameters, &answer, err) &&
-            strcasestr(answer.words, "Invalid record-id") == NULL)
+        if (!is_ours(&records.items[i], challenge))
+            continue;
+        bool removed = ask(session, &request, parameters, &answer, err)
+                           ? says_success(session, &request, &answer, "it does not say that the record was removed", err)
+                           : strcasestr(answer.words, "Invalid record-id") != NULL;
+        if (!removed)
             return false;
     }
     return true;
