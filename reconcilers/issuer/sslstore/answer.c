@@ -169,19 +169,21 @@ static int64_t iso_date(const char *at)
     if ((take(&at, 'T') || take(&at, ' ')) && !take_time(&at, clock))
         return 0;
     int64_t time = unix_time(date, clock);
+    if (time == 0) /* "no date", whatever the offset */
+        return 0;
     bool west = *at == '-';
     if (*at == '+' || west) {
         at++;
         if (!take_number(&at, 2, &hours))
             return 0;
         take(&at, ':');
-        if (!take_number(&at, 2, &minutes))
+        if (!take_number(&at, 2, &minutes) || hours > 23 || minutes > 59)
             return 0;
         time += (west ? 1 : -1) * (hours * 3600 + minutes * 60);
     } else {
         take(&at, 'Z');
     }
-    return *at == '\0' && time > 0 ? time : 0;
+    return *at == '\0' ? time : 0;
 }
 
 /* "/Date(1408320000000)/", "/Date(928164000000-0400)/": milliseconds UTC; the offset is only for showing. */
@@ -321,7 +323,7 @@ bool answer_read(const char *text, size_t length, struct arena *arena, struct an
     answer.document = json_parse(text, length, &reason);
     if (answer.document == NULL) {
         size_t at = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-        while (at < length && strchr(" \t\r\n", text[at]) != NULL && text[at] != '\0')
+        while (at < length && memchr(" \t\r\n", text[at], 4) != NULL)
             at++;
         if (at == length)
             return error_raise(err, ERROR_MALFORMED, "the vendor's answer is empty");
@@ -432,8 +434,7 @@ void sslstore_read_approvers(const struct answer *answer, const char *domain, st
                              struct string_list *out)
 {
     struct string_list approvers = {0};
-    const struct json *list =
-        answer->object != NULL ? json_member_nocase(answer->object, "ApproverEmailList") : NULL;
+    const struct json *list = json_member_nocase(answer->object, "ApproverEmailList");
     const char *name = text_lower(arena, domain);
     for (const struct json *item = json_is_array(list) ? json_first(list) : NULL; item != NULL;
          item = json_next(item)) {
