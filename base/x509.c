@@ -157,9 +157,12 @@ static bool pile_add(struct pile *pile, X509 *certificate, struct error *err)
     if (sk_X509_num(pile->certificates) >= CERTIFICATES_MOST)
         return error_raise(err, ERROR_MALFORMED, "more than %d different certificates were delivered at once",
                            CERTIFICATES_MOST);
-    if (X509_up_ref(certificate) != 1 || sk_X509_push(pile->certificates, certificate) <= 0)
+    if (X509_up_ref(certificate) != 1)
         return error_raise(err, ERROR_INTERNAL, "cannot keep a certificate: %s", openssl_reason());
-    return true;
+    if (sk_X509_push(pile->certificates, certificate) > 0)
+        return true;
+    X509_free(certificate);
+    return error_raise(err, ERROR_INTERNAL, "cannot keep a certificate: %s", openssl_reason());
 }
 
 static bool add_certificate_der(struct pile *pile, const unsigned char *der, size_t length, struct error *err)
@@ -438,14 +441,15 @@ static STACK_OF(X509) *read_all(const char *pem)
     STACK_OF(X509) *certificates = sk_X509_new_null();
     AUTO(bio) BIO *in = BIO_new_mem_buf(pem, -1);
     X509 *certificate;
+    bool whole = certificates != NULL && in != NULL;
 
     ERR_clear_error();
-    while (certificates != NULL && in != NULL &&
-           (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
-        if (sk_X509_push(certificates, certificate) <= 0)
+    while (whole && (certificate = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
+        if (sk_X509_push(certificates, certificate) <= 0) { /* a chain with a hole is none */
             X509_free(certificate);
-    bool end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (end) {
+            whole = false;
+        }
+    if (whole && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
         ERR_clear_error();
         return certificates;
     }
