@@ -124,6 +124,10 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     out->since = since_of(c);
     out->wrong = out->wrong || long_unseen(&c->view);
     if (c->entry != NULL && c->entry->stale) {
+        if (!out->wrong) { /* the certificate itself is well: what waits is the edit */
+            out->who = "the author of the manifest";
+            out->human = "correct the manifest, or take the edit back";
+        }
         out->wrong = true;
         out->manifest = "it is broken now; the last good form is in force";
     }
