@@ -1,0 +1,372 @@
+/* Each call that running a program makes of the system fails once, here and in the child. The program then runs all the same,
+ * or it is said why not; and neither descriptors nor children are left. */
+#include "check.h"
+#include "failing_calls.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/process.h"
+
+FAILING(int, pipe2, (int a[2], int b), -1, a, b)
+FAILING(ssize_t, read, (int a, void *b, size_t c), -1, a, b, c)
+FAILING(ssize_t, write, (int a, const void *b, size_t c), -1, a, b, c)
+FAILING(pid_t, fork, (void), -1, )
+FAILING(pid_t, waitpid, (pid_t a, int *b, int c), -1, a, b, c)
+FAILING(int, poll, (struct pollfd *a, nfds_t b, int c), -1, a, b, c)
+FAILING(int, setpgid, (pid_t a, pid_t b), -1, a, b)
+FAILING(int, chdir, (const char *a), -1, a)
+FAILING(int, dup2, (int a, int b), -1, a, b)
+FAILING(int, dup3, (int a, int b, int c), -1, a, b, c)
+FAILING(int, execve, (const char *a, char *const b[], char *const c[]), -1, a, b, c)
+FAILING(int, socketpair, (int a, int b, int c, int d[2]), -1, a, b, c, d)
+FAILING(ssize_t, send, (int a, const void *b, size_t c, int d), -1, a, b, c, d)
+FAILING(ssize_t, recv, (int a, void *b, size_t c, int d), -1, a, b, c, d)
+FAILING(ssize_t, sendmsg, (int a, const struct msghdr *b, int c), -1, a, b, c)
+FAILING(ssize_t, recvmsg, (int a, struct msghdr *b, int c), -1, a, b, c)
+FAILING(ssize_t, readlink, (const char *a, char *b, size_t c), -1, a, b, c)
+
+int open(const char *name, int flags, ...);
+int open(const char *name, int flags, ...)
+{
+    va_list more;
+    va_start(more, flags);
+    int mode = va_arg(more, int);
+    va_end(more);
+    return fault_here("open") ? -1 : NEXT(open)(name, flags, mode);
+}
+
+int fcntl(int fd, int command, ...);
+int fcntl(int fd, int command, ...)
+{
+    va_list more;
+    va_start(more, command);
+    void *value = va_arg(more, void *);
+    va_end(more);
+    return fault_here("fcntl") ? -1 : NEXT(fcntl)(fd, command, value);
+}
+
+/* ---- somebody else to be ---- */
+
+static bool in_disguise;      /* "stranger" is another user, and we are root that becomes him without doing so */
+static int groups_of_stranger; /* more than there is room for at first: 100 */
+static bool groups_fail;
+
+uid_t geteuid(void)
+{
+    if (fault_here("geteuid"))
+        return 12345;
+    return in_disguise ? 0 : NEXT(geteuid)();
+}
+
+int getpwnam_r(const char *name, struct passwd *entry, char *room, size_t size, struct passwd **found)
+{
+    if (!in_disguise)
+        return NEXT(getpwnam_r)(name, entry, room, size, found);
+    *entry = (struct passwd){.pw_uid = 4711, .pw_gid = 4711};
+    *found = strcmp(name, "stranger") == 0 ? entry : NULL;
+    return fault_here("getpwnam_r") ? (*found = NULL, EIO) : 0;
+}
+
+int getgrouplist(const char *name, gid_t group, gid_t *groups, int *count)
+{
+    if (!in_disguise)
+        return NEXT(getgrouplist)(name, group, groups, count);
+    bool fits = *count >= groups_of_stranger && !groups_fail;
+    *count = groups_of_stranger;
+    for (int i = 0; fits && i < groups_of_stranger; i++)
+        groups[i] = group;
+    return fits ? *count : -1;
+}
+
+long syscall(long number, ...)
+{
+    static const struct {
+        long number;
+        const char *name;
+        bool as_stranger;
+    } known[] = {{SYS_pidfd_open, "pidfd_open", false},
+                 {SYS_close_range, "close_range", false},
+                 {SYS_setgroups, "setgroups", true},
+                 {SYS_setresgid, "setresgid", true},
+                 {SYS_setresuid, "setresuid", true}};
+    long given[6];
+    va_list list;
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        given[i] = va_arg(list, long);
+    va_end(list);
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (known[i].number != number)
+            continue;
+        if (fault_here(known[i].name))
+            return -1;
+        if (known[i].as_stranger && in_disguise)
+            return 0;
+    }
+    return NEXT(syscall)(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+}
+
+/* ---- one run ---- */
+
+static struct arena *arena;
+static struct error err;
+static struct process_result result;
+static const char *const cat[] = {"/bin/cat", NULL};
+static const char *const missing[] = {"/nonexistent/program", NULL};
+
+static int open_descriptors(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+static bool run(const char *const *argv, const char *user)
+{
+    const struct process process = {.argv = argv, .user = user, .answers = true, .input = "asked", .input_length = 5,
+                                    .timeout_ms = 20000};
+    err = (struct error){0};
+    result = (struct process_result){0};
+    return process_run(&process, arena, &result, &err);
+}
+
+static void a_call_that_fails_is_borne_or_told(void)
+{
+    static const struct {
+        const char *name, *says; /* in the error; NULL: any */
+        bool lost;               /* the program ran, and what it wrote may be lost */
+    } cases[] = {
+        {"pipe2", "cannot start", false},    {"fcntl", "cannot start", false}, {"write", "cannot start", false},
+        {"fork", "cannot start", false},     {"read", NULL, true},             {"pidfd_open", "cannot watch", false},
+        {"poll", NULL, false},               {"waitpid", NULL, false},         {"setpgid", "process group", false},
+        {"chdir", "folder", false},          {"dup2", "descriptors", false},   {"dup3", "descriptors", false},
+        {"close_range", "descriptors", false}, {"execve", "starting it", false},
+    };
+    int before = open_descriptors();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int hits = 0;
+        for (int at = 1; at <= 12; at++) {
+            for (int interrupted = 0; interrupted < 2; interrupted++) {
+                fault_arm(cases[i].name, at, interrupted ? EINTR : EIO);
+                bool ok = run(cat, NULL);
+                hits += fault_disarm();
+                if (ok ? result.exit_code != 0 : err.kind != ERROR_SYSTEM && err.kind != ERROR_INTERNAL)
+                    fprintf(stderr, "%s %d: %d %d %s\n", cases[i].name, at, ok, result.exit_code, err.message);
+                CHECK(ok ? result.exit_code == 0 : err.kind == ERROR_SYSTEM || err.kind == ERROR_INTERNAL);
+                CHECK(!ok || cases[i].lost || strcmp(result.answer, "asked") == 0);
+                CHECK(ok || strstr(err.message, "/bin/cat") != NULL);
+                CHECK(ok || cases[i].says == NULL || strstr(err.message, cases[i].says) != NULL);
+                if (interrupted && (strcmp(cases[i].name, "poll") == 0 || strcmp(cases[i].name, "waitpid") == 0))
+                    CHECK(ok && strcmp(result.answer, "asked") == 0);
+                if (strcmp(cases[i].name, "waitpid") == 0) /* the child is nobody's now */
+                    while (waitpid(-1, NULL, 0) > 0)
+                        ;
+                CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+                CHECK_INT(open_descriptors(), before);
+            }
+        }
+        if (hits == 0)
+            CHECK_TEXT(cases[i].name, "called");
+    }
+}
+
+static void a_program_that_asks_nothing_reads_from_nowhere(void)
+{
+    const struct process process = {.argv = cat};
+    static const char *const names[] = {"open", "fcntl"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        fault_arm(names[i], 1, EMFILE);
+        bool ok = process_run(&process, arena, &result, &err);
+        CHECK(fault_disarm());
+        CHECK(!ok && err.kind == ERROR_SYSTEM && strstr(err.message, "cannot start /bin/cat") != NULL);
+    }
+    CHECK_OK(process_run(&process, arena, &result, &err), err);
+    CHECK_INT(result.exit_code, 0);
+    static const char *const nothing[] = {NULL};
+    CHECK(!process_run(&(struct process){0}, arena, &result, &err));
+    CHECK_INT(err.kind, ERROR_CONFIG);
+    CHECK(!process_run(&(struct process){.argv = nothing}, arena, &result, &err));
+    CHECK_INT(err.kind, ERROR_CONFIG);
+}
+
+static void closing_an_output_early_ends_nothing(void)
+{
+    static const char *const argv[] = {"/bin/sh", "-c", "echo told >&2; exec 1>&- 2>&-; sleep 0.3; exit 7", NULL};
+    CHECK_OK(run(argv, NULL), err);
+    CHECK_INT(result.exit_code, 7);
+    CHECK_TEXT(result.output, "told\n");
+    CHECK_TEXT(result.answer, "");
+}
+
+static void another_user_is_become_whole_or_not_at_all(void)
+{
+    static const char *const steps[] = {"setgroups", "setresgid", "setresuid"};
+    in_disguise = true;
+    for (groups_of_stranger = 1; groups_of_stranger <= 100; groups_of_stranger += 99) {
+        CHECK_OK(run(cat, "stranger"), err);
+        CHECK_TEXT(result.answer, "asked");
+    }
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        fault_arm(steps[i], 1, EPERM);
+        bool ok = run(cat, "stranger");
+        CHECK(fault_disarm());
+        CHECK(!ok && err.kind == ERROR_SYSTEM && strstr(err.message, "changing to its user") != NULL);
+    }
+    groups_fail = true;
+    CHECK(!run(cat, "stranger"));
+    CHECK(err.kind == ERROR_SYSTEM && strstr(err.message, "groups of user stranger") != NULL);
+    groups_fail = false;
+    fault_arm("getpwnam_r", 1, EIO);
+    CHECK(!run(cat, "stranger"));
+    CHECK(fault_disarm() && err.kind == ERROR_CONFIG && strstr(err.message, "cannot be looked up") != NULL);
+    CHECK(!run(cat, "nobody-at-all"));
+    CHECK(err.kind == ERROR_CONFIG && strstr(err.message, "does not exist") != NULL);
+    fault_arm("geteuid", 2, 0); /* we are somebody, and not root */
+    CHECK(!run(cat, "stranger"));
+    CHECK(fault_disarm() && err.kind == ERROR_CONFIG && strstr(err.message, "only root") != NULL);
+    in_disguise = false;
+}
+
+static void a_program_of_ours_is_found_beside_us_or_where_it_is_installed(void)
+{
+    static const char variable[] = "CERTWRIGHT_TEST_HELPER";
+    const char *own = "test_process_failing_calls";
+    unsetenv(variable);
+    const char *path = process_helper(own, variable, arena);
+    CHECK(path != NULL && access(path, X_OK) == 0);
+    CHECK(process_helper("no-such-helper", variable, arena) == NULL);
+    fault_arm("readlink", 1, EACCES);
+    path = process_helper(own, variable, arena);
+    CHECK(fault_disarm() && path == NULL);
+    setenv(variable, "/nonexistent", 1);
+    CHECK(process_helper(own, variable, arena) == NULL);
+    setenv(variable, "/bin/cat", 1);
+    CHECK_TEXT(process_helper(own, variable, arena), "/bin/cat");
+}
+
+/* ---- the delegate; last, for from then on all goes through it ---- */
+
+static const struct process_program programs[] = {{.argv = cat}, {.argv = missing}};
+
+static void a_delegate_that_cannot_be_started_is_told(void)
+{
+    static const char *const names[] = {"socketpair", "fork"};
+    int before = open_descriptors();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        fault_arm(names[i], 1, EMFILE);
+        bool ok = process_delegate(programs, COUNT_OF(programs), &err);
+        CHECK(fault_disarm());
+        CHECK(!ok && err.kind == ERROR_SYSTEM);
+        CHECK_INT(open_descriptors(), before);
+    }
+}
+
+/* Faults on its own side go with it: they are armed when it is forked. */
+static void a_delegate_bears_interruptions_and_one_run_that_fails(void)
+{
+    static const struct {
+        const char *name;
+        int at, code;
+        bool first, second; /* whether the first and the second run succeed */
+    } cases[] = {
+        {"recvmsg", 1, EINTR, true, true}, {"recvmsg", 1, EIO, false, false}, /* it is gone */
+        {"recv", 1, EINTR, true, true},    {"recv", 1, EIO, false, false},    {"recv", 2, EIO, false, false}, /* in the child of each run */
+        {"send", 1, EINTR, true, true},    {"send", 1, EPIPE, false, false},  {"send", 2, EPIPE, true, true},
+        {"fork", 2, EAGAIN, false, true}, /* the first is its own */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        fault_arm(cases[i].name, cases[i].at, cases[i].code);
+        bool ok = process_delegate(programs, COUNT_OF(programs), &err);
+        fault_disarm();
+        CHECK_OK(ok, err);
+        for (int second = 0; second < 2; second++) {
+            bool wanted = second ? cases[i].second : cases[i].first;
+            ok = run(cat, NULL);
+            if (strcmp(cases[i].name, "send") == 0 && cases[i].at == 2) { /* the answer's second part alone was lost */
+                CHECK(!ok || strcmp(result.answer, "asked") == 0);
+                continue;
+            }
+            if (ok != wanted)
+                fprintf(stderr, "case %zu, run %d: %s\n", i, second, err.message);
+            CHECK_INT(ok, wanted);
+            CHECK(ok ? strcmp(result.answer, "asked") == 0
+                     : err.kind == ERROR_SYSTEM && strstr(err.message, "is gone") != NULL);
+        }
+    }
+}
+
+static void a_run_whose_asking_fails_is_told_and_the_next_one_works(void)
+{
+    static const struct {
+        const char *name;
+        int at, code;
+        bool ok;
+    } cases[] = {
+        {"socketpair", 1, EMFILE, false}, {"sendmsg", 1, EPIPE, false},     {"send", 1, EINTR, true},      {"send", 1, EPIPE, false},
+        {"send", 2, EPIPE, false},        {"recv", 1, EINTR, true},         {"recv", 1, ECONNRESET, false}, {"recv", 2, ECONNRESET, false},
+    };
+    CHECK_OK(process_delegate(programs, COUNT_OF(programs), &err), err);
+    int before = open_descriptors();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        fault_arm(cases[i].name, cases[i].at, cases[i].code);
+        bool ok = run(cat, NULL);
+        CHECK(fault_disarm());
+        CHECK_INT(ok, cases[i].ok);
+        CHECK(ok || err.kind == ERROR_SYSTEM);
+        CHECK_INT(open_descriptors(), before);
+        CHECK_OK(run(cat, NULL), err);
+        CHECK_TEXT(result.answer, "asked");
+    }
+}
+
+static void a_delegate_runs_what_it_was_told_and_nothing_else(void)
+{
+    static const char *const other[] = {"/bin/cat", "/etc/passwd", NULL}, *const environment[] = {"A=b", NULL};
+    static char long_input[PROCESS_INPUT_MOST + 1];
+    const struct process refused[] = {
+        {.argv = other, .answers = true},
+        {.argv = cat, .user = "root"},
+        {.argv = cat, .directory = "/tmp"},
+        {.argv = cat, .environment = environment},
+        {.argv = cat, .answers = true, .input = long_input, .input_length = sizeof long_input},
+    };
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        CHECK(!process_run(&refused[i], arena, &result, &err));
+        CHECK_INT(err.kind, ERROR_INTERNAL);
+        CHECK(strstr(err.message, "/bin/cat is no program") != NULL);
+    }
+    CHECK(!run(missing, NULL)); /* the delegate's own words and kind */
+    CHECK(err.kind == ERROR_SYSTEM && strstr(err.message, "/nonexistent/program") != NULL && strstr(err.message, "starting it") != NULL);
+    CHECK_OK(run(cat, NULL), err);
+    CHECK_TEXT(result.answer, "asked");
+}
+
+int main(void)
+{
+    arena = arena_create();
+    RUN(a_call_that_fails_is_borne_or_told);
+    RUN(a_program_that_asks_nothing_reads_from_nowhere);
+    RUN(closing_an_output_early_ends_nothing);
+    RUN(another_user_is_become_whole_or_not_at_all);
+    RUN(a_program_of_ours_is_found_beside_us_or_where_it_is_installed);
+    RUN(a_delegate_that_cannot_be_started_is_told);
+    RUN(a_delegate_bears_interruptions_and_one_run_that_fails);
+    RUN(a_run_whose_asking_fails_is_told_and_the_next_one_works);
+    RUN(a_delegate_runs_what_it_was_told_and_nothing_else);
+    arena_destroy(arena);
+    return CHECK_REPORT();
+}
