@@ -65,6 +65,15 @@ static bool name_to_wire(const char *name, ldns_rdf **out, struct error *err)
     return *out != NULL || error_raise(err, ERROR_INTERNAL, "cannot put the name %s on the wire", name);
 }
 
+/* The record owns the field; one that it does not take is freed. */
+static bool push_field(ldns_rr *rr, ldns_rdf *field)
+{
+    bool pushed = field != NULL && ldns_rr_push_rdf(rr, field);
+    if (!pushed)
+        ldns_rdf_deep_free(field);
+    return pushed;
+}
+
 static bool txt_to_wire(ldns_rr *rr, const char *value)
 {
     size_t left = strlen(value);
@@ -74,7 +83,7 @@ static bool txt_to_wire(ldns_rr *rr, const char *value)
         piece[0] = (uint8_t)length;
         memcpy(piece + 1, value, length);
         ldns_rdf *rdf = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_STR, length + 1, piece);
-        if (rdf == NULL || !ldns_rr_push_rdf(rr, rdf))
+        if (!push_field(rr, rdf))
             return false;
         value += length;
         left -= length;
@@ -108,8 +117,7 @@ static bool value_to_wire(ldns_rr *rr, const struct dns_record *record, struct e
     default:
         return error_raise(err, ERROR_INTERNAL, "records of type %d are not written", (int)record->type);
     }
-    return (rdf != NULL && ldns_rr_push_rdf(rr, rdf)) ||
-           error_raise(err, ERROR_INTERNAL, "cannot write a record");
+    return push_field(rr, rdf) || error_raise(err, ERROR_INTERNAL, "cannot write a record");
 }
 
 /* Class, type and TTL that each verb has on the wire (RFC 2136, sections 2.4 and 2.5). */

@@ -30,7 +30,7 @@ static void fault_arm(const char *name, int at, int code)
 }
 
 /* True: it came to the call. */
-static bool fault_disarm(void)
+__attribute__((unused)) static bool fault_disarm(void)
 {
     fault.name = NULL;
     return *fault_hit;
