@@ -261,12 +261,24 @@ static void reply_garbage(struct http_exchange *exchange)
     http_exchange_reply(exchange, 200, json_type, bytes, sizeof bytes);
 }
 
+static void set_wrong_date(struct http_exchange *exchange, int64_t offset_s)
+{
+    char words[64];
+    time_t at = (time_t)(clock_wire() + offset_s);
+    struct tm utc;
+    gmtime_r(&at, &utc);
+    strftime(words, sizeof words, "%a, %d %b %Y %H:%M:%S GMT", &utc); /* RFC 9110, 5.6.7 */
+    http_exchange_set_header(exchange, "Date", words);
+}
+
 static void reply_with_fault(struct call *call, struct http_exchange *exchange, const char *text)
 {
     size_t length = strlen(text);
     const struct fault *fault = call->fault;
     int delay = (int)call->sandbox->settings.api_delay_ms;
     char seconds[16];
+    if (call->sandbox->settings.date_offset_s != 0)
+        set_wrong_date(exchange, call->sandbox->settings.date_offset_s);
     switch (fault != NULL ? fault->kind : FAULT_NONE) {
     case FAULT_DROP_AFTER: http_exchange_drop(exchange); return;
     case FAULT_STATUS_AFTER:

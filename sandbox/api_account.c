@@ -1,4 +1,5 @@
 /* Endpoints that name no order: health, catalogue, CSR, approvers, agreement, account. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -262,9 +263,13 @@ bool api_account(struct call *call)
     cJSON_AddStringToObject(out, "FullName", "Sandbox Partner");
     cJSON_AddStringToObject(out, "Email", "partner@example.com");
     cJSON_AddStringToObject(out, "AccountType", "Reseller");
-    cJSON_AddStringToObject(out, "AccountBalance", "100000.00");
+    const struct settings *settings = &call->sandbox->settings;
+    int64_t left = settings->balance_cents - call->sandbox->ledger.cents;
+    cJSON_AddStringToObject(out, "AccountBalance", settings->balance_cents < 0 ? ""
+                            : arena_printf(call->arena, "%s%lld.%02d", left < 0 ? "-" : "", (long long)(llabs(left) / 100),
+                                           (int)(llabs(left) % 100)));
     cJSON_AddStringToObject(out, "CurrentPlan", "Sandbox");
-    cJSON_AddBoolToObject(out, "AllowCredit", true);
+    cJSON_AddBoolToObject(out, "AllowCredit", settings->credit);
     cJSON_AddStringToObject(out, "Country", "AT");
     for (size_t i = 0; i < COUNT_OF(empty); i++)
         cJSON_AddStringToObject(out, empty[i], "");

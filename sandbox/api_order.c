@@ -33,12 +33,20 @@ static bool complete_order(struct call *call)
     return true;
 }
 
+/* The vendor's words for this are not documented; what counts is that nothing is bought. */
+static bool can_pay(struct call *call, const struct wish *wish)
+{
+    const struct settings *settings = &call->sandbox->settings;
+    bool enough = settings->balance_cents < 0 || wish->amount_cents <= settings->balance_cents - call->sandbox->ledger.cents;
+    return settings->credit || enough || refuse(call, CODE_STATE, "Insufficient funds in the account");
+}
+
 bool api_new_order(struct call *call)
 {
     struct wish wish;
     if (!call->signed_in)
         return complete_order(call);
-    if (!wish_read(call, WISH_NEW, &wish))
+    if (!wish_read(call, WISH_NEW, &wish) || !can_pay(call, &wish))
         return false;
     /* A second one with the same CustomOrderID buys again: nothing shows that the vendor looks (section
      * 14). */
@@ -51,7 +59,7 @@ bool api_new_order(struct call *call)
 bool api_invite(struct call *call)
 {
     struct wish wish;
-    if (!wish_read(call, WISH_INVITE, &wish))
+    if (!wish_read(call, WISH_INVITE, &wish) || !can_pay(call, &wish))
         return false;
     struct order *order = order_create(call->sandbox, &wish, clock_now(), true, call->path);
     call->order = order;

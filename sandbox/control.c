@@ -325,6 +325,9 @@ static void post_settings(struct visit *visit)
     take_flag(visit->body, "reuseValidations", &settings->reuse_validations);
     take_flag(visit->body, "unknownIsEmpty", &settings->unknown_is_empty);
     take_flag(visit->body, "refundsWait", &settings->refunds_wait);
+    take_number(visit->body, "balanceCents", &settings->balance_cents);
+    take_flag(visit->body, "credit", &settings->credit);
+    take_number(visit->body, "dateOffset", &settings->date_offset_s);
     const cJSON *rate = cJSON_GetObjectItemCaseSensitive(visit->body, "failRate");
     if (cJSON_IsNumber(rate))
         settings->fail_rate = rate->valuedouble;
@@ -334,6 +337,9 @@ static void post_settings(struct visit *visit)
     cJSON_AddBoolToObject(visit->answer, "reuseValidations", settings->reuse_validations);
     cJSON_AddBoolToObject(visit->answer, "unknownIsEmpty", settings->unknown_is_empty);
     cJSON_AddBoolToObject(visit->answer, "refundsWait", settings->refunds_wait);
+    cJSON_AddNumberToObject(visit->answer, "balanceCents", (double)settings->balance_cents);
+    cJSON_AddBoolToObject(visit->answer, "credit", settings->credit);
+    cJSON_AddNumberToObject(visit->answer, "dateOffset", (double)settings->date_offset_s);
     cJSON_AddNumberToObject(visit->answer, "failRate", settings->fail_rate);
 }
 

@@ -198,6 +198,8 @@ static bool take_arguments(struct sandbox *sandbox, int argc, char **argv, struc
     sandbox->options = (struct options){
         .address = "127.0.0.1", .control_address = "127.0.0.1", .partner_code = "10012345"};
     sandbox->settings.seed = 1;
+    sandbox->settings.balance_cents = 10000000;
+    sandbox->settings.credit = true;
     int key;
     while ((key = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (key == '?')

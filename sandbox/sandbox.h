@@ -121,6 +121,9 @@ struct settings {
     bool reuse_validations; /* section 11.4 */
     bool unknown_is_empty;  /* order/status of an unknown order: success without a number */
     bool refunds_wait;      /* refunds are not approved at once */
+    int64_t balance_cents;  /* what the account holds, before anything was bought; negative: not stated, and not looked at */
+    bool credit;            /* orders beyond it go on a bill */
+    int64_t date_offset_s;  /* by which the Date of the answers is wrong */
 };
 
 struct options {

@@ -224,6 +224,50 @@ def the_vendor_says_where_mail_goes():
         assert answers(told, "approver") == {"shop.example.test": "yes"}, told
 
 
+def the_account_s_balance_is_held_against_what_the_orders_cost():
+    with shop_world(("shop", "blog")) as w:
+        port = start_zones(w, {"test": TEST, "example.test": HEAD + "ns A 127.0.0.1\n"})
+        w.nameservers["test"] = f"127.0.0.1:{port}"
+        for name in ("shop", "blog"):
+            w.manifest(f"{name}.yaml", certificate(name=name))
+        price = round(100 * float(w.run("plan", "-o", "json", code=0).json()["costs"][0]["amount"]))
+
+        def balance(code, **settings):
+            w.sandbox_call("POST", "/settings", settings)
+            told = w.run("preflight", "-o", "json", code=code).json()
+            return next((c["outcome"], c["cause"]) for c in told["checks"] if c["check"] == "balance")
+        outcome, cause = balance(0, credit=False, balanceCents=price)
+        assert outcome == "yes" and "2 orders asked about cost" in cause, (outcome, cause)
+        outcome, cause = balance(4, balanceCents=price - 1)
+        assert outcome == "no" and "2 orders asked about cost" in cause, (outcome, cause)
+        assert "add funds" in w.run("preflight", code=4).out
+        # a vendor that is asked all the same refuses, and no money moves
+        told = w.run("apply", "--yes", "--detach")
+        assert len(w.ledger()) == 1, told
+        assert any("Insufficient funds" in w.run("why", f"certificate/{name}").out for name in ("shop", "blog"))
+        outcome, cause = balance(6, balanceCents=-1)
+        assert outcome == "unknown" and "does not state it" in cause, (outcome, cause)
+        outcome, cause = balance(0, balanceCents=0, credit=True)
+        assert outcome == "yes" and "orders may go on a bill" in cause, (outcome, cause)
+
+
+def a_clock_that_is_off_is_told():
+    with shop_world() as w:
+        port = start_zones(w, {"test": TEST, "example.test": HEAD + "ns A 127.0.0.1\n"})
+        w.nameservers["test"] = f"127.0.0.1:{port}"
+        w.manifest("shop.yaml", certificate())
+
+        def clock(code, offset):
+            w.sandbox_call("POST", "/settings", {"dateOffset": offset})
+            told = w.run("preflight", "-o", "json", code=code).json()
+            return next((c["outcome"], c["cause"]) for c in told["checks"] if c["check"] == "clock")
+        assert clock(0, 0)[0] == "yes"
+        outcome, cause = clock(0, 90)
+        assert outcome == "yes" and "90 s ahead of this host's" in cause, (outcome, cause)
+        outcome, cause = clock(4, -3600)
+        assert outcome == "no" and "behind of this host's" in cause, (outcome, cause)
+
+
 def wrong_words_and_manifests_are_told():
     with bind_world(("example.test", "test")) as w:
         w.manifest("shop.yaml", certificate(method="DNS", names=["shop.example.test"], product="nosuchproduct"))
@@ -235,4 +279,5 @@ def wrong_words_and_manifests_are_told():
 
 
 main([caa_records_decide, nothing_stands_in_the_way, a_plan_has_it_as_a_section_and_stays_pure, a_refused_token_is_a_no,
-      a_web_server_is_reached_or_not, the_vendor_says_where_mail_goes, wrong_words_and_manifests_are_told])
+      a_web_server_is_reached_or_not, the_vendor_says_where_mail_goes,
+      the_account_s_balance_is_held_against_what_the_orders_cost, a_clock_that_is_off_is_told, wrong_words_and_manifests_are_told])
