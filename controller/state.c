@@ -271,9 +271,12 @@ static void forget_staged(struct state *state)
 static void open_again(struct state *state)
 {
     struct error why = {0};
+    int64_t journal = state->counters.journal;
     state_close_store(state);
     if (!state_open_store(state, &why))
         log_event(LOG_ERROR, "the store could not be opened again", "error", why.message, NULL);
+    else if (state->counters.journal > journal) /* the commit is there after all, and the journal has nothing of it */
+        state->copy_behind = true;
 }
 
 /* After a failure. Want of room leaves the old store whole, and space was put by for this: what is open can still be closed.

@@ -48,25 +48,31 @@ static int newest_first(const void *left, const void *right)
     return strcmp(b->name, a->name);
 }
 
-void backup_list(const char *directory, struct arena *arena, struct backup_list *out)
+bool backup_list(const char *directory, struct arena *arena, struct backup_list *out, struct error *err)
 {
     DIR *folder = opendir(directory);
+    bool whole = folder != NULL || errno == ENOENT;
     *out = (struct backup_list){0};
-    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+    for (struct dirent *entry; whole && folder != NULL && (entry = readdir(folder)) != NULL;) {
         struct backup backup = {0};
-        struct stat st;
-        if (!parse_name(entry->d_name, &backup) || fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-            !S_ISREG(st.st_mode))
+        struct stat st = {0};
+        if (!parse_name(entry->d_name, &backup))
+            continue;
+        whole = fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT;
+        if (!whole || !S_ISREG(st.st_mode))
             continue;
         backup.name = arena_strdup(arena, entry->d_name);
         backup.path = arena_printf(arena, "%s/%s", directory, entry->d_name);
         backup.bytes = st.st_size;
         *arena_push(arena, &out->items, out->count) = backup;
     }
+    if (!whole)
+        error_raise(err, ERROR_SYSTEM, "the backups in %s cannot be looked at: %m", directory);
     if (folder != NULL)
         closedir(folder);
     if (out->count > 1)
         qsort(out->items, out->count, sizeof *out->items, newest_first);
+    return whole;
 }
 
 static bool copy_and_check(struct store *store, int folder, const char *beside, const char *path,
@@ -111,8 +117,8 @@ void backup_prune(const char *directory, size_t keep)
 {
     AUTO(arena) struct arena *arena = arena_create();
     struct backup_list list;
-    backup_list(directory, arena, &list);
-    for (size_t i = keep; i < list.count; i++)
+    bool known = backup_list(directory, arena, &list, NULL);
+    for (size_t i = keep; known && i < list.count; i++)
         unlink(list.items[i].path);
     AUTO(fd) int folder = file_open_directory(directory, NULL);
     if (folder >= 0)

@@ -24,7 +24,8 @@ struct backup_list {
     struct backup *items; /* newest first */
     size_t count;
 };
-void backup_list(const char *directory, struct arena *arena, struct backup_list *out); /* no directory: none */
+/* No directory: none. One that cannot be read is no absence. Fails: SYSTEM. */
+bool backup_list(const char *directory, struct arena *arena, struct backup_list *out, struct error *err);
 /* Copy an open store; `revision` names the copy. Makes the directory (0700). Fails: STATE, SYSTEM. */
 bool backup_make(struct store *store, const char *directory, int64_t revision, const struct keyring *ring,
                  struct arena *arena, const char **out_path, struct error *err);

@@ -209,7 +209,7 @@ bool home_copy_exists(const char *audit_directory)
 {
     AUTO(arena) struct arena *arena = arena_create();
     struct stat st;
-    return lstat(arena_printf(arena, "%s/" COPY_NAME, audit_directory), &st) == 0;
+    return lstat(arena_printf(arena, "%s/" COPY_NAME, audit_directory), &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 void home_copy_tidy(const char *audit_directory)

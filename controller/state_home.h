@@ -31,7 +31,7 @@ struct home_copy {
     char installation[33];
     int64_t counter, time;
 };
-bool home_copy_exists(const char *audit_directory);
+bool home_copy_exists(const char *audit_directory); /* one that cannot be looked at counts */
 /* Fails: STATE (cannot be opened with this sealing key, or damaged). */
 bool home_copy_read(const char *audit_directory, const struct keyring *ring, struct home_copy *out,
                     struct error *err);

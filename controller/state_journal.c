@@ -92,7 +92,8 @@ bool journal_exists(const char *directory)
 {
     AUTO(arena) struct arena *arena = arena_create();
     struct stat st;
-    return lstat(arena_printf(arena, "%s/" NAME, directory), &st) == 0 && st.st_size > HEADER_SIZE;
+    return lstat(arena_printf(arena, "%s/" NAME, directory), &st) == 0 ? st.st_size > HEADER_SIZE
+                                                                      : errno != ENOENT && errno != ENOTDIR;
 }
 
 struct reader {

@@ -36,8 +36,8 @@ bool state_backup(struct state *state, struct arena *arena, const char **out_pat
     backup_prune(state->backup_directory, BACKUPS_KEPT);
     if (state->mode != STATE_WRITE)
         return true;
-    backup_list(state->backup_directory, arena, &list);
-    return journal_trim(state->audit_directory, &state->ring, state_sealing_key(state),
+    return backup_list(state->backup_directory, arena, &list, err) &&
+           journal_trim(state->audit_directory, &state->ring, state_sealing_key(state),
                         list.count > 0 ? list.items[list.count - 1].revision : 0, err);
 }
 
@@ -56,7 +56,11 @@ static void daily_backup(struct state *state)
     struct error err = {0};
     const char *path = NULL;
     int64_t now = clock_now();
-    backup_list(state->backup_directory, arena, &list);
+    bool known = backup_list(state->backup_directory, arena, &list, &err);
+    if (!known) {
+        log_event(LOG_ERROR, "the store could not be backed up", "error", err.message, NULL);
+        return;
+    }
     if (list.count > 0 ? list.items[0].revision >= state->counters.revision ||
                              (now - list.items[0].at < DAY_S && now >= list.items[0].at)
                        : state->counters.journal == 0)
@@ -226,7 +230,8 @@ static bool choose(struct state *state, const char *file, const char **out_path,
         return check->verdict == VAULT_GOOD ||
                error_raise(err, ERROR_STATE, "%s cannot be put back: %s", file, check->words);
     }
-    backup_list(state->backup_directory, state->arena, &list);
+    if (!backup_list(state->backup_directory, state->arena, &list, err))
+        return false;
     for (size_t i = 0; i < list.count; i++) {
         state_check_file(list.items[i].path, &state->ring, check);
         *out_path = list.items[i].path;

@@ -24,6 +24,7 @@ struct store {
     MDB_env *env;
     MDB_dbi dbi;
     bool write, lacks_room;
+    bool unmapped; /* another size could not be mapped, and the former map is gone */
 };
 
 #define DEFAULT_MAP ((size_t)1 << 30)
@@ -38,7 +39,7 @@ bool store_exists(const char *directory)
 {
     AUTO(arena) struct arena *arena = arena_create();
     struct stat st;
-    return stat(data_path(arena, directory), &st) == 0 && st.st_size > 0;
+    return stat(data_path(arena, directory), &st) == 0 ? st.st_size > 0 : errno != ENOENT && errno != ENOTDIR;
 }
 
 static bool fail(struct store *store, struct error *err, const char *what, int code)
@@ -152,13 +153,20 @@ void store_size(const struct store *store, size_t *out_used, size_t *out_most)
 {
     MDB_envinfo info;
     MDB_stat stat;
-    mdb_env_info(store->env, &info);
-    mdb_env_stat(store->env, &stat);
-    *out_used = (info.me_last_pgno + 1) * stat.ms_psize;
-    *out_most = info.me_mapsize;
+    bool known = mdb_env_info(store->env, &info) == 0 && mdb_env_stat(store->env, &stat) == 0;
+    *out_used = known ? (info.me_last_pgno + 1) * stat.ms_psize : 0;
+    *out_most = known ? info.me_mapsize : 0;
 }
 
-bool store_grow(struct store *store, size_t most) { return mdb_env_set_mapsize(store->env, most) == 0; }
+/* LMDB lets go of its map before it makes the other one, and would read where none is. */
+static int map_anew(struct store *store, size_t size)
+{
+    int rc = mdb_env_set_mapsize(store->env, size);
+    store->unmapped = rc != 0;
+    return rc;
+}
+
+bool store_grow(struct store *store, size_t most) { return map_anew(store, most) == 0; }
 
 bool store_copy(struct store *store, int fd, struct error *err)
 {
@@ -196,9 +204,9 @@ void store_relax(struct store *store)
 bool store_begin(struct store *store, bool write, struct MDB_txn **out, struct error *err)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+    int rc = store->unmapped ? ENOMEM : mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
     if (rc == MDB_MAP_RESIZED) { /* the writer has a larger map: take over its size */
-        rc = mdb_env_set_mapsize(store->env, 0);
+        rc = map_anew(store, 0);
         if (rc == 0)
             rc = mdb_txn_begin(store->env, NULL, write ? 0 : MDB_RDONLY, &txn);
     }

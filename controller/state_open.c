@@ -129,9 +129,9 @@ static bool make_store(struct state *state, const struct findings *findings, str
 static bool remembered(struct state *state)
 {
     struct backup_list backups;
-    backup_list(state->backup_directory, state->arena, &backups);
-    return store_exists(state->directory) || home_copy_exists(state->audit_directory) ||
-           journal_exists(state->audit_directory) || backups.count > 0;
+    return !backup_list(state->backup_directory, state->arena, &backups, NULL) || backups.count > 0 ||
+           store_exists(state->directory) || home_copy_exists(state->audit_directory) ||
+           journal_exists(state->audit_directory);
 }
 
 bool state_remembered(const struct state_options *options)

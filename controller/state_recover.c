@@ -45,7 +45,8 @@ static bool remember(struct state *state, struct memory *memory, struct findings
         return false;
     if (!journal_read(state->audit_directory, &state->ring, NULL, NULL, &memory->journal, err))
         return false;
-    backup_list(state->backup_directory, state->arena, &memory->backups);
+    if (!backup_list(state->backup_directory, state->arena, &memory->backups, err))
+        return false;
     memory->any = memory->copy.installation[0] != '\0' || memory->journal.entries > 0 || memory->backups.count > 0;
     struct counters *known = &findings->known;
     known->paid = memory->copy.counter > memory->journal.paid ? memory->copy.counter : memory->journal.paid;

@@ -13,7 +13,7 @@ struct MDB_txn; /* LMDB's own name of a transaction; opaque here */
 
 #define STORE_KEY_MAX 511
 
-/* Whether there is a store in the directory (an empty file counts as none). */
+/* Whether there is a store in the directory: an empty file counts as none, one that cannot be looked at as a store. */
 bool store_exists(const char *directory);
 /* `write`: makes the file (0600) if need be. Without it a missing file fails with NOT_FOUND. Fails: STATE,
  * NOT_FOUND. */
@@ -47,9 +47,9 @@ bool store_scan(struct store *store, struct MDB_txn *txn, struct span prefix,
 void store_abort(struct MDB_txn *txn); /* NULL is fine */
 static inline void store_txn_release(struct MDB_txn **txn) { store_abort(*txn); }
 
-/* What is used and how much it may become, in bytes. */
+/* What is used and how much it may become, in bytes; both 0: not known. */
 void store_size(const struct store *store, size_t *out_used, size_t *out_most);
-/* A larger ceiling; no transaction is open. False: it stays. */
+/* A larger ceiling; no transaction is open. False: nothing can be begun until the store is opened again. */
 bool store_grow(struct store *store, size_t most);
 /* Clear slots of readers who were killed: they would keep old pages alive. */
 void store_clear_readers(struct store *store);

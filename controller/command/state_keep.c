@@ -167,7 +167,9 @@ static void verify_all(struct verify *verify, int argc, char **argv)
     if (store_exists(ctx->config.state_directory))
         verify_store(verify, ctx->config.state_directory);
     verify_journal(verify);
-    backup_list(ctx->config.backup_directory, ctx->arena, &backups);
+    struct error err = {0};
+    if (!backup_list(ctx->config.backup_directory, ctx->arena, &backups, &err))
+        put_verified(verify, &(struct verified){.what = ctx->config.backup_directory, .words = arena_strdup(ctx->arena, err.message)});
     for (size_t i = 0; i < backups.count; i++) {
         state_check_file(backups.items[i].path, &verify->ring, &check);
         put_check(verify, backups.items[i].path, &check);
