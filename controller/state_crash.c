@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -57,12 +58,14 @@ void state_judge_crashes(struct state *state, struct findings *findings)
     AUTO(buffer) struct buffer text = {.limit = FILE_LIMIT};
     struct error err = {0};
     const char *path = arena_printf(state->arena, "%s/" CRASH_FILE, state->directory);
-    if (access(path, F_OK) != 0)
+    struct stat st;
+    if (stat(path, &st) != 0)
         return;
     struct crashes found = {0};
-    if (file_read_path(path, FILE_LIMIT, &text, &err))
+    bool read = file_read_path(path, FILE_LIMIT, &text, &err);
+    if (read)
         found = count_crashes(buffer_text(&text));
-    if (found.count == 0) /* or nobody can read it */
+    if ((read && found.count == 0) || st.st_size > FILE_LIMIT)
         state_crash_forget(state);
     if (found.count < CRASHES || findings->trouble != TROUBLE_NONE || state->reconcile.digest != NULL)
         return;

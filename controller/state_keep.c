@@ -237,6 +237,8 @@ static bool choose(struct state *state, const char *file, const char **out_path,
         *out_path = list.items[i].path;
         if (check->verdict == VAULT_GOOD)
             return true;
+        if (check->verdict == VAULT_UNCHECKED) /* not an older one for want of memory */
+            return error_raise(err, ERROR_STATE, "the backup %s could not be checked: %s", *out_path, check->words);
     }
     return error_raise(err, ERROR_NOT_FOUND, "there is no good backup in %s; `certwright state verify` says more",
                        state->backup_directory);

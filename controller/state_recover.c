@@ -23,6 +23,7 @@
 #include "controller/state_store.h"
 
 #define RECOVERY_NAME "recovery"
+enum { MARK_LIMIT = 64 * 1024 };
 
 static const char *const trouble_words[] = {
     [TROUBLE_NONE] = "",        [TROUBLE_CRASHED] = "crashed",   [TROUBLE_COPIED] = "copied", [TROUBLE_OLDER] = "older",
@@ -92,17 +93,19 @@ bool state_mark_recovery(struct state *state, const struct findings *findings, s
     return folder >= 0 && file_replace(folder, RECOVERY_NAME, text, strlen(text), 0600, err);
 }
 
-static void find_mark(struct state *state, struct findings *findings)
+static bool find_mark(struct state *state, struct findings *findings, struct error *err)
 {
-    AUTO(buffer) struct buffer text = {.limit = 4096};
+    AUTO(buffer) struct buffer text = {.limit = MARK_LIMIT};
     int trouble = 0, begin = 0;
-    if (!file_read_path(in_state(state, RECOVERY_NAME), 4096, &text, NULL))
-        return;
+    struct error why = {0};
+    if (!file_read_path(in_state(state, RECOVERY_NAME), MARK_LIMIT, &text, &why))
+        return why.kind == ERROR_NOT_FOUND || error_raise(err, ERROR_SYSTEM, "the mark of a recovery: %s", why.message);
     if (sscanf(buffer_text(&text), "%d %n", &trouble, &begin) != 1 || trouble <= TROUBLE_NONE || trouble > TROUBLE_DAMAGED)
         trouble = TROUBLE_RESTORED;
     const char *words = text_clean(state->arena, buffer_text(&text) + begin, text.length - (size_t)begin, 1000);
     findings->trouble = (enum trouble)trouble;
     findings->words = words[0] != '\0' ? words : "the store was being brought back";
+    return true;
 }
 
 /* The newest backup that is good and of this installation. False with NOT_FOUND: there is none. */
@@ -113,6 +116,9 @@ static bool bring_back(struct state *state, const struct memory *memory, struct 
         const struct backup *backup = &memory->backups.items[i];
         struct state_check check;
         state_check_file(backup->path, &state->ring, &check);
+        if (check.verdict == VAULT_UNCHECKED) /* an older one, or none, would be taken for want of memory */
+            return error_raise(err, ERROR_STATE, "the backup %s could not be checked, so nothing is done: %s", backup->path,
+                               check.words);
         bool ours = findings->installation == NULL || strcmp(check.installation, findings->installation) == 0;
         if (check.verdict != VAULT_GOOD || !ours) {
             log_event(LOG_WARN, "a backup is of no use", "file", backup->path, "reason",
@@ -179,8 +185,7 @@ bool state_judge_file(struct state *state, struct findings *findings, bool *out_
     struct memory memory;
     struct state_check check = {.verdict = VAULT_EMPTY};
     unlink(in_state(state, STORE_FILE_NEXT)); /* of a writer who was killed */
-    find_mark(state, findings);
-    if (!remember(state, &memory, findings, err))
+    if (!find_mark(state, findings, err) || !remember(state, &memory, findings, err))
         return false;
     if (store_exists(state->directory))
         state_check_file(in_state(state, "data.mdb"), &state->ring, &check);
