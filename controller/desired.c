@@ -82,16 +82,25 @@ static struct candidate *collect(const struct desired *set, size_t *out_count)
     return all;
 }
 
-/* NULL: there is none, or it cannot be decoded any more. */
+/* A store that cannot be read has not said that there is nothing. */
+void desired_fail(struct desired *set, const struct error *why)
+{
+    if (!set->reading.failed)
+        *set->reading.failure = *why;
+    set->reading.failed = true;
+}
+
 const struct resource *desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_,
                                          const char *name, struct position position)
 {
-    struct span json;
+    struct span json = {0};
+    struct error why = {0};
     struct resource *good = arena_alloc(set->arena, sizeof *good);
-    if (set->reading.state == NULL ||
-        !state_get(set->reading.state, TABLE_RESOURCE, form_key(set->arena, kind, namespace_, name),
-                   set->arena, &json, NULL, NULL) ||
-        !manifest_decode_json(json, position, set->arena, good) || good->kind != kind ||
+    bool found = set->reading.state != NULL && state_get(set->reading.state, TABLE_RESOURCE,
+                                                         form_key(set->arena, kind, namespace_, name), set->arena, &json, NULL, &why);
+    if (why.kind != ERROR_NONE && why.kind != ERROR_NOT_FOUND)
+        desired_fail(set, &why);
+    if (!found || !manifest_decode_json(json, position, set->arena, good) || good->kind != kind ||
         strcmp(good->name, name) != 0 || strcmp(good->namespace_, namespace_) != 0)
         return NULL;
     return good;
@@ -280,6 +289,11 @@ struct desired *desired_read_watched(const struct operator_config *config, const
         reading_add_directory(&set->reading, config->manifests_directory, true);
     struct error why = {0};
     desired_load_ghosts(set);
+    if (read && set->reading.failed) {
+        read = false;
+        if (err != NULL)
+            *err = *set->reading.failure;
+    }
     if (!read || (!reading_run(&set->reading, &why) && !stays_in_force(set, &why))) {
         if (read && err != NULL)
             *err = why;
@@ -293,7 +307,12 @@ struct desired *desired_read_watched(const struct operator_config *config, const
         set->commit = git_commit(config->manifests_directory, set->arena);
     desired_keep_in_force(set, config, watch);
     digest_shared(set);
-    return set;
+    if (!set->reading.failed)
+        return set;
+    if (err != NULL)
+        *err = *set->reading.failure;
+    desired_destroy(set);
+    return NULL;
 }
 
 void desired_destroy(struct desired *set)

@@ -103,7 +103,9 @@ static void find_narrower(struct desired *set, const struct operator_config *con
                 continue;
             struct change change = {.kind = holding->kind, .namespace_ = holding->namespace_, .name = holding->name,
                                     .was = was, .is = is};
-            guard_judge(config, set->reading.state, set->arena, &change);
+            struct error why = {0};
+            if (!guard_judge(config, set->reading.state, set->arena, &change, &why))
+                desired_fail(set, &why);
             if (change.narrower || change.reissued.count > 0)
                 *arena_push(set->arena, &set->changes, set->change_count) = change;
         }
@@ -119,9 +121,9 @@ static bool collect_ghost(const char *key, struct span value, int64_t revision, 
 
 void desired_load_ghosts(struct desired *set)
 {
-    struct error ignored;
-    if (!set->given && set->reading.state != NULL)
-        state_scan(set->reading.state, TABLE_META, GONE, collect_ghost, set, &ignored);
+    struct error why = {0};
+    if (!set->given && set->reading.state != NULL && !state_scan(set->reading.state, TABLE_META, GONE, collect_ghost, set, &why))
+        desired_fail(set, &why);
 }
 
 /* Device and folder; of a work tree the repository instead of the folder, which a fresh checkout changes. */
@@ -129,18 +131,36 @@ static const char *identity_of(struct desired *set)
 {
     struct stat st;
     const char *repository = set->lost == NULL ? git_repository(set->directory, set->arena) : NULL;
-    if (set->lost != NULL || stat(set->directory, &st) != 0)
+    struct error why = {0};
+    if (set->lost != NULL)
         return "";
+    if (stat(set->directory, &st) != 0) { /* it was just read */
+        error_raise(&why, ERROR_SYSTEM, "%s: %m", set->directory);
+        desired_fail(set, &why);
+        return "";
+    }
     return repository != NULL ? arena_printf(set->arena, "%llx git %s", (unsigned long long)st.st_dev, repository)
                               : arena_printf(set->arena, "%llx %llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
+
+/* NULL: nothing is remembered. */
+static const char *remembered(struct desired *set, const char *row)
+{
+    struct span value;
+    struct error why = {0};
+    if (state_get(set->reading.state, TABLE_META, row, set->arena, &value, NULL, &why))
+        return arena_strndup(set->arena, value.data, value.length);
+    if (why.kind != ERROR_NOT_FOUND)
+        desired_fail(set, &why);
+    return NULL;
 }
 
 static void look_at_tree(struct desired *set)
 {
     struct tree_now *tree = &set->tree;
-    const char *commits = meta_text(set->reading.state, COMMITS_ROW, set->arena);
+    const char *commits = remembered(set, COMMITS_ROW);
     *tree = (struct tree_now){.lost = set->lost, .identity = identity_of(set), .commit = set->commit, .left = set->entry_count,
-                              .identity_before = meta_text(set->reading.state, ROOT_ROW, set->arena)};
+                              .identity_before = remembered(set, ROOT_ROW)};
     if (commits != NULL)
         tree->commits = text_split(set->arena, commits, ' ');
 }

@@ -64,9 +64,9 @@ struct file_rows {
 };
 
 /* Read all rows into the arena and give each remembered file to `add`, its path beginning with `root`. Rows
- * that cannot be understood are left out. */
-void rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
-               void (*add)(struct manifest_file *file, void *arg), void *arg);
+ * that cannot be understood are left out. Fails: STATE (the store cannot be read). */
+bool rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
+               void (*add)(struct manifest_file *file, void *arg), void *arg, struct error *err);
 /* Put and delete what makes the stored rows say `files` (sorted by path). */
 void rows_store(const struct file_rows *rows, struct manifest_file *const *files, size_t count,
                 size_t root_length, struct state_batch *batch);

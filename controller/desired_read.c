@@ -151,7 +151,8 @@ void reading_add_directory(struct reading *reading, const char *path, bool remem
     const char *root = arena_printf(reading->arena, "%.*s%s", (int)length, path,
                                     path[length - 1] == '/' ? "" : "/");
     reading->root_length = strlen(root);
-    rows_load(reading->state, root, reading->arena, &reading->rows, remember, reading);
+    if (!rows_load(reading->state, root, reading->arena, &reading->rows, remember, reading, reading->failure))
+        reading->failed = true; /* what broken files held would be an absence */
     reading->seen = reading->file_count; /* as if listed in round 0 */
     expect_first_look(reading);
 }

@@ -149,12 +149,11 @@ static bool load_row(const char *key, struct span value, int64_t revision, void 
     return true;
 }
 
-void rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
-               void (*add)(struct manifest_file *file, void *arg), void *arg)
+bool rows_load(struct state *state, const char *root, struct arena *arena, struct file_rows *out,
+               void (*add)(struct manifest_file *file, void *arg), void *arg, struct error *err)
 {
     struct load load = {root, strlen(root), arena, out, add, arg};
-    /* An unreadable index is no index: every file is read then. */
-    state_scan(state, TABLE_FILE, "", load_row, &load, NULL);
+    return state_scan(state, TABLE_FILE, "", load_row, &load, err);
 }
 
 /* ---- writing ---- */

@@ -29,7 +29,9 @@ struct desired {
     int64_t look_again_ms;
 };
 
-/* From TABLE_RESOURCE. NULL: there is none, or it cannot be decoded any more. */
+/* The look ends with this failure (the first one), whatever else is found. */
+void desired_fail(struct desired *set, const struct error *why);
+/* From TABLE_RESOURCE. NULL: there is none, or it cannot be decoded any more; or the store cannot be read (desired_fail). */
 const struct resource *desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_,
                                          const char *name, struct position position);
 /* Whether this holding is what its file said when it was remembered. */

@@ -116,47 +116,57 @@ static bool compare_order(const char *key, struct span value, int64_t revision, 
     return true;
 }
 
-static bool in_force(struct state *state, enum resource_kind kind, const char *key, struct arena *arena)
+static bool in_force(struct state *state, enum resource_kind kind, const char *key, struct arena *arena, struct error *err)
 {
     struct span ignored;
-    return state_get(state, TABLE_RESOURCE, arena_printf(arena, "%s/%s", resource_kind_name(kind), key), arena, &ignored, NULL,
-                     NULL);
+    struct error why = {0};
+    bool found = state_get(state, TABLE_RESOURCE, arena_printf(arena, "%s/%s", resource_kind_name(kind), key), arena, &ignored,
+                           NULL, &why);
+    if (!found && why.kind != ERROR_NOT_FOUND)
+        *err = why;
+    return found;
 }
 
-static void find_left_behind(const struct operator_config *config, struct state *state, struct arena *arena,
-                             struct change *change)
+static bool find_left_behind(const struct operator_config *config, struct state *state, struct arena *arena,
+                             struct change *change, struct error *err)
 {
     const struct endpoint *was = operator_endpoint(config, change->was->issuer->sslstore.environment);
     const struct endpoint *is = operator_endpoint(config, change->is->issuer->sslstore.environment);
-    struct error ignored;
+    struct error why = {0};
     if (is == NULL || (was != NULL && text_equal(was->url, is->url)))
-        return;
+        return true;
     AUTO(arena) struct arena *scratch = arena_create();
     AUTO(arena) struct arena *keys = arena_create();
     struct left_behind found = {.issuer = change->name, .endpoint = is->url, .arena = keys, .scratch = scratch};
-    state_scan(state, TABLE_ORDER, "", compare_order, &found, &ignored);
-    for (size_t i = 0; i < found.keys.count; i++) {
+    bool ok = state_scan(state, TABLE_ORDER, "", compare_order, &found, &why);
+    for (size_t i = 0; ok && i < found.keys.count; i++) {
         const char *key = found.keys.items[i], *slash = strchr(key, '/');
         const char *namespace_ = arena_strndup(scratch, key, (size_t)(slash - key));
         /* The issuer of its own namespace comes first, then the one of `default`. */
         bool its = strcmp(namespace_, change->namespace_) == 0 ||
                    (strcmp(change->namespace_, "default") == 0 &&
-                    !in_force(state, KIND_ISSUER, arena_printf(scratch, "%s/%s", namespace_, change->name), scratch));
-        if (its && in_force(state, KIND_CERTIFICATE, key, scratch))
+                    !in_force(state, KIND_ISSUER, arena_printf(scratch, "%s/%s", namespace_, change->name), scratch,
+                              &why));
+        if (its && in_force(state, KIND_CERTIFICATE, key, scratch, &why))
             string_list_push(arena, &change->reissued, resource_id(arena, KIND_CERTIFICATE, namespace_, slash + 1));
     }
+    if (why.kind != ERROR_NONE && err != NULL)
+        *err = why;
+    return why.kind == ERROR_NONE;
 }
 
-void guard_judge(const struct operator_config *config, struct state *state, struct arena *arena, struct change *change)
+bool guard_judge(const struct operator_config *config, struct state *state, struct arena *arena, struct change *change,
+                 struct error *err)
 {
     change->reissued = (struct string_list){0};
     change->narrower = change->is != NULL && is_narrower(change->was, change->is);
     if (change->is == NULL)
-        return;
+        return true;
     if (change->kind == KIND_ISSUER)
-        find_left_behind(config, state, arena, change);
-    else if (change->kind == KIND_CERTIFICATE && needs_reissue(change->was->certificate, change->is->certificate))
+        return find_left_behind(config, state, arena, change, err);
+    if (change->kind == KIND_CERTIFICATE && needs_reissue(change->was->certificate, change->is->certificate))
         string_list_push(arena, &change->reissued, resource_id(arena, KIND_CERTIFICATE, change->namespace_, change->name));
+    return true;
 }
 
 /* ---- holds ---- */

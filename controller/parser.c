@@ -287,8 +287,8 @@ static void send_items(const struct parser_batch *batch, size_t count)
     size_t from = first->at - sizeof(uint32_t);
     const struct parsed_batch head = {.length = (uint32_t)(last->at + last->length - from), .files = (uint32_t)count,
                                       .trees = batch->trees, .limits = batch->terms.limits};
-    if (send_whole(&head, sizeof head))
-        send_whole(batch->bytes.data + from, head.length);
+    if (!send_whole(&head, sizeof head) || !send_whole(batch->bytes.data + from, head.length))
+        shutdown(child.socket, SHUT_RDWR); /* nothing more comes of it, and nobody waits for that */
 }
 
 bool parser_send(struct parser_batch *batch, struct error *err)

@@ -147,6 +147,7 @@ void state_finish_rotation(struct state *state)
     state->copy_behind = true; /* sealed with the former key still */
 }
 
+/* Beside the store, which is as it was. */
 static bool reseal(struct state *state, const char *next_key, struct error *err)
 {
     const char *data = arena_printf(state->arena, "%s/data.mdb", state->directory);
@@ -164,7 +165,7 @@ static bool reseal(struct state *state, const char *next_key, struct error *err)
              error_raise(err, ERROR_STATE, "the store sealed anew is not good: %s", check.words);
     }
     keyring_release(&both);
-    return ok && store_file_replace(state->directory, STORE_FILE_NEXT, err);
+    return ok;
 }
 
 static bool rotate(struct state *state, const char **out_former, struct error *err)
@@ -182,7 +183,10 @@ static bool rotate(struct state *state, const char **out_former, struct error *e
         unlink(next_key); /* the store is sealed with the former key still */
         return false;
     }
-    return put_key_in_place(state, out_former, err) && state_open_store(state, err) && state_catch_up(state, err);
+    /* From here on either key may be the one that opens the store, also when this says that it failed: both stay, and the next
+     * start sees which it is. */
+    return store_file_replace(state->directory, STORE_FILE_NEXT, err) && put_key_in_place(state, out_former, err) &&
+           state_open_store(state, err) && state_catch_up(state, err);
 }
 
 bool state_rotate_key(const struct state_options *options, struct arena *arena, const char **out_former_file,

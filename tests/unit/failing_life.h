@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -87,6 +89,13 @@ FAILING(int, -1, pipe2, (int a[2], int b), a, b)
 FAILING(pid_t, -1, fork, (void))
 FAILING(DIR *, NULL, opendir, (const char *a), a)
 FAILING(DIR *, NULL, fdopendir, (int a), a)
+FAILING(ssize_t, -1, getdents64, (int a, void *b, size_t c), a, b, c)
+FAILING(int, -1, socketpair, (int a, int b, int c, int d[2]), a, b, c, d)
+FAILING(ssize_t, -1, recv, (int a, void *b, size_t c, int d), a, b, c, d)
+FAILING(int, -1, poll, (struct pollfd *a, nfds_t b, int c), a, b, c)
+FAILING(int, failing->number, posix_spawn,
+        (pid_t *a, const char *b, const posix_spawn_file_actions_t *c, const posix_spawnattr_t *d, char *const e[], char *const f[]),
+        a, b, c, d, e, f)
 FAILING(FILE *, NULL, fopen, (const char *a, const char *b), a, b)
 
 /* No power cut is played here, so nothing need reach a disk. */
