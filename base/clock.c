@@ -101,28 +101,58 @@ int64_t clock_from_civil(int year, int month, int day, int hour, int minute, int
     return (int64_t)timegm(&tm);
 }
 
+/* Exactly so many digits, then `behind` ('\0': whatever). */
+static bool take_digits(const char **text, int count, char behind, int *out)
+{
+    int number = 0;
+    for (int i = 0; i < count; i++, (*text)++) {
+        if (**text < '0' || **text > '9')
+            return false;
+        number = 10 * number + (**text - '0');
+    }
+    if (behind != '\0' && *(*text)++ != behind)
+        return false;
+    *out = number;
+    return true;
+}
+
+/* "Z", "z", "+01:00" or "-01:00", and nothing behind it. */
+static bool take_zone(const char *text, int64_t *out_offset)
+{
+    int hour, minute;
+    *out_offset = 0;
+    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+        return true;
+    const char sign = *text++;
+    if ((sign != '+' && sign != '-') || !take_digits(&text, 2, ':', &hour) || !take_digits(&text, 2, '\0', &minute) || hour > 23 ||
+        minute > 59)
+        return false;
+    *out_offset = (sign == '-' ? -1 : 1) * (hour * 3600 + minute * 60);
+    return *text == '\0';
+}
+
 bool clock_parse_rfc3339(const char *text, int64_t *out_unix_s)
 {
-    int year, month, day, hour = 0, minute = 0, second = 0, end = 0;
-    if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || end != 10 || month < 1 || month > 12 || day < 1 ||
-        day > 31)
-        return false;
-    text += end;
+    struct tm tm = {0};
+    int year, month, hour = 0, minute = 0, second = 0;
     int64_t offset = 0;
+    if (!take_digits(&text, 4, '-', &year) || !take_digits(&text, 2, '-', &month) || !take_digits(&text, 2, '\0', &tm.tm_mday))
+        return false;
     if (*text != '\0') {
-        if ((*text != 'T' && *text != 't' && *text != ' ') ||
-            sscanf(text + 1, "%2d:%2d:%2d%n", &hour, &minute, &second, &end) != 3 || hour > 23 || minute > 59 || second > 60)
+        if ((*text != 'T' && *text != 't' && *text != ' ') || (text++, !take_digits(&text, 2, ':', &hour)) ||
+            !take_digits(&text, 2, ':', &minute) || !take_digits(&text, 2, '\0', &second) || hour > 23 || minute > 59 || second > 60)
             return false;
-        text += 1 + end;
         if (*text == '.')
             text += 1 + strspn(text + 1, "0123456789");
-        int zone_hour, zone_minute;
-        if ((*text == '+' || *text == '-') && sscanf(text + 1, "%2d:%2d%n", &zone_hour, &zone_minute, &end) == 2 &&
-            text[1 + end] == '\0')
-            offset = (*text == '-' ? -1 : 1) * (zone_hour * 3600 + zone_minute * 60);
-        else if (strcmp(text, "Z") != 0 && strcmp(text, "z") != 0)
+        if (!take_zone(text, &offset))
             return false;
     }
-    *out_unix_s = clock_from_civil(year, month, day, hour, minute, second) - offset;
+    tm.tm_year = year - 1900;
+    tm.tm_mon = month - 1;
+    const int day = tm.tm_mday;
+    const int64_t midnight = (int64_t)timegm(&tm);
+    if (tm.tm_mday != day || tm.tm_mon != month - 1) /* the 31st of February was made another day */
+        return false;
+    *out_unix_s = midnight + hour * 3600 + minute * 60 + second - offset;
     return true;
 }
