@@ -16,7 +16,7 @@ struct placeholder {
     const char *name, *value;
 };
 
-static bool complain(const struct resource *target, struct error *err)
+bool local_blame(const struct resource *target, struct error *err)
 {
     if (err != NULL)
         err->manifest = target->position;
@@ -41,7 +41,7 @@ static bool expand(const struct resource *target, const struct placeholder *know
         if (value == NULL) {
             error_raise(err, ERROR_MANIFEST,
                         "path: {namespace}, {name} and {common_name} can be filled in, not \"%.40s\"", at);
-            return complain(target, err);
+            return local_blame(target, err);
         }
         /* A wildcard's star would be a pattern to shells and to servers' include lines. */
         for (; *value != '\0'; value++)
@@ -84,7 +84,7 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
     if (text_empty(spec->path)) {
         error_raise(err, ERROR_MANIFEST,
                     "path: a target needs a place beneath its root, such as \"{namespace}/{name}\"");
-        return complain(target, err);
+        return local_blame(target, err);
     }
     if (!expand(target, known, COUNT_OF(known), &path, err))
         return false;
@@ -99,7 +99,7 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
             error_raise(err, ERROR_MANIFEST,
                         "path: \"%s\" holds the name \"%.*s\", which certwright keeps for itself", text,
                         (int)length, at);
-            return complain(target, err);
+            return local_blame(target, err);
         }
         if (at[length] == '\0')
             break;
@@ -108,7 +108,7 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
         error_raise(err, ERROR_MANIFEST,
                     "path: \"%s\" is not a place beneath the root: plain names, joined by single \"/\"",
                     text);
-        return complain(target, err);
+        return local_blame(target, err);
     }
     *out_path = arena_strdup(arena, text);
     return true;
@@ -124,9 +124,14 @@ const struct deploy_root *local_root(const struct operator_config *config, const
             "the root \"%s\" of target %s is not opened: add `deploy: {roots: {%s: {path: …}}}` to the "
             "operator's file",
             name ? name : "", target->name, text_empty(name) ? "NAME" : name);
-        complain(target, err);
+        local_blame(target, err);
     }
     return root;
+}
+
+const char *local_shown(const struct deploy_root *root, const char *relative, struct arena *arena)
+{
+    return arena_printf(arena, "%s%s%s", root->path, text_has_suffix(root->path, "/") ? "" : "/", relative);
 }
 
 bool deploy_place(const struct operator_config *config, const struct resource *target, const char *namespace_,
@@ -138,7 +143,6 @@ bool deploy_place(const struct operator_config *config, const struct resource *t
 
     if (root == NULL || !local_relative_path(target, namespace_, name, common_name, arena, &relative, err))
         return false;
-    *out_path = arena_printf(arena, "%s%s%s", root->path, text_has_suffix(root->path, "/") ? "" : "/",
-                             relative);
+    *out_path = local_shown(root, relative, arena);
     return true;
 }

@@ -34,7 +34,7 @@ struct deploy_observation {
 };
 struct deploy_ops {
     const char *name;
-    /* Look, change nothing. */
+    /* Look, change nothing. Fails: CONFIG, MANIFEST (root, owner, rights), SYSTEM (it cannot be told what lies there). */
     bool (*observe)(struct context *ctx, const struct deployment *d, struct deploy_observation *out, struct error *err);
     /* D1–D4: stage generation N whole, read it back, check that pair and chain match; remove stale staging. Present
      * already and equal: success. Fails: CONFIG (root, owner, rights: says which setting), CONFLICT (a file at the path is

@@ -31,16 +31,20 @@ static int by_number_down(const void *a, const void *b)
     return *(const int *)b - *(const int *)a;
 }
 
-/* Those of our numbering; gen-0 is not ours. */
-static struct generation_list list_generations(const struct place *place, struct arena *arena)
+/* Those of our numbering; gen-0 is not ours. Fails: SYSTEM (a number must not be taken for unused). */
+static bool list_generations(const struct place *place, struct arena *arena, struct generation_list *out,
+                             struct error *err)
 {
     struct generation_list list = {0};
-    int fd = place->generations < 0 ? -1
-                                    : openat(place->generations, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *out = list;
+    if (place->generations < 0)
+        return true;
+    int fd = openat(place->generations, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (folder == NULL) {
+        error_raise(err, ERROR_SYSTEM, "cannot list the generations of %s: %m", place->path);
         fd_release(&fd);
-        return list;
+        return false;
     }
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         int number = place_generation_number(place, entry->d_name);
@@ -50,7 +54,8 @@ static struct generation_list list_generations(const struct place *place, struct
     closedir(folder);
     if (list.count > 1)
         qsort(list.numbers, list.count, sizeof *list.numbers, by_number_down);
-    return list;
+    *out = list;
+    return true;
 }
 
 /* --- observe --------------------------------------------------------------------------------- */
@@ -100,12 +105,15 @@ static bool observe(struct context *ctx, const struct deployment *d, struct depl
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     struct deploy_observation seen = {.fingerprint = "", .rights_ok = true, .words = ""};
-    const char *words = NULL;
+    struct generation_list all;
+    struct link link;
     struct error why = {0};
 
     if (!place_init(ctx, d, &place, err))
         return false;
     if (!place_walk(ctx, &place, PLACE_LOOK, &why)) {
+        if (why.kind == ERROR_SYSTEM) /* nobody knows what lies there */
+            return error_raise(err, why.kind, "%s", why.message);
         bool missing = why.kind == ERROR_NOT_FOUND; /* as before the first deployment */
         seen.current = missing ? 0 : -1;
         seen.words = !missing              ? arena_strdup(ctx->arena, why.message)
@@ -114,13 +122,14 @@ static bool observe(struct context *ctx, const struct deployment *d, struct depl
         *out = seen;
         return true;
     }
-    struct generation_list all = list_generations(&place, ctx->arena);
+    if (!list_generations(&place, ctx->arena, &all, err) || !place_link(&place, ctx->arena, &link, err))
+        return false;
     seen.highest = all.count > 0 ? all.numbers[0] : 0;
-    enum link_state state = place_link(&place, &seen.current, &words, ctx->arena);
-    if (state == LINK_OURS && seen.current >= 1)
+    seen.current = link.generation;
+    if (seen.current >= 1)
         observe_current(&place, ctx->arena, &seen);
-    if (words != NULL)
-        seen.words = words;
+    if (link.words != NULL)
+        seen.words = link.words;
     if (place.words != NULL && text_empty(seen.words))
         seen.words = place.words;
     *out = seen;
@@ -150,39 +159,45 @@ static bool take_over(const struct place *place, const char *beside, struct aren
     return true;
 }
 
+/* Put it in the place of a link of ours or of nothing; what others put there meanwhile is not written over. */
+static bool swap(const struct place *place, const char *beside, enum link_state state, struct error *err)
+{
+    if (renameat2(place->links, beside, place->links, place->link, state == LINK_NONE ? RENAME_NOREPLACE : 0) == 0)
+        return true;
+    return error_raise(err, errno == EEXIST ? ERROR_CONFLICT : ERROR_SYSTEM, "cannot publish %s: %m", place->path);
+}
+
 /* The link names `number` afterwards. */
 static bool point_at(const struct place *place, const struct deployment *d, int number, bool backward,
                      struct arena *arena, struct error *err)
 {
-    const char *words = NULL;
-    int current = 0;
-    enum link_state state = place_link(place, &current, &words, arena);
+    struct link link;
 
-    if (state == LINK_FOREIGN && (backward || !d->target->deploy_target->take_over))
-        return error_raise(err, ERROR_CONFLICT, "%s: move it away%s", words,
+    if (!place_link(place, arena, &link, err))
+        return false;
+    if (link.state == LINK_FOREIGN && (backward || !d->target->deploy_target->take_over))
+        return error_raise(err, ERROR_CONFLICT, "%s: move it away%s", link.words,
                            backward ? "" : ", or set `takeOver: true` to keep it as gen-0");
-    if (state == LINK_OURS && current > number && !backward)
+    if (link.generation > number && !backward)
         return error_raise(err, ERROR_CONFLICT,
                            "%s leads to generation %d already, newer than %d: look again", place->path,
-                           current, number);
-    if (state != LINK_OURS || current != number) {
+                           link.generation, number);
+    if (link.generation != number) {
         const char *beside = arena_printf(arena, ".%s.link-%s", place->link,
                                           random_token(arena, 12, "abcdefghijklmnopqrstuvwxyz234567"));
         const char *leads = arena_printf(arena, "%s%s", place->prefix,
                                          place_generation(place, number, arena));
         if (symlinkat(leads, place->links, beside) != 0)
             return error_raise(err, ERROR_SYSTEM, "cannot make a link beside %s: %m", place->path);
-        bool done = state == LINK_FOREIGN
-                        ? take_over(place, beside, arena, err)
-                        : renameat(place->links, beside, place->links, place->link) == 0 ||
-                              error_raise(err, ERROR_SYSTEM, "cannot publish %s: %m", place->path);
-        if (!done) {
+        if (!(link.state == LINK_FOREIGN ? take_over(place, beside, arena, err)
+                                         : swap(place, beside, link.state, err))) {
             place_sweep(place, arena);
             return false;
         }
     }
-    return fsync(place->links) == 0 ||
-           error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place->path);
+    if (fsync(place->links) != 0)
+        return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place->path);
+    return true;
 }
 
 /* Nothing is published that was not read back from the disk and found whole. */
@@ -254,25 +269,29 @@ static void remove_generation(const struct place *place, int number, bool key_on
 static bool clean(struct context *ctx, const struct deployment *d, struct error *err)
 {
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
-    const char *words = NULL;
-    int current = 0;
+    struct generation_list all;
+    struct link link;
     struct error why = {0};
 
-    if (!place_open(ctx, d, PLACE_USE, &place, &why))
-        return why.kind == ERROR_NOT_FOUND || (err != NULL && (*err = why, false));
+    if (!place_open(ctx, d, PLACE_USE, &place, &why)) {
+        if (why.kind != ERROR_NOT_FOUND && err != NULL)
+            *err = why;
+        return why.kind == ERROR_NOT_FOUND;
+    }
     place_sweep(&place, ctx->arena);
-    place_link(&place, &current, &words, ctx->arena);
-    struct generation_list all = list_generations(&place, ctx->arena);
+    if (!place_link(&place, ctx->arena, &link, err) || !list_generations(&place, ctx->arena, &all, err))
+        return false;
     bool keys[] = {true, false}; /* keys first: a crash in between leaves certificates, which are public */
     bool *kept = arena_array(ctx->arena, all.count + 1, sizeof *kept);
     for (size_t i = 0; i < all.count; i++)
-        kept[i] = is_kept(&place, d, &all, i, current, ctx->arena);
+        kept[i] = is_kept(&place, d, &all, i, link.generation, ctx->arena);
     for (size_t pass = 0; pass < COUNT_OF(keys); pass++)
         for (size_t i = 0; i < all.count; i++)
             if (!kept[i])
                 remove_generation(&place, all.numbers[i], keys[pass], ctx->arena);
-    return fsync(place.generations) == 0 ||
-           error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place.path);
+    if (fsync(place.generations) != 0)
+        return error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", place.path);
+    return true;
 }
 
 const struct deploy_ops deploy_local = {

@@ -27,6 +27,10 @@ bool local_relative_path(const struct resource *target, const char *namespace_, 
 bool local_component_ok(const char *name, size_t length);
 const struct deploy_root *local_root(const struct operator_config *config, const struct resource *target,
                                      const char *name, struct error *err);
+/* "<root>/<relative>". */
+const char *local_shown(const struct deploy_root *root, const char *relative, struct arena *arena);
+/* The target's manifest is what to open. Always false. */
+bool local_blame(const struct resource *target, struct error *err);
 
 /* local_place.c: the folders, held open. */
 struct place {
@@ -61,9 +65,13 @@ bool place_enter(struct arena *arena, int *at, const char *name, const char *sho
                  bool checked, const char **out_words, struct error *err);
 
 enum link_state { LINK_NONE, LINK_OURS, LINK_FOREIGN };
-/* Where the published link leads. */
-enum link_state place_link(const struct place *place, int *out_generation, const char **out_words,
-                           struct arena *arena);
+struct link {
+    enum link_state state;
+    int generation;    /* 0: none, or gen-0; -1: not ours */
+    const char *words; /* what is wrong with it; NULL: nothing */
+};
+/* Where the published link leads. Fails: SYSTEM (it cannot be looked at: nobody may take it for missing). */
+bool place_link(const struct place *place, struct arena *arena, struct link *out, struct error *err);
 /* "gen-7" or "gen-7.pem". */
 const char *place_generation(const struct place *place, int generation, struct arena *arena);
 /* The number of such a name; -1: another name. */

@@ -74,9 +74,7 @@ static bool open_webroot(struct context *ctx, const struct resource *target, str
         if (!local_component_ok(parts.items[i], strlen(parts.items[i]))) {
             error_raise(err, ERROR_MANIFEST, "webroot: \"%s\" is not a place beneath the root",
                         spec->challenge_http.webroot);
-            if (err != NULL)
-                err->manifest = target->position;
-            return false;
+            return local_blame(target, err);
         }
         /* A webroot may belong to whoever keeps the site: nothing secret goes there, and openat2 lets nothing
          * escape. It is not made: a missing one is a wrong path. */
@@ -115,13 +113,18 @@ static bool read_content(int folder, const char *file_name, const char *content,
                          struct error *err)
 {
     AUTO(buffer) struct buffer text = {0};
-    struct error why = {0};
-    AUTO(fd) int fd = file_open_beneath(folder, file_name, O_RDONLY | O_NONBLOCK, 0, false, &why);
+    struct stat status;
 
-    if (fd < 0 && why.kind == ERROR_NOT_FOUND)
-        return error_raise(err, ERROR_NOT_FOUND, "%s", why.message);
-    *out_same = fd >= 0 && file_read(fd, CONTENT_MAX + 1, &text, &why) && text.length == strlen(content) &&
-                memcmp(buffer_text(&text), content, text.length) == 0;
+    *out_same = false;
+    if (fstatat(folder, file_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM,
+                           "cannot look at the challenge file %s: %m", file_name);
+    if (!S_ISREG(status.st_mode) || (size_t)status.st_size != strlen(content))
+        return true;
+    AUTO(fd) int fd = file_open_beneath(folder, file_name, O_RDONLY | O_NONBLOCK, 0, false, err);
+    if (fd < 0 || !file_read(fd, CONTENT_MAX, &text, err))
+        return false;
+    *out_same = strcmp(buffer_text(&text), content) == 0;
     return true;
 }
 
@@ -148,8 +151,9 @@ static bool write_beside(int folder, const char *beside, const char *file_name, 
         unlinkat(folder, beside, 0);
         return false;
     }
-    return fsync(folder) == 0 ||
-           error_raise(err, ERROR_SYSTEM, "cannot make a challenge file in %s durable: %m", shown);
+    if (fsync(folder) != 0)
+        return error_raise(err, ERROR_SYSTEM, "cannot make a challenge file in %s durable: %m", shown);
+    return true;
 }
 
 bool local_challenge_present(struct context *ctx, const struct resource *target, const char *file_name,
@@ -177,6 +181,8 @@ bool local_challenge_present(struct context *ctx, const struct resource *target,
                 "move it away",
                 webroot.shown, file_name);
         }
+        if (why.kind != ERROR_NOT_FOUND)
+            break;
         if (write_beside(webroot.files, beside, file_name, content, webroot.shown, &why))
             return true;
         if (why.kind != ERROR_NOT_FOUND && why.kind != ERROR_CONFLICT)
@@ -193,11 +199,12 @@ bool local_challenge_look(struct context *ctx, const struct resource *target, co
     *out_there = false;
     if ((file_name != NULL && !check_values(file_name, content, err)) || !open_webroot(ctx, target, &webroot, err))
         return false;
-    if (!open_folders(ctx, &webroot, false, &why))
-        return why.kind == ERROR_NOT_FOUND || error_raise(err, why.kind, "%s", why.message);
-    if (file_name == NULL || read_content(webroot.files, file_name, content, out_there, &why))
-        return true;
-    return why.kind == ERROR_NOT_FOUND || error_raise(err, why.kind, "%s", why.message);
+    if (!open_folders(ctx, &webroot, false, &why) ||
+        (file_name != NULL && !read_content(webroot.files, file_name, content, out_there, &why))) {
+        if (why.kind != ERROR_NOT_FOUND)
+            return error_raise(err, why.kind, "%s: %s", webroot.shown, why.message);
+    }
+    return true;
 }
 
 /* A folder of ours that nothing is in. One that is in use, or stands where we may not write, stays. */
@@ -224,8 +231,9 @@ bool local_challenge_absent(struct context *ctx, const struct resource *target, 
             return error_raise(err, why.kind, "%s", why.message);
     } else {
         unlinkat(webroot.files, arena_printf(ctx->arena, ".%s.new", file_name), 0);
-        if (read_content(webroot.files, file_name, content, &same, &why) && same &&
-            unlinkat(webroot.files, file_name, 0) != 0 && errno != ENOENT)
+        if (!read_content(webroot.files, file_name, content, &same, &why) && why.kind != ERROR_NOT_FOUND)
+            return error_raise(err, why.kind, "%s: %s", webroot.shown, why.message);
+        if (same && unlinkat(webroot.files, file_name, 0) != 0 && errno != ENOENT)
             return error_raise(err, ERROR_SYSTEM, "cannot remove the challenge file %s beneath %s: %m",
                                file_name, webroot.shown);
         if (fsync(webroot.files) != 0)

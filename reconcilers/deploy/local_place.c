@@ -31,13 +31,6 @@ void place_release(struct place *place)
 
 /* --- owner, group, mode ---------------------------------------------------------------------- */
 
-static bool blame(const struct place *place, struct error *err)
-{
-    if (err != NULL)
-        err->manifest = place->target->position;
-    return false;
-}
-
 static bool find_owner(struct arena *arena, struct place *place, const struct stat *root, struct error *err)
 {
     const char *name = place->target->deploy_target->owner;
@@ -61,7 +54,7 @@ static bool find_owner(struct arena *arena, struct place *place, const struct st
         place->owner = found->pw_uid;
         return true;
     }
-    return blame(place, err);
+    return local_blame(place->target, err);
 }
 
 static bool find_group(struct arena *arena, struct place *place, const struct stat *root, struct error *err)
@@ -87,7 +80,7 @@ static bool find_group(struct arena *arena, struct place *place, const struct st
         place->group = found->gr_gid;
         return true;
     }
-    return blame(place, err);
+    return local_blame(place->target, err);
 }
 
 static bool find_mode(struct place *place, struct error *err)
@@ -98,12 +91,12 @@ static bool find_mode(struct place *place, struct error *err)
         error_raise(err, ERROR_MANIFEST,
                     "mode: %04o is refused for a key; 0600, or 0640 with a group, is the widest",
                     (unsigned)place->key_mode);
-        return blame(place, err);
+        return local_blame(place->target, err);
     }
     if ((place->key_mode & S_IRGRP) != 0 && spec->group == NULL) {
         error_raise(err, ERROR_MANIFEST, "mode: %04o lets a group read the key, so `group` must say which",
                     (unsigned)place->key_mode);
-        return blame(place, err);
+        return local_blame(place->target, err);
     }
     return true;
 }
@@ -161,6 +154,7 @@ static int make_folder(int at, const char *name, const char *shown, struct error
     if (made && (fchmod(fd, 0755) != 0 || fsync(at) != 0)) { /* whatever the umask */
         error_raise(err, ERROR_SYSTEM, "cannot set up the folder %s: %m", shown);
         fd_release(&fd);
+        unlinkat(at, name, AT_REMOVEDIR); /* the next one who makes it sets it up */
     }
     return fd;
 }
@@ -201,12 +195,10 @@ bool place_init(struct context *ctx, const struct deployment *d, struct place *o
 
     place.combined = spec->layout == LAYOUT_COMBINED;
     place.root = local_root(ctx->config, d->target, spec->local.root, err);
-    if (place.root == NULL ||
-        !deploy_place(ctx->config, d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.path,
-                      err) ||
-        !local_relative_path(d->target, d->namespace_, d->name, d->common_name, ctx->arena, &place.relative,
-                             err))
+    if (place.root == NULL || !local_relative_path(d->target, d->namespace_, d->name, d->common_name, ctx->arena,
+                                                   &place.relative, err))
         return false;
+    place.path = local_shown(place.root, place.relative, ctx->arena);
     const char *last = strrchr(place.relative, '/');
     last = last != NULL ? last + 1 : place.relative;
     place.link = place.combined ? last : "current";
@@ -249,6 +241,8 @@ bool place_walk(struct context *ctx, struct place *place, enum place_use use, st
             return false;
     }
     place->links = fcntl(at, F_DUPFD_CLOEXEC, 3);
+    if (place->links < 0)
+        return error_raise(err, ERROR_SYSTEM, "cannot open %s: %m", shown);
     if (place->combined) {
         const char *name = arena_strndup(ctx->arena, place->prefix, strlen(place->prefix) - 1);
         shown = arena_printf(ctx->arena, "%s/%s", shown, name);
@@ -260,7 +254,7 @@ bool place_walk(struct context *ctx, struct place *place, enum place_use use, st
     }
     place->generations = at;
     at = -1;
-    return place->links >= 0 || error_raise(err, ERROR_SYSTEM, "cannot open %s: %m", shown);
+    return true;
 }
 
 bool place_open(struct context *ctx, const struct deployment *d, enum place_use use, struct place *out,
@@ -293,39 +287,52 @@ int place_generation_number(const struct place *place, const char *name)
     return (int)strtol(digits, NULL, 10);
 }
 
-/* The number in a link's text of our form, else -1. */
-static int link_number(const struct place *place, int folder, const char *name)
+/* The number in a link's text of our form; -1 for what else stands there. False: it cannot be read. */
+static bool link_number(const struct place *place, const char *name, int *out_number)
 {
     char text[PATH_MAX];
-    ssize_t length = readlinkat(folder, name, text, sizeof text - 1);
+    ssize_t length = readlinkat(place->links, name, text, sizeof text - 1);
+    *out_number = -1;
     if (length < 0)
-        return -1;
+        return errno == EINVAL; /* no link */
     text[length] = '\0';
-    return text_has_prefix(text, place->prefix) ? place_generation_number(place, text + strlen(place->prefix))
-                                                : -1;
+    if (text_has_prefix(text, place->prefix))
+        *out_number = place_generation_number(place, text + strlen(place->prefix));
+    return true;
 }
 
-enum link_state place_link(const struct place *place, int *out_generation, const char **out_words,
-                           struct arena *arena)
+bool place_link(const struct place *place, struct arena *arena, struct link *out, struct error *err)
 {
     struct stat status;
-    if (fstatat(place->links, place->link, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return LINK_NONE;
-    int number = S_ISLNK(status.st_mode) ? link_number(place, place->links, place->link) : -1;
-    if (number >= 0) {
-        *out_generation = number;
-        if (number == 0)
-            *out_words = arena_printf(arena, "%s leads to gen-0, the files of before the take-over",
-                                      place->path);
-        return LINK_OURS;
+    int number;
+
+    *out = (struct link){.state = LINK_NONE};
+    if (fstatat(place->links, place->link, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT)
+            return true;
+        return error_raise(err, ERROR_SYSTEM, "cannot look at what is published at %s: %m", place->path);
     }
-    *out_generation = -1;
-    *out_words = arena_printf(arena, "%s%s is %s that certwright did not make", place->path,
-                              place->combined ? "" : "/current",
-                              S_ISLNK(status.st_mode)   ? "a link"
-                              : S_ISDIR(status.st_mode) ? "a folder"
-                                                        : "a file");
-    return LINK_FOREIGN;
+    if (!link_number(place, place->link, &number))
+        return error_raise(err, ERROR_SYSTEM, "cannot look at what is published at %s: %m", place->path);
+    if (number >= 0)
+        *out = (struct link){
+            .state = LINK_OURS,
+            .generation = number,
+            .words = number > 0 ? NULL
+                                : arena_printf(arena, "%s leads to gen-0, the files of before the take-over",
+                                               place->path),
+        };
+    else
+        *out = (struct link){
+            .state = LINK_FOREIGN,
+            .generation = -1,
+            .words = arena_printf(arena, "%s%s is %s that certwright did not make", place->path,
+                                  place->combined ? "" : "/current",
+                                  S_ISLNK(status.st_mode)   ? "a link"
+                                  : S_ISDIR(status.st_mode) ? "a folder"
+                                                            : "a file"),
+        };
+    return true;
 }
 
 static void sweep_links(const struct place *place, struct arena *arena)
@@ -340,7 +347,10 @@ static void sweep_links(const struct place *place, struct arena *arena)
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         if (!text_has_prefix(entry->d_name, mark))
             continue;
-        if (link_number(place, place->links, entry->d_name) >= 1)
+        int number;
+        if (!link_number(place, entry->d_name, &number))
+            continue; /* whose it is cannot be told: the next sweep sees */
+        if (number >= 1)
             unlinkat(place->links, entry->d_name, 0);
         else /* a take-over was cut off after the exchange: what stood there before goes where it belongs */
             renameat2(place->links, entry->d_name, place->generations, place_generation(place, 0, arena),

@@ -46,7 +46,7 @@ static bool run_vector(struct context *ctx, const struct reload_profile *profile
                        const struct string_list *vector, struct error *err)
 {
     const char **argv = arena_array(ctx->arena, vector->count + 1, sizeof *argv);
-    int timeout_s = profile->timeout_s > 0 && profile->timeout_s < 3600 ? (int)profile->timeout_s : 30;
+    int timeout_s = (int)profile->timeout_s;
     struct process_result result;
 
     for (size_t i = 0; i < vector->count; i++)
@@ -80,12 +80,10 @@ bool local_reload(struct context *ctx, const struct deployment *d, struct error 
             "the reload profile \"%s\" of target %s is not in the operator's file: add it under `deploy: "
             "{reloadProfiles: …}`",
             name, d->target->name);
-        if (err != NULL)
-            err->manifest = d->target->position;
-        return false;
+        return local_blame(d->target, err);
     }
     return (profile->check.count == 0 || run_vector(ctx, profile, "check", &profile->check, err)) &&
-           (profile->reload.count == 0 || run_vector(ctx, profile, "reload", &profile->reload, err));
+           run_vector(ctx, profile, "reload", &profile->reload, err);
 }
 
 /* --- where to look --------------------------------------------------------------------------- */
@@ -182,14 +180,13 @@ static const char *expected_chain(struct context *ctx, const struct deployment *
     AUTO(place) struct place place = {.root_fd = -1, .links = -1, .generations = -1};
     struct generation found;
     struct string_list leaf;
-    const char *words = NULL;
-    int current = 0;
+    struct link link;
 
     if (d->chain != NULL)
         return d->chain;
     if (!place_open(ctx, d, PLACE_LOOK, &place, NULL) ||
-        place_link(&place, &current, &words, ctx->arena) != LINK_OURS ||
-        !generation_read(&place, current, false, ctx->arena, &found, NULL) ||
+        !place_link(&place, ctx->arena, &link, NULL) || link.state != LINK_OURS ||
+        !generation_read(&place, link.generation, false, ctx->arena, &found, NULL) ||
         !certificate_fingerprints(found.leaf, ctx->arena, &leaf, NULL) || leaf.count != 1 ||
         !text_equal(leaf.items[0], d->fingerprint))
         return NULL;
@@ -204,7 +201,7 @@ static bool chain_is_served(struct context *ctx, const char *expected, const str
 
     if (expected == NULL || !certificate_fingerprints(expected, ctx->arena, &should, NULL))
         return true;
-    if (!certificate_fingerprints(served->chain != NULL ? served->chain : "", ctx->arena, &is, err))
+    if (!certificate_fingerprints(served->chain, ctx->arena, &is, err))
         return error_prefix(err, "%s sends a chain that cannot be read", where);
     if (should.count > 0 && is.count == 0)
         return error_raise(
@@ -260,13 +257,11 @@ bool local_probe(struct context *ctx, const struct deployment *d, struct error *
         const char *name = names.items[i];
         if (text_has_prefix(name, "*."))
             name = arena_printf(ctx->arena, "www%s", name + 1); /* any name that the wildcard covers */
-        for (size_t at = 0; at < count; at++) {
-            if (probe_name(ctx, d, &addresses[at], name, chain, err))
-                break;
-            /* A name may have addresses nobody listens on; one that answers must answer rightly. */
-            if (err == NULL || err->kind != ERROR_UNREACHABLE || at + 1 == count)
-                return false;
-        }
+        /* A name may have addresses nobody listens on; one that answers must answer rightly. */
+        struct error why = {0};
+        for (size_t at = 0; !probe_name(ctx, d, &addresses[at], name, chain, &why); at++)
+            if (why.kind != ERROR_UNREACHABLE || at + 1 == count)
+                return error_raise(err, why.kind, "%s", why.message);
     }
     return true;
 }

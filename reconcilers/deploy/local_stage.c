@@ -178,28 +178,22 @@ static bool set_rights(const struct place *place, int fd, bool is_key, struct er
     return true;
 }
 
+enum match { MATCH_SAME, MATCH_OTHER, MATCH_UNREADABLE /* errno says why */ };
+
 /* Whether a file holds exactly these bytes. */
-static bool holds(int fd, const struct buffer *bytes)
+static enum match compare(int fd, const struct buffer *bytes)
 {
     char chunk[8192];
     size_t at = 0;
-    bool same = true;
-    for (;;) {
-        ssize_t got = pread(fd, chunk, sizeof chunk, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            same = same && got == 0 && at == bytes->length;
+    ssize_t got;
+    do {
+        got = pread(fd, chunk, sizeof chunk, (off_t)at);
+        if (got > 0 && ((size_t)got > bytes->length - at || memcmp(chunk, bytes->data + at, (size_t)got) != 0))
             break;
-        }
-        if ((size_t)got > bytes->length - at || memcmp(chunk, bytes->data + at, (size_t)got) != 0) {
-            same = false;
-            break;
-        }
-        at += (size_t)got;
-    }
+        at += got > 0 ? (size_t)got : 0;
+    } while (got > 0 || (got < 0 && errno == EINTR));
     secret_wipe(chunk, sizeof chunk);
-    return same;
+    return got < 0 ? MATCH_UNREADABLE : got == 0 && at == bytes->length ? MATCH_SAME : MATCH_OTHER;
 }
 
 /* Owner and mode are final before the first byte of a key is there (D2). */
@@ -215,7 +209,7 @@ static bool write_piece(const struct place *place, int folder, const char *name,
         return error_prefix(err, "%s", place->path);
     if (fsync(fd) != 0)
         return error_raise(err, ERROR_SYSTEM, "cannot make a file of %s durable: %m", place->path);
-    if (!holds(fd, &piece->bytes))
+    if (compare(fd, &piece->bytes) != MATCH_SAME)
         return error_raise(err, ERROR_SYSTEM,
                            "a file of %s does not read back as it was written: the disk is not to be trusted",
                            place->path);
@@ -259,12 +253,17 @@ static bool accept_present(const struct place *place, const char *generation, co
         AUTO(fd) int fd = open_piece(place, generation, pieces->items[i].name, &why);
         if (fd < 0 && why.kind != ERROR_NOT_FOUND)
             return error_raise(err, why.kind, "%s of %s: %s", generation, place->path, why.message);
-        if (fd < 0 || !holds(fd, &pieces->items[i].bytes))
+        enum match match = fd < 0 ? MATCH_OTHER : compare(fd, &pieces->items[i].bytes);
+        if (match == MATCH_UNREADABLE)
+            return error_raise(err, ERROR_SYSTEM, "cannot read %s of %s: %m", generation, place->path);
+        if (match == MATCH_OTHER)
             return error_raise(err, ERROR_CONFLICT, "%s of %s exists and holds something else: move it away",
                                generation, place->path);
         if (!set_rights(place, fd, pieces->items[i].is_key, err))
             return false;
     }
+    if (fsync(place->generations) != 0) /* we may have been stopped between renaming and this */
+        return error_raise(err, ERROR_SYSTEM, "cannot make %s of %s durable: %m", generation, place->path);
     return true;
 }
 
@@ -280,18 +279,16 @@ bool local_stage(struct context *ctx, const struct deployment *d, struct error *
     AUTO(piece_list) struct piece_list pieces = {0};
     const struct generation wanted = {
         .key = d->key, .leaf = d->leaf, .chain = d->chain != NULL ? d->chain : ""};
-    const char *words = NULL;
-    int current = 0;
+    struct link link;
 
     if (d->leaf == NULL || d->generation < 1)
         return error_raise(err, ERROR_INTERNAL, "there is no certificate to deploy");
     if (!generation_check(&wanted, d->fingerprint, ctx->arena, err) ||
-        !place_open(ctx, d, PLACE_MAKE, &place, err))
+        !place_open(ctx, d, PLACE_MAKE, &place, err) || !place_link(&place, ctx->arena, &link, err))
         return false;
-    if (place_link(&place, &current, &words, ctx->arena) == LINK_FOREIGN &&
-        !d->target->deploy_target->take_over)
+    if (link.state == LINK_FOREIGN && !d->target->deploy_target->take_over)
         return error_raise(err, ERROR_CONFLICT,
-                           "%s: move it away, or set `takeOver: true` to keep it as gen-0", words);
+                           "%s: move it away, or set `takeOver: true` to keep it as gen-0", link.words);
     place_sweep(&place, ctx->arena);
     make_pieces(d, place.combined, &pieces);
     const char *generation = place_generation(&place, d->generation, ctx->arena);

@@ -2,92 +2,13 @@
  * error, what is published is a whole pair at every moment, and once the system is well again the same steps converge. */
 #include "deploy_world.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/syscall.h>
-
 #include "base/file.h"
 #include "base/key.h"
-
-/* ---- the calls ---- */
-
-static int failing_call, failing_errno, calls; /* failing_call 0: all work */
-static bool hit;
-
-static bool fails(void)
-{
-    if (failing_call == 0 || ++calls != failing_call)
-        return false;
-    hit = true;
-    errno = failing_errno;
-    return true;
-}
-
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define FAILING(result, name, parameters, ...) \
-    result name parameters; \
-    result name parameters { return fails() ? (result)-1 : NEXT(name)(__VA_ARGS__); }
-
-FAILING(int, renameat, (int a, const char *b, int c, const char *d), a, b, c, d)
-FAILING(int, renameat2, (int a, const char *b, int c, const char *d, unsigned e), a, b, c, d, e)
-FAILING(int, symlinkat, (const char *a, int b, const char *c), a, b, c)
-FAILING(int, unlinkat, (int a, const char *b, int c), a, b, c)
-FAILING(int, mkdirat, (int a, const char *b, mode_t c), a, b, c)
-FAILING(int, fsync, (int a), a)
-FAILING(int, fchmod, (int a, mode_t b), a, b)
-FAILING(int, fchown, (int a, uid_t b, gid_t c), a, b, c)
-FAILING(int, fstat, (int a, struct stat *b), a, b)
-FAILING(int, fstatat, (int a, const char *b, struct stat *c, int d), a, b, c, d)
-FAILING(int, utimensat, (int a, const char *b, const struct timespec c[2], int d), a, b, c, d)
-FAILING(ssize_t, readlinkat, (int a, const char *b, char *c, size_t d), a, b, c, d)
-FAILING(ssize_t, write, (int a, const void *b, size_t c), a, b, c)
-FAILING(ssize_t, read, (int a, void *b, size_t c), a, b, c)
-
-int openat(int at_fd, const char *name, int flags, ...);
-int openat(int at_fd, const char *name, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    int mode = va_arg(more, int);
-    va_end(more);
-    return fails() ? -1 : NEXT(openat)(at_fd, name, flags, mode);
-}
-
-int open(const char *name, int flags, ...);
-int open(const char *name, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    int mode = va_arg(more, int);
-    va_end(more);
-    return fails() ? -1 : NEXT(open)(name, flags, mode);
-}
-
-DIR *fdopendir(int fd)
-{
-    return fails() ? NULL : NEXT(fdopendir)(fd);
-}
-
-/* openat2 has no function of its own. */
-long syscall(long number, ...)
-{
-    long given[6];
-    va_list list;
-    va_start(list, number);
-    for (int i = 0; i < 6; i++)
-        given[i] = va_arg(list, long);
-    va_end(list);
-    return number == SYS_openat2 && fails()
-               ? -1
-               : NEXT(syscall)(number, given[0], given[1], given[2], given[3], given[4], given[5]);
-}
+#include "failing_files.h"
 
 /* ---- lives ---- */
 
 #define FILES "site/.well-known/pki-validation"
-
-static void well(void) { failing_call = 0; }
 
 /* A step that did not work says what was the matter. */
 static bool told(bool ok)
@@ -139,16 +60,35 @@ static bool step(bool (*perform)(struct context *, const struct deployment *, st
     return ok;
 }
 
+/* What is said about the place is so. */
+static bool observe_truly(int generation, int previous)
+{
+    struct deployment d = deployment(generation, previous);
+    struct deploy_observation seen = {0};
+    bool combined = spec.layout == LAYOUT_COMBINED;
+    bool ok = told(deploy_local.observe(&ctx, &d, &seen, &err));
+    int call = failing_call, current = 0, highest = 0;
+    char leads[256] = "";
+    well();
+    if (readlink(combined ? at("default/shop.pem") : at("default/shop/current"), leads, sizeof leads - 1) > 0)
+        CHECK(sscanf(leads, combined ? "shop.generations/gen-%d.pem" : "gen-%d", &current) == 1);
+    for (int i = 1; i < (int)COUNT_OF(pairs); i++)
+        if (exists(combined ? at("default/shop.generations/gen-%d.pem", i) : at("default/shop/gen-%d", i)))
+            highest = i;
+    CHECK(!ok || (seen.current == current && seen.highest == highest));
+    CHECK(!ok || !seen.whole || strcmp(seen.fingerprint, pairs[current].fingerprint) == 0);
+    failing_call = call;
+    return ok;
+}
+
 /* Three generations and back from the second; the first, grown old, is taken away. */
 static int deployment_end(void)
 {
-    struct deploy_observation seen = {0};
-    struct deployment d = deployment(3, 2);
     int failures = 0;
     failures += step(deploy_local.stage, 3, 2) ? 0 : 1;
     failures += step(deploy_local.publish, 3, 2) ? 0 : 1;
     failures += step(deploy_local.clean, 3, 2) ? 0 : 1;
-    failures += told(deploy_local.observe(&ctx, &d, &seen, &err)) ? 0 : 1;
+    failures += observe_truly(3, 2) ? 0 : 1;
     return failures;
 }
 
@@ -175,10 +115,30 @@ static int take_over_life(void)
     return (step(deploy_local.stage, 1, 0) ? 0 : 1) + (step(deploy_local.publish, 1, 0) ? 0 : 1);
 }
 
+/* Without the word that it may be taken over, what others left is not replaced: here, when it came after staging. */
+static int foreign_life(void)
+{
+    spec.take_over = true;
+    step(deploy_local.stage, 1, 0);
+    spec.take_over = false;
+    CHECK(!step(deploy_local.publish, 1, 0));
+    return 0;
+}
+
+#define CHALLENGE FILES "/A.txt"
+
+/* What is said about a challenge file is so. */
 static int challenge_life(void)
 {
-    return (told(deploy_local.challenge_present(&ctx, &target, "A.txt", "one", &err)) ? 0 : 1) +
-           (told(deploy_local.challenge_absent(&ctx, &target, "A.txt", "one", &err)) ? 0 : 1);
+    bool is = false, there = false;
+    int failures = told(deploy_local.challenge_present(&ctx, &target, "A.txt", "one", &err)) ? 0 : 1;
+    CHECK(failures > 0 || strcmp(text_of(at("%s", CHALLENGE)), "one") == 0);
+    is = exists(at("%s", CHALLENGE));
+    bool looked = told(deploy_local.challenge_look(&ctx, &target, "A.txt", "one", &there, &err));
+    CHECK(!looked || there == is);
+    bool gone = told(deploy_local.challenge_absent(&ctx, &target, "A.txt", "one", &err));
+    CHECK(!gone || !exists(at("%s", CHALLENGE)));
+    return failures + (looked ? 0 : 1) + (gone ? 0 : 1);
 }
 
 static void begin_deployment(enum target_layout layout) { new_world(layout); }
@@ -192,6 +152,36 @@ static void begin_foreign(enum target_layout layout)
     put(at("default/shop/current/cert.pem"), pairs[6].leaf, 0644);
 }
 
+static const char *by_hand(void)
+{
+    static const char *text;
+    if (text == NULL)
+        text = arena_printf(arena, "%s%s", pairs[6].leaf, made_key_pem(pairs[6].made.key, arena));
+    return text;
+}
+
+static void begin_foreign_file(enum target_layout layout)
+{
+    new_world(layout);
+    CHECK(mkdir(at("default"), 0755) == 0);
+    put(at("default/shop.pem"), by_hand(), 0600);
+}
+
+static int take_over_end(void)
+{
+    int failures = take_over_life();
+    CHECK_TEXT(text_of(at("default/shop.generations/gen-0.pem")), by_hand());
+    return failures;
+}
+
+static int foreign_end(void)
+{
+    CHECK_TEXT(text_of(at("default/shop.pem")), by_hand());
+    foreign_life();
+    CHECK_TEXT(text_of(at("default/shop.pem")), by_hand());
+    return 0;
+}
+
 static void begin_challenge(enum target_layout layout)
 {
     new_world(layout);
@@ -200,13 +190,13 @@ static void begin_challenge(enum target_layout layout)
     CHECK(mkdir(at("site"), 0755) == 0);
 }
 
-/* The n-th call fails, for each n until a life has fewer; for every second one unless CERTWRIGHT_EVERY_CALL is set. */
+/* The n-th call fails, for each n until a life has fewer; for every third one unless CERTWRIGHT_EVERY_CALL is set. */
 static void each_call_fails(void (*begin)(enum target_layout), enum target_layout layout, int (*life)(void),
                             int (*end)(void), int at_least)
 {
     AUTO(arena) struct arena *own = arena_create();
     static const int errors[] = {EIO, ENOSPC, EPERM};
-    const int stride = getenv("CERTWRIGHT_EVERY_CALL") != NULL ? 1 : 2;
+    const int stride = getenv("CERTWRIGHT_EVERY_CALL") != NULL ? 1 : 3;
     int n = 1 - stride;
     for (hit = true; hit;) {
         arena_reset(own);
@@ -214,10 +204,8 @@ static void each_call_fails(void (*begin)(enum target_layout), enum target_layou
         ctx.arena = own;
         published = false;
         seen_link[0] = '\0';
-        hit = false;
-        calls = 0;
         n += stride;
-        failing_errno = errors[n % (int)COUNT_OF(errors)];
+        fail_all(errors[n / stride % (int)COUNT_OF(errors)]);
         failing_call = n;
         life();
         well();
@@ -232,22 +220,28 @@ static void each_call_fails(void (*begin)(enum target_layout), enum target_layou
 
 static void a_rollout_survives_each_call(void)
 {
-    each_call_fails(begin_deployment, LAYOUT_GENERATION, deployment_life, deployment_end, 200);
+    each_call_fails(begin_deployment, LAYOUT_GENERATION, deployment_life, deployment_end, 300);
 }
 
 static void a_rollout_in_one_file_survives_each_call(void)
 {
-    each_call_fails(begin_deployment, LAYOUT_COMBINED, deployment_life, deployment_end, 150);
+    each_call_fails(begin_deployment, LAYOUT_COMBINED, deployment_life, deployment_end, 190);
 }
 
 static void a_take_over_survives_each_call(void)
 {
-    each_call_fails(begin_foreign, LAYOUT_GENERATION, take_over_life, take_over_life, 40);
+    each_call_fails(begin_foreign, LAYOUT_GENERATION, take_over_life, take_over_life, 70);
+}
+
+static void a_file_of_others_survives_each_call(void)
+{
+    each_call_fails(begin_foreign_file, LAYOUT_COMBINED, take_over_life, take_over_end, 40);
+    each_call_fails(begin_foreign_file, LAYOUT_COMBINED, foreign_life, foreign_end, 40);
 }
 
 static void a_challenge_survives_each_call(void)
 {
-    each_call_fails(begin_challenge, LAYOUT_GENERATION, challenge_life, challenge_life, 20);
+    each_call_fails(begin_challenge, LAYOUT_GENERATION, challenge_life, challenge_life, 45);
 }
 
 int main(void)
@@ -258,6 +252,7 @@ int main(void)
     RUN(a_rollout_survives_each_call);
     RUN(a_rollout_in_one_file_survives_each_call);
     RUN(a_take_over_survives_each_call);
+    RUN(a_file_of_others_survives_each_call);
     RUN(a_challenge_survives_each_call);
     well();
     if (!close_worlds())
