@@ -1,11 +1,8 @@
 /* Reload by profile, and the probe against a TLS server of our own on loopback. */
-#include "deploy_world.h"
+#include "deploy_server.h"
 
-#include <arpa/inet.h>
-#include <pthread.h>
-#include <sys/socket.h>
-
-#include <openssl/ssl.h>
+#include <dlfcn.h>
+#include <poll.h>
 
 /* --- reload ---------------------------------------------------------------------------------- */
 
@@ -44,57 +41,58 @@ static void a_reload_follows_its_profile(void)
     CHECK(strstr(err.message, "stuck") != NULL);
 }
 
-/* --- probe ----------------------------------------------------------------------------------- */
-
-struct server {
-    int fd, port, connections;
-    SSL_CTX *tls;
-    pthread_t thread;
-};
-
-static void *serve(void *argument)
+static const char *words_of(const char *script)
 {
-    struct server *server = argument;
-    for (;;) {
-        int fd = accept(server->fd, NULL, NULL);
-        if (fd < 0)
-            return NULL;
-        SSL *ssl = SSL_new(server->tls);
-        SSL_set_fd(ssl, fd);
-        if (SSL_accept(ssl) == 1) {
-            char drop[16];
-            SSL_shutdown(ssl);
-            SSL_read(ssl, drop, sizeof drop);
-        }
-        SSL_free(ssl);
-        close(fd);
-        server->connections++;
+    CHECK(!reloads(NULL, script, 20));
+    const char *at_words = strstr(err.message, "ended with 3: ");
+    CHECK(at_words != NULL);
+    return at_words + strlen("ended with 3: ");
+}
+
+static void a_failed_reload_is_told_in_the_last_words_of_the_program(void)
+{
+    new_world(LAYOUT_GENERATION);
+    spec.reload.profile = "service";
+    CHECK_TEXT(words_of("exit 3"), "it said nothing");
+    CHECK_TEXT(words_of("echo; echo '  '; exit 3"), "it said nothing");
+    const char *words = words_of("for i in 1 2 3 4 5 6 7 8 9; do echo \"line $i $(printf %040d 0)\"; done; exit 3");
+    CHECK(strstr(words, "line 9") != NULL && strstr(words, "line 5") != NULL); /* the nearest to the end, */
+    CHECK(strstr(words, "line 1") == NULL && strlen(words) <= 280);            /* as many as fit */
+    CHECK(strlen(words_of("printf %05000d 0; exit 3")) <= 290);
+
+    const char *missing[] = {"/no/such/program"};
+    struct deployment d = deployment(1, 0);
+    profiles[0].reload = (struct string_list){.items = missing, .count = 1};
+    CHECK(!deploy_local.reload(&ctx, &d, &err));
+    CHECK_INT(err.kind, ERROR_SYSTEM);
+    CHECK(strstr(err.message, "reload of profile service") != NULL);
+    target.position.line = 12;
+    spec.reload.profile = "unknown";
+    CHECK(!deploy_local.reload(&ctx, &d, &err));
+    CHECK_INT(err.manifest.line, 12);
+}
+
+static int longest_wait;
+
+int poll(struct pollfd *of, nfds_t count, int ms)
+{
+    longest_wait = ms > longest_wait ? ms : longest_wait;
+    return ((__typeof__(&poll))dlsym(RTLD_NEXT, "poll"))(of, count, ms);
+}
+
+static void a_reload_has_the_time_its_profile_gives(void)
+{
+    static const int seconds[] = {2, 600, 3600}; /* the last is the most that the operator's file may say */
+    new_world(LAYOUT_GENERATION);
+    spec.reload.profile = "service";
+    for (size_t i = 0; i < COUNT_OF(seconds); i++) {
+        longest_wait = 0;
+        CHECK_OK(reloads(NULL, "exec sleep 0.1", seconds[i]), err);
+        CHECK(longest_wait > seconds[i] * 900 && longest_wait <= seconds[i] * 1000);
     }
 }
 
-static void start_server(struct server *server, const struct pair *pair, const struct made *intermediate)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    *server = (struct server){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                              .tls = SSL_CTX_new(TLS_server_method())};
-    CHECK(bind(server->fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(server->fd, 8) == 0);
-    CHECK(getsockname(server->fd, (struct sockaddr *)&address, &length) == 0);
-    server->port = ntohs(address.sin_port);
-    CHECK(SSL_CTX_use_certificate(server->tls, pair->made.certificate) == 1);
-    CHECK(SSL_CTX_use_PrivateKey(server->tls, pair->made.key) == 1);
-    if (intermediate != NULL)
-        CHECK(SSL_CTX_add1_chain_cert(server->tls, intermediate->certificate) == 1);
-    CHECK(pthread_create(&server->thread, NULL, serve, server) == 0);
-}
-
-static void stop_server(struct server *server)
-{
-    shutdown(server->fd, SHUT_RDWR);
-    pthread_join(server->thread, NULL);
-    close(server->fd);
-    SSL_CTX_free(server->tls);
-}
+/* --- probe ----------------------------------------------------------------------------------- */
 
 static bool probes(int served, const struct made *intermediate, bool chain_given)
 {
@@ -173,6 +171,8 @@ int main(void)
         return 2;
     RUN(make_pairs);
     RUN(a_reload_follows_its_profile);
+    RUN(a_failed_reload_is_told_in_the_last_words_of_the_program);
+    RUN(a_reload_has_the_time_its_profile_gives);
     RUN(a_probe_believes_only_what_is_served);
     RUN(a_probe_goes_only_where_it_may);
     if (!close_worlds())
