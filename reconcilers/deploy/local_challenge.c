@@ -211,7 +211,7 @@ bool local_challenge_look(struct context *ctx, const struct resource *target, co
 static bool remove_if_empty(int parent, int folder, const char *name)
 {
     struct stat status;
-    if (folder < 0 || fstat(folder, &status) != 0 || status.st_uid != geteuid() ||
+    if (fstat(folder, &status) != 0 || status.st_uid != geteuid() ||
         unlinkat(parent, name, AT_REMOVEDIR) == 0)
         return true;
     return errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT || errno == EACCES || errno == EPERM || errno == EBUSY;

@@ -117,6 +117,7 @@ static void a_look_finds_just_this_file(void)
     CHECK_INT(count_entries(at("site/html"), false), 0);
     CHECK_OK(presents("A.txt", "one"), err);
     CHECK(is_there("A.txt", "one"));
+    CHECK(!is_there(NULL, NULL));
     CHECK(!is_there("A.txt", "two") && !is_there("A.txt", "longer") && !is_there("B.txt", "one"));
     CHECK(!deploy_local.challenge_look(&ctx, &target, "../A.txt", "one", &there, &err));
     CHECK_INT(err.kind, ERROR_MALFORMED);

@@ -2,6 +2,7 @@
 #include "deploy_server.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -68,6 +69,17 @@ static bool probes(const struct deployment *d)
     return deploy_local.probe(&ctx, d, &err);
 }
 
+static int somewhere_fails; /* readlinkat, once */
+
+ssize_t readlinkat(int folder_fd, const char *name, char *text, size_t size)
+{
+    if (somewhere_fails-- == 1) {
+        errno = EIO;
+        return -1;
+    }
+    return ((__typeof__(&readlinkat))dlsym(RTLD_NEXT, "readlinkat"))(folder_fd, name, text, size);
+}
+
 static void begin(const struct pair *pair)
 {
     new_world(LAYOUT_GENERATION);
@@ -107,6 +119,10 @@ static void an_address_of_this_host_needs_no_word_of_the_operator(void)
     has_v6 = false;
     CHECK(!probes(&d));
     CHECK_INT(err.kind, ERROR_CONFIG);
+    const char *allowed[] = {"::1/128"};
+    config.allow_addresses = (struct string_list){.items = allowed, .count = 1};
+    CHECK(!probes(&d) && err.kind != ERROR_CONFIG); /* the operator's word opens it */
+    config.allow_addresses.count = 0;
     has_v6 = true;
     interfaces_known = false; /* what is not known to be ours is not */
     CHECK(!probes(&d));
@@ -117,6 +133,30 @@ static void an_address_of_this_host_needs_no_word_of_the_operator(void)
         CHECK(!probes(&d));
         CHECK_INT(err.kind, ERROR_MANIFEST);
     }
+}
+
+/* An operator's word for another name is no word for this one. */
+static void what_the_operator_says_of_a_name_is_for_that_name(void)
+{
+    struct deployment d = deployment(3, 0);
+    struct name_pair resolve[] = {{.name = "other.example.test:443", .value = "127.0.0.1:1"},
+                                  {.name = "shop.example.test:443", .value = "unset"}};
+    begin(&pairs[2]);
+    resolve[1].value = arena_printf(arena, "127.0.0.1:%d", server.port);
+    config.resolve = resolve;
+    config.resolve_count = COUNT_OF(resolve);
+    spec.probe.address = "shop.example.test:443";
+    HOST_IS("127.0.0.1");
+    spec.probe.timeout_s = 3600; /* of the whole patience, not of one look */
+    bool good = probes(&d);
+    enum error_kind kind = err.kind;
+    const char *words = arena_strdup(arena, err.message);
+    d = deployment(2, 0);
+    bool right = probes(&d);
+    stop_server(&server);
+    CHECK(!good && right);
+    CHECK_INT(kind, ERROR_REFUSED);
+    CHECK(strstr(words, "serves another certificate") != NULL); /* there is no former one */
 }
 
 static void the_first_address_that_answers_decides(void)
@@ -194,6 +234,8 @@ static void the_chain_on_the_disk_counts_only_beside_this_certificate(void)
     }
     put(leaf, pairs[2].leaf, 0644);
     CHECK(!serves(NULL, 0, NULL));
+    somewhere_fails = 1;
+    CHECK_OK(serves(NULL, 0, NULL), err);
     put(at("default/shop/gen-2/chain.pem"), "-----BEGIN CERTIFICATE-----\nMIIB", 0644);
     CHECK_OK(serves(NULL, 0, NULL), err);
     CHECK(unlink(at("default/shop/gen-2/chain.pem")) == 0);
@@ -213,6 +255,7 @@ int main(void)
     RUN(make_pairs);
     RUN(only_addresses_that_may_be_asked_are_asked);
     RUN(an_address_of_this_host_needs_no_word_of_the_operator);
+    RUN(what_the_operator_says_of_a_name_is_for_that_name);
     RUN(the_first_address_that_answers_decides);
     RUN(the_chain_that_is_sent_is_the_one_deployed);
     RUN(the_chain_on_the_disk_counts_only_beside_this_certificate);

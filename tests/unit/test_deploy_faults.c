@@ -83,11 +83,15 @@ static void files_that_cannot_be_given_away_are_not_left_behind(void)
     CHECK_INT(count_entries(at("default/shop"), false), 0);
     spec.group = NULL;
     CHECK_OK(stages() && publishes(), err);
-    spec.group = "daemon"; /* the manifest was changed */
-    struct deploy_observation seen = look();
-    CHECK(!seen.rights_ok);
-    CHECK(strstr(seen.words, "belongs to user") != NULL);
-    CHECK(seen.whole);
+    roots[0].owners = roots[0].groups;
+    for (int i = 0; i < 2; i++) { /* the manifest was changed */
+        spec.owner = i == 0 ? "daemon" : NULL;
+        spec.group = i == 0 ? NULL : "daemon";
+        struct deploy_observation seen = look();
+        CHECK(!seen.rights_ok);
+        CHECK(strstr(seen.words, "belongs to user") != NULL);
+        CHECK(seen.whole);
+    }
 }
 
 static void rights_that_cannot_be_mended_are_told(void)
