@@ -23,7 +23,7 @@
 struct talk {
     int port, done_fd;
     const char *say;
-    bool tls;
+    bool tls, leaves; /* after it has said so, without listening */
     char heard[70000];
     size_t length;
     int64_t took_ms;
@@ -47,7 +47,7 @@ static void *talk_thread(void *arg)
         } else if (write(fd, talk->say, strlen(talk->say)) < 0) {
             talk->length = 0;
         }
-        for (;;) {
+        for (; !talk->leaves;) {
             size_t room = sizeof talk->heard - 1 - talk->length;
             ssize_t got = ssl != NULL ? SSL_read(ssl, talk->heard + talk->length, (int)room)
                                       : read(fd, talk->heard + talk->length, room);
@@ -72,7 +72,8 @@ static void on_done(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(arg);
 }
 
-static char seen_path[100], seen_query[100], seen_body[100], seen_method[10];
+static char seen_path[100], seen_query[100], seen_body[100], seen_method[10], seen_agent[100];
+static int seen_count;
 
 static void serve(struct http_exchange *exchange, void *arg)
 {
@@ -84,6 +85,10 @@ static void serve(struct http_exchange *exchange, void *arg)
     snprintf(seen_path, sizeof seen_path, "%s", path);
     snprintf(seen_query, sizeof seen_query, "%s", query != NULL ? query : "");
     snprintf(seen_body, sizeof seen_body, "%.*s", (int)length, body);
+    const char *agent = http_exchange_header(exchange, "user-agent");
+    snprintf(seen_agent, sizeof seen_agent, "%s", agent != NULL ? agent : "(none)");
+    seen_count++;
+    CHECK(http_exchange_body(exchange, NULL) == body);
     snprintf(seen_method, sizeof seen_method, "%s", http_exchange_method(exchange));
     static char big[60000];
     memset(big, 'x', sizeof big);
@@ -93,6 +98,16 @@ static void serve(struct http_exchange *exchange, void *arg)
         http_exchange_reply_cut(exchange, 200, "text/plain", "0123456789", 10, 4);
     else if (text_equal(path, "/cut0"))
         http_exchange_reply_cut(exchange, 200, "text/plain", "0123456789", 10, 0);
+    else if (text_equal(path, "/cut-all"))
+        http_exchange_reply_cut(exchange, 200, NULL, "0123456789", 10, 99);
+    else if (text_equal(path, "/cut-big"))
+        http_exchange_reply_cut(exchange, 200, "text/plain", big, sizeof big, sizeof big - 1);
+    else if (text_equal(path, "/untyped"))
+        http_exchange_reply(exchange, 200, NULL, "plain", 5);
+    else if (text_equal(path, "/byte-by-byte"))
+        http_exchange_reply_slowly(exchange, 0, 0, 200, "text/plain", "01", 2);
+    else if (text_equal(path, "/long"))
+        http_exchange_reply_slowly(exchange, 1, 5, 200, "text/plain", big, sizeof big);
     else if (text_equal(path, "/later"))
         http_exchange_reply_later(exchange, 30, 200, "text/plain", "late", 4);
     else if (text_equal(path, "/slowly"))
@@ -108,6 +123,7 @@ static void serve(struct http_exchange *exchange, void *arg)
 }
 
 static struct talk talk;
+static bool leaves;
 
 /* Serve until the one conversation is over (or until `limit_ms`), and take the server down. */
 static void converse(const struct http_server_options *given, const char *say)
@@ -121,15 +137,18 @@ static void converse(const struct http_server_options *given, const char *say)
     memset(&talk, 0, sizeof talk);
     talk.say = say;
     talk.port = http_server_port(server);
+    talk.leaves = leaves;
     talk.tls = options.certificate_file != NULL;
     talk.done_fd = eventfd(0, EFD_CLOEXEC);
     struct event *done = event_new(base, talk.done_fd, EV_READ, on_done, base);
     event_add(done, NULL);
     pthread_t thread;
     pthread_create(&thread, NULL, talk_thread, &talk);
-    if (strstr(say, "/never") != NULL)
+    if (strstr(say, "/never") != NULL || leaves)
         event_base_loopexit(base, &(struct timeval){.tv_usec = 100000});
     event_base_dispatch(base);
+    if (leaves) /* the loop ended with the conversation: what came of it takes its turns */
+        event_base_loopexit(base, &(struct timeval){.tv_usec = 150000}), event_base_dispatch(base);
     http_server_destroy(server);
     event_free(done);
     event_base_free(base);
@@ -191,6 +210,90 @@ static void answers_late_and_slowly(void)
     converse(&(struct http_server_options){0}, "GET /slowly HTTP/1.1\r\n" CLOSING "\r\n");
     CHECK(text_has_suffix(talk.heard, "\r\n\r\n0123456789"));
     CHECK(talk.took_ms >= 25);
+}
+
+static void tells_methods_headers_and_bodies_that_are_not_there(void)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT", "DELETE", "HEAD"};
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        char say[200];
+        snprintf(say, sizeof say, "%s /x HTTP/1.1\r\n" CLOSING "%s\r\n", methods[i], i % 2 ? "User-Agent: one\r\n" : "");
+        converse(&(struct http_server_options){0}, say);
+        CHECK_TEXT(seen_method, methods[i]);
+        CHECK_TEXT(seen_agent, i % 2 ? "one" : "(none)");
+        CHECK_TEXT(seen_body, "");
+        CHECK_TEXT(seen_query, "");
+    }
+    converse(&(struct http_server_options){0}, "GET /untyped HTTP/1.1\r\n" CLOSING "\r\n");
+    CHECK(text_has_suffix(talk.heard, "\r\n\r\nplain") && strstr(talk.heard, "Content-Type") == NULL);
+    converse(&(struct http_server_options){0}, "GET /byte-by-byte HTTP/1.1\r\n" CLOSING "\r\n");
+    CHECK(text_has_suffix(talk.heard, "\r\n\r\n01"));
+    converse(&(struct http_server_options){0}, "GET /cut-all HTTP/1.1\r\n" CLOSING "\r\n");
+    CHECK(text_has_suffix(talk.heard, "\r\n\r\n0123456789") && strstr(talk.heard, "Content-Type: text/plain\r\n") != NULL);
+}
+
+static void does_not_take_what_cannot_be_a_path_or_a_query(void)
+{
+    static const char *const bad[] = {"/a%00b", "/x?a=%zz&&=", "/x?=1"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        char say[200];
+        seen_count = 0;
+        snprintf(say, sizeof say, "GET %s HTTP/1.1\r\n" CLOSING "\r\n", bad[i]);
+        converse(&(struct http_server_options){0}, say);
+        CHECK(text_has_prefix(talk.heard, "HTTP/1.1 400 "));
+        CHECK_INT(seen_count, 0);
+    }
+    converse(&(struct http_server_options){0}, "GET http://here HTTP/1.1\r\n" CLOSING "\r\n");
+    CHECK(text_has_prefix(talk.heard, "HTTP/1.1 200 "));
+    CHECK_TEXT(seen_path, "/");
+}
+
+static void outlives_who_leaves_before_the_answer(void)
+{
+    static const char *const paths[] = {"/later", "/slowly", "/long", "/cut-big", "/big", "/drop", "/x"};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char say[200];
+        seen_count = 0;
+        snprintf(say, sizeof say, "GET %s HTTP/1.1\r\n" CLOSING "\r\n", paths[i]);
+        leaves = true;
+        converse(&(struct http_server_options){0}, say);
+        leaves = false;
+        CHECK_INT(talk.length, 0);
+        CHECK(seen_count <= 1);
+    }
+}
+
+/* One more than the server holds at a time: it is served when the first has gone. */
+static void serves_the_next_when_one_has_gone(void)
+{
+    struct error err = {0};
+    struct http_server_options options = {.address = "127.0.0.1", .max_connections = 1};
+    struct event_base *base = event_base_new();
+    struct http_server *server = http_server_create(base, &options, serve, NULL, &err);
+    CHECK_OK(server != NULL, err);
+    static struct talk talks[3];
+    pthread_t threads[3];
+    memset(talks, 0, sizeof talks);
+    seen_count = 0;
+    for (int i = 0; i < 3; i++) {
+        talks[i] = (struct talk){.say = "GET /later HTTP/1.1\r\n" CLOSING "\r\n", .port = http_server_port(server),
+                                 .done_fd = eventfd(0, EFD_CLOEXEC)};
+        pthread_create(&threads[i], NULL, talk_thread, &talks[i]);
+    }
+    int64_t deadline = clock_boot_ms() + 20000;
+    while (seen_count < 3 && clock_boot_ms() < deadline)
+        event_base_loop(base, EVLOOP_ONCE);
+    event_base_loopexit(base, &(struct timeval){.tv_usec = 150000});
+    event_base_dispatch(base);
+    http_server_destroy(server);
+    event_base_free(base);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        close(talks[i].done_fd);
+    }
+    CHECK_INT(seen_count, 3);
+    for (int i = 0; i < 3; i++)
+        CHECK(text_has_suffix(talks[i].heard, "\r\n\r\nlate"));
 }
 
 static void goes_down_with_a_request_pending(void)
@@ -288,6 +391,10 @@ int main(void)
     RUN(drops_without_a_byte);
     RUN(cuts_the_body);
     RUN(answers_late_and_slowly);
+    RUN(tells_methods_headers_and_bodies_that_are_not_there);
+    RUN(does_not_take_what_cannot_be_a_path_or_a_query);
+    RUN(outlives_who_leaves_before_the_answer);
+    RUN(serves_the_next_when_one_has_gone);
     RUN(goes_down_with_a_request_pending);
     RUN(refuses_what_is_malformed);
     RUN(ends_a_connection_past_its_deadline);
