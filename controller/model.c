@@ -110,9 +110,12 @@ static bool view_unknown(struct model *model, struct certificate_view *view, str
         return true;
     if (!state_scan(model->state, TABLE_META, unknown_prefix(view->refs.issuer, arena), collect_value, &orders, err))
         return false;
-    for (size_t i = 0; i < orders.values.count; i++)
-        view->account.unknown_open += record_load(model->state, TABLE_ORDER, orders.values.items[i], &order_record_table, arena,
-                                                  &order, NULL, NULL) && is_unknown(&order);
+    for (size_t i = 0; i < orders.values.count; i++) {
+        bool found;
+        if (!record_find(model->state, TABLE_ORDER, orders.values.items[i], &order_record_table, arena, &order, &found, err))
+            return false;
+        view->account.unknown_open += found && is_unknown(&order);
+    }
     return true;
 }
 
@@ -304,9 +307,8 @@ static void resolve(struct model *model, struct certificate_view *view, struct a
 
 /* ---- clock and store ---- */
 
-static const char *judge_clock(struct model *model, int64_t now, struct arena *arena, const char **out_release)
+static const char *judge_clock(struct model *model, int64_t now, const char *newest, struct arena *arena, const char **out_release)
 {
-    const char *newest = model->state != NULL ? meta_text(model->state, "newest-time", arena) : NULL;
     int64_t stored = newest != NULL ? atoll(newest) : 0;
     int64_t made = 0;
     if (clock_parse_rfc3339(rules_version(), &made) && now < made)
@@ -360,18 +362,23 @@ static bool read_view(struct model *model, const char *namespace_, const char *n
     if (!load_rollouts(model, view, arena, err))
         return false;
     view_account(model, view, arena);
+    const char *newest = NULL; /* the latest time that the store has seen */
+    if (model->state != NULL && !meta_read(model->state, "newest-time", arena, &newest, err))
+        return false;
     if (view->clock_words == NULL)
-        view->clock_words = judge_clock(model, view->now, arena, &view->clock_release);
+        view->clock_words = judge_clock(model, view->now, newest, arena, &view->clock_release);
     view_store(model, view, arena);
     if (view->want == NULL || view->invalid)
         return true;
-    model_find_places(model, view, arena);
+    if (!model_find_places(model, view, arena, err))
+        return false;
     bool buys = view->order == NULL || view->order->state == ORDER_PREPARED || view->order->state == ORDER_REFUSED;
     if ((buys || is_unknown(view->order)) && !view_unknown(model, view, arena, err))
         return false;
     if (!buys)
         return true;
-    model_find_duplicate(model, view, arena);
+    if (!model_find_duplicate(model, view, arena, err))
+        return false;
     if (!model->purchase_hold_known) {
         struct string_list ids;
         const char *digest;

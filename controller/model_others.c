@@ -116,7 +116,7 @@ static bool has_target(const struct certificate_view *view, const char *target)
 }
 
 /* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
-void model_find_places(struct model *model, struct certificate_view *view, struct arena *arena)
+bool model_find_places(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
 {
     view->places_taken = arena_array(arena, view->rollout_count, sizeof *view->places_taken);
     for (size_t i = 0; i < view->rollout_count; i++) {
@@ -126,7 +126,9 @@ void model_find_places(struct model *model, struct certificate_view *view, struc
         const struct claim *claim = claimed_by_other(model, view, key);
         if (claim != NULL)
             view->places_taken[i] = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
-        const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL;
+        const char *owner = NULL;
+        if (model->state != NULL && !meta_read(model->state, key, arena, &owner, err))
+            return false;
         struct string_list parts = owner != NULL ? text_split(arena, owner, '/') : (struct string_list){0};
         if (parts.count != 3)
             continue;
@@ -135,35 +137,43 @@ void model_find_places(struct model *model, struct certificate_view *view, struc
             continue;
         struct certificate_record other;
         const char *id = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
-        bool gone = ours ? !has_target(view, parts.items[2]) : string_list_contains(&model->assumed_gone, id) || (!record_load(model->state, TABLE_CERTIFICATE,
-                                           record_key(arena, parts.items[0], parts.items[1]), &certificate_record_table,
-                                           arena, &other, NULL, NULL) || other.forgotten);
+        bool known = false;
+        if (!ours && !record_find(model->state, TABLE_CERTIFICATE, record_key(arena, parts.items[0], parts.items[1]),
+                                  &certificate_record_table, arena, &other, &known, err))
+            return false;
+        bool gone = ours ? !has_target(view, parts.items[2])
+                         : string_list_contains(&model->assumed_gone, id) || !known || other.forgotten;
         if (!gone)
             view->places_taken[i] = arena_printf(arena, "%s by target %s", id, parts.items[2]);
         if (view->rollouts[i].state == ROLLOUT_ACTIVE) /* another was there meanwhile: deployed anew, once the place is free */
             view->rollouts[i].state = ROLLOUT_WANTED;
     }
+    return true;
 }
 
-void model_find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena)
+bool model_find_duplicate(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
 {
     if (view->invalid || view->want == NULL)
-        return;
+        return true;
     char *key = need_wanted(view, arena);
     const struct claim *claim = claimed_by_other(model, view, key);
     if (claim != NULL)
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, claim->namespace_, claim->name);
-    const char *owner = model->state != NULL ? meta_text(model->state, key, arena) : NULL; /* "<ns>/<name>/<cycle>" */
+    const char *owner = NULL; /* "<ns>/<name>/<cycle>" */
+    if (model->state != NULL && !meta_read(model->state, key, arena, &owner, err))
+        return false; /* nobody knows whether it was bought */
     if (owner == NULL || view->duplicate_of != NULL)
-        return;
+        return true;
     struct string_list parts = text_split(arena, owner, '/');
     if (parts.count != 3 || (text_equal(parts.items[0], view->namespace_) && text_equal(parts.items[1], view->name)))
-        return;
+        return true;
     struct order_record other;
-    if (!record_load(model->state, TABLE_ORDER,
-                     record_key_number(arena, parts.items[0], parts.items[1], atoi(parts.items[2])), &order_record_table,
-                     arena, &other, NULL, NULL))
-        return;
+    bool found;
+    if (!record_find(model->state, TABLE_ORDER, record_key_number(arena, parts.items[0], parts.items[1], atoi(parts.items[2])),
+                     &order_record_table, arena, &other, &found, err))
+        return false;
+    if (!found)
+        return true;
     /* One that was prepared and never sent holds its names as long as its manifest is there. */
     bool gone = model->desired == NULL ||
                 desired_find(model->desired, KIND_CERTIFICATE, parts.items[0], parts.items[1]) == NULL;
@@ -174,6 +184,7 @@ void model_find_duplicate(struct model *model, struct certificate_view *view, st
                 (other.subscription_ends_at > 0 && other.subscription_ends_at < view->now);
     if (!over)
         view->duplicate_of = resource_id(arena, KIND_CERTIFICATE, parts.items[0], parts.items[1]);
+    return true;
 }
 
 bool model_knows_order(struct model *model, const struct vendor_order *order, struct arena *arena)

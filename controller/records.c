@@ -121,6 +121,32 @@ const char *meta_text(struct state *state, const char *key, struct arena *arena)
                                                                         : NULL;
 }
 
+bool meta_read(struct state *state, const char *key, struct arena *arena, const char **out, struct error *err)
+{
+    struct span value;
+    struct error why = {0};
+    bool found = state_get(state, TABLE_META, key, arena, &value, NULL, &why);
+    if (!found && why.kind != ERROR_NOT_FOUND) {
+        if (err != NULL)
+            *err = why;
+        return false;
+    }
+    *out = found ? arena_strndup(arena, value.data, value.length) : NULL;
+    return true;
+}
+
+bool record_find(struct state *state, enum state_table table, const char *key, const struct field_table *fields,
+                 struct arena *arena, void *out, bool *out_found, struct error *err)
+{
+    struct error why = {0};
+    *out_found = record_load(state, table, key, fields, arena, out, NULL, &why);
+    if (*out_found || why.kind == ERROR_NOT_FOUND)
+        return true;
+    if (err != NULL)
+        *err = why;
+    return false;
+}
+
 void meta_put(struct state_batch *batch, const char *key, const char *text)
 {
     state_put(batch, TABLE_META, key, span_of(text, strlen(text)), STATE_ANY);

@@ -33,7 +33,12 @@ bool record_scan(struct state *state, enum state_table table, const char *prefix
                  struct arena *arena, record_visitor *visit, void *arg, struct error *err);
 
 /* META rows that are small texts. */
-const char *meta_text(struct state *state, const char *key, struct arena *arena); /* NULL: none */
+const char *meta_text(struct state *state, const char *key, struct arena *arena); /* NULL: none, or it cannot be read */
+/* For what guards stand on: `*out` NULL: there is none. Fails: STATE. */
+bool meta_read(struct state *state, const char *key, struct arena *arena, const char **out, struct error *err);
+/* A record that others stand on; true and `*out_found` false: there is none. Fails: STATE. */
+bool record_find(struct state *state, enum state_table table, const char *key, const struct field_table *fields,
+                 struct arena *arena, void *out, bool *out_found, struct error *err);
 void meta_put(struct state_batch *batch, const char *key, const char *text);
 /* Where a need is remembered: by the account at the vendor (two Issuers may be one), product and names. */
 char *need_key(struct arena *arena, const char *endpoint, const char *partner_code, const char *product,
