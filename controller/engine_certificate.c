@@ -227,7 +227,7 @@ static void note_decision(struct engine *engine, const char *key, const struct c
 {
     const struct certificate_record *was = &view->record;
     const char *digest = view->want != NULL ? text_hex(arena, view->want->digest, 32) : was->spec_digest;
-    bool forgotten = view->want == NULL;
+    bool forgotten = view->want == NULL && !view->invalid;
     bool news = was->first_seen == 0 || !text_equal(was->phase, step->code) || !text_equal(was->spec_digest, digest) ||
                 (was->forgotten && !forgotten) || (!text_equal(was->message, step->reason) && step->action != ACTION_WAIT);
     if (news) {
@@ -261,7 +261,7 @@ static void note_decision(struct engine *engine, const char *key, const struct c
     memcpy(row.shared, engine->shared_digest, 32);
     row.flags = (uint8_t)((step->action == ACTION_REST ? INDEX_REST : 0) | (view->order != NULL ? INDEX_HAS_ORDER : 0) |
                           (step->action == ACTION_BLOCKED ? INDEX_BLOCKED : 0) |
-                          (view->want == NULL ? INDEX_FORGOTTEN : 0) |
+                          (forgotten ? INDEX_FORGOTTEN : 0) |
                           (view->record.purchase_confirmed ? INDEX_CONFIRMED : 0));
     struct span kept;
     struct index_row before = {0};

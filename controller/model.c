@@ -354,8 +354,12 @@ static bool read_view(struct model *model, const char *namespace_, const char *n
                                             ? desired_find(model->desired, KIND_CERTIFICATE, namespace_, name)
                                             : NULL;
     view->want = entry != NULL ? desired_resource(model->desired, entry) : NULL;
-    if (view->want != NULL)
+    if (view->want != NULL) {
         resolve(model, view, arena);
+    } else if (entry != NULL) { /* it is there, and it is no absence */
+        view->invalid = true;
+        view->invalid_words = "its manifest was read, and cannot be read again";
+    }
     if (model->state != NULL && (!load_order(model, view, arena, err) || !load_revision(model, view, arena, err)))
         return false;
     refs_from_records(model, view, arena);

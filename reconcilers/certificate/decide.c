@@ -373,12 +373,12 @@ static struct step decide_forgotten(const struct certificate_view *view, struct 
 
 static struct step decide_ladder(const struct certificate_view *view, struct arena *arena)
 {
-    if (view->want == NULL)
+    if (view->want == NULL && !view->invalid)
         return decide_forgotten(view, arena);
     bool open = view->order != NULL && (view->order->state == ORDER_UNKNOWN || view->order->state == ORDER_SUBMITTING);
     if (open)
         return decide_order(view, arena);
-    if (view->want->certificate->suspend)
+    if (view->want != NULL && view->want->certificate->suspend)
         return step_blocked("Suspended", "spec.suspend is true", "take spec.suspend out of the manifest", NULL);
     if (view->invalid)
         return step_blocked("Invalid", view->invalid_words, "correct the manifest: `certwright validate` shows the place",
