@@ -36,16 +36,6 @@ void log_setup(enum log_format format, enum log_level ceiling)
 void log_to(int fd) { log_fd = fd; }
 bool log_enabled(enum log_level level) { return log_fd >= 0 && level <= ceiling_now; }
 
-bool log_parse_level(const char *name, enum log_level *out)
-{
-    for (size_t i = 0; i < COUNT_OF(level_names); i++)
-        if (strcmp(level_names[i], name) == 0) {
-            *out = (enum log_level)i;
-            return true;
-        }
-    return false;
-}
-
 static void put_logfmt(struct buffer *line, const char *key, const char *value)
 {
     bool plain = value[0] != '\0';

@@ -14,4 +14,3 @@ bool log_enabled(enum log_level level);
 /* log_event(LOG_INFO, "order placed", "certificate", name, "order", number, NULL): pairs of key and text,
  * ended by NULL. A NULL value leaves its pair out. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
-bool log_parse_level(const char *name, enum log_level *out);

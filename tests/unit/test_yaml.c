@@ -191,6 +191,25 @@ static void syntax_errors_have_place_and_hint(void)
     check_refused("a: \"\\y\"\n", "yaml-syntax", 1, 5);
 }
 
+/* Whoever writes on another system ends lines otherwise; places are those that an editor shows. */
+static void places_are_right_with_every_end_of_line(void)
+{
+    static const char *const ends[] = {"\n", "\r\n", "\r", "\xE2\x80\xA8", "\xE2\x80\xA9"};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        const char *e = ends[i];
+        char text[128];
+        snprintf(text, sizeof text, "a: 1%sb:%s  c: 2%s  ä: 3%s  c: 4%s", e, e, e, e, e);
+        check_refused(text, "duplicate-key", 5, 3);
+        snprintf(text, sizeof text, "a: 1%sb: ü @c%s@d: e%s", e, e, e);
+        check_refused(text, "yaml-syntax", 3, 1);
+        snprintf(text, sizeof text, "a: 1%s---%sb: 1%s---%sb: [%s", e, e, e, e, e);
+        check_refused(text, "yaml-syntax", 6, 1);
+    }
+    check_refused("a: 1\r\nb: \xff\r\n", "bad-character", 2, 4);
+    CHECK(parse("a: 1\r\n---\r\nb: 2\r\n"));
+    CHECK_INT(documents.count, 2);
+}
+
 static void an_error_spoils_one_document_only(void)
 {
     CHECK(!parse("kind: A\n---\nkind: B\nbad: [1\n---\nkind: C\n---\nkind: D\nx: 'open\n---\nkind: E\n"));
@@ -257,6 +276,7 @@ int main(void)
     RUN(limits_hold_while_reading);
     RUN(foreign_bytes_are_refused_with_their_place);
     RUN(syntax_errors_have_place_and_hint);
+    RUN(places_are_right_with_every_end_of_line);
     RUN(an_error_spoils_one_document_only);
     RUN(json_becomes_yaml_that_reads_the_same);
     arena_destroy(arena);
