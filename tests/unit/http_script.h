@@ -14,7 +14,7 @@
 struct script_row {
     const char *asked;  /* found in "METHOD URL", e.g. "GET https://a/b/zones?"; NULL: any */
     const char *body;   /* found in the request's body; NULL: any */
-    const char *after;  /* found in an earlier request since the operation began; NULL: fits from the first */
+    const char *after;  /* found in an earlier request or its body since the operation began; NULL: fits from the first */
     int status;         /* 0: nobody answers */
     const char *answer;
     int64_t retry_after_s, date;
@@ -25,7 +25,7 @@ static struct script_row odd;           /* stands before it; status -1: none */
 static int odd_at;                      /* the request that gets it, 1 the first; 0: each that fits */
 static int asked;                       /* requests */
 static char asked_last[2048], asked_body[8192];
-static char asked_all[65536];           /* the lines of all of them */
+static char asked_all[65536];           /* lines and bodies of all of them */
 static char odd_line[2048];             /* that got the odd answer */
 
 void http_setup(void) {}
@@ -63,6 +63,7 @@ bool http_perform(struct http_client *client, const struct http_request *request
         abort();
     }
     strncat(asked_all, asked_last, sizeof asked_all - strlen(asked_all) - 1);
+    strncat(asked_all, asked_body, sizeof asked_all - strlen(asked_all) - 1);
     *out = (struct http_response){.outcome = HTTP_UNKNOWN, .body = "", .content_type = ""};
     if (row->status == 0)
         return error_raise(err, ERROR_UNREACHABLE, "%s: no answer", request->url);
