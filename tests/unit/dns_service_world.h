@@ -96,7 +96,7 @@ struct odd_case {
     const char *says;     /* in the message; NULL: anything */
 };
 
-static void check_case(const struct odd_case *one, size_t number, const char *type)
+__attribute__((unused)) static void check_case(const struct odd_case *one, size_t number, const char *type)
 {
     struct error err = {0};
     new_account();
@@ -159,7 +159,7 @@ static bool is_bearable(const struct bearable *list, enum error_kind kind)
 }
 
 /* Each request of each operation gets each bad answer: the operation says what it was, and of which account. */
-static void any_request_may_meet_trouble(const char *type, const struct trouble *troubles, size_t count,
+__attribute__((unused)) static void any_request_may_meet_trouble(const char *type, const struct trouble *troubles, size_t count,
                                          const struct bearable *bearable)
 {
     for (enum act what = 0; what < ACTS; what++) {
@@ -192,7 +192,7 @@ static void any_request_may_meet_trouble(const char *type, const struct trouble 
 }
 
 /* No operation goes on without its credential, and nobody is asked. */
-static void without_credential_nobody_is_asked(const char *key)
+__attribute__((unused)) static void without_credential_nobody_is_asked(const char *key)
 {
     char path[160];
     for (enum act what = 0; what < ACTS; what++) {
