@@ -75,10 +75,16 @@ static int confirm_purchases(struct operation *op, const struct string_list *ids
     for (size_t i = 0; i < ids->count; i++) {
         struct operation one = *op;
         struct certificate_record record;
-        if (!parse_certificate(&one, ids->items[i]))
-            continue;
+        struct error err = {0};
+        bool known;
+        parse_certificate(&one, ids->items[i]); /* our own words */
         char *key = record_key(op->arena, one.namespace_, one.name);
-        if (!record_load(op->model->state, TABLE_CERTIFICATE, key, &certificate_record_table, op->arena, &record, NULL, NULL))
+        if (!record_find(op->model->state, TABLE_CERTIFICATE, key, &certificate_record_table, op->arena, &record, &known, &err)) {
+            state_batch_destroy(batch);
+            buffer_printf(op->out, "%s\n", err.message);
+            return EXIT_STATE;
+        }
+        if (!known)
             continue;
         record.purchase_confirmed = true;
         record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, &record, STATE_ANY);
@@ -89,8 +95,8 @@ static int confirm_purchases(struct operation *op, const struct string_list *ids
     op->model->purchase_hold = NULL;
     for (size_t i = 0; i < ids->count; i++) {
         struct operation one = *op;
-        if (parse_certificate(&one, ids->items[i]))
-            engine_touch(op->engine, one.namespace_, one.name);
+        parse_certificate(&one, ids->items[i]);
+        engine_touch(op->engine, one.namespace_, one.name);
     }
     buffer_printf(op->out, "%zu purchases are released\n", ids->count);
     return EXIT_OK;

@@ -45,11 +45,11 @@ static const char *leftover_json(void)
     return json;
 }
 
-static void put_challenge(struct state_batch *batch, const char *name, int cycle)
+static void put_challenge(struct state_batch *batch, const char *name, int cycle, const char *value)
 {
     struct challenge_record c = {.namespace_ = "default", .name = name, .cycle = cycle, .domain = "c00.example.com",
                                  .method = DCV_DNS, .state = CHALLENGE_PRESENTED, .record_name = "_x.c00.example.com",
-                                 .record_type = "CNAME", .record_value = "y", .account = "bind", .zone = "example.com",
+                                 .record_type = "CNAME", .record_value = value, .account = "bind", .zone = "example.com",
                                  .retry_at = 7, .checked_at = 7, .created_at = 7};
     record_put(batch, TABLE_CHALLENGE, challenge_key(world.arena, &c), &challenge_record_table, &c, STATE_ANY);
 }
@@ -84,8 +84,8 @@ static void begin(void)
     record_put(batch, TABLE_REVISION, "default/c00/000002", &revision_record_table, &revision, 0);
     record_put(batch, TABLE_ROLLOUT, "default/c00/web", &rollout_record_table, &rollout, 0);
     record_put(batch, TABLE_LEFTOVER, leftover_key(world.arena, &l), &leftover_record_table, &l, 0);
-    put_challenge(batch, "c00", 2);
-    put_challenge(batch, "gone", 1); /* of a certificate that nobody knows any more: a stray */
+    put_challenge(batch, "c00", 2, "y");
+    put_challenge(batch, "gone", 1, "z"); /* of a certificate that nobody knows any more: a stray */
     for (int i = 1; i <= 3; i++) {
         char *name = arena_printf(world.arena, "c%02d", i);
         struct certificate_record other = {.namespace_ = "default", .name = name, .first_seen = now - 9};
