@@ -158,6 +158,17 @@ static void somebody_puts_another(void) { put(at(CHALLENGE "/A.txt"), "two", 064
 static void somebody_puts_the_same(void) { put(at(CHALLENGE "/A.txt"), "one", 0644); }
 static void somebody_removes_it(void) { CHECK(unlink(at(CHALLENGE "/A.txt")) == 0); }
 
+static void somebody_removes_the_folder(void) { CHECK(rmdir(at("site/html/.well-known")) == 0); }
+
+/* Another challenge's removal takes the empty folders away between our two steps. */
+static void folders_that_go_meanwhile_are_made_again(void)
+{
+    challenge_world();
+    happens_before("mkdirat", 2, somebody_removes_the_folder);
+    CHECK_OK(presents("A.txt", "one"), err);
+    CHECK(hit && is_there("A.txt", "one"));
+}
+
 static void a_file_that_comes_meanwhile_is_looked_at(void)
 {
     challenge_world();
@@ -285,6 +296,7 @@ int main(void)
     RUN(a_challenge_never_leaves_its_folder);
     RUN(a_look_finds_just_this_file);
     RUN(what_a_vendor_may_not_send_is_refused);
+    RUN(folders_that_go_meanwhile_are_made_again);
     RUN(a_file_that_comes_meanwhile_is_looked_at);
     RUN(why_a_file_cannot_be_written_is_told);
     RUN(what_could_not_be_removed_is_not_said_to_be_gone);

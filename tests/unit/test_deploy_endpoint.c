@@ -43,9 +43,9 @@ int getifaddrs(struct ifaddrs **out)
     static struct sockaddr link_level = {.sa_family = AF_PACKET};
     CHECK(address_from_text("10.255.255.254", 0, &v4) && address_from_text("::1", 0, &v6));
     interfaces[0] = (struct ifaddrs){.ifa_next = &interfaces[1]}; /* a tunnel without an address */
-    interfaces[1] = (struct ifaddrs){.ifa_next = &interfaces[2], .ifa_addr = &link_level};
-    interfaces[2] = (struct ifaddrs){.ifa_next = has_v6 ? &interfaces[3] : NULL, .ifa_addr = (struct sockaddr *)&v4};
-    interfaces[3] = (struct ifaddrs){.ifa_addr = (struct sockaddr *)&v6};
+    interfaces[1] = (struct ifaddrs){.ifa_next = &interfaces[has_v6 ? 2 : 3], .ifa_addr = &link_level};
+    interfaces[2] = (struct ifaddrs){.ifa_next = &interfaces[3], .ifa_addr = (struct sockaddr *)&v6};
+    interfaces[3] = (struct ifaddrs){.ifa_addr = (struct sockaddr *)&v4};
     *out = interfaces;
     return interfaces_known ? 0 : -1;
 }
