@@ -339,7 +339,8 @@ static bool present(struct context *ctx, const struct resource *account,
     if (ask(&session, &request, &answer, err))
         return true;
     /* Somebody added the same meanwhile; or we did, and never heard the answer. */
-    return strcmp(answer.code, "81057") == 0 || strcmp(answer.code, "81058") == 0 || give_up(&session, challenge, err);
+    return strcmp(answer.code, "81057") == 0 || strcmp(answer.code, "81058") == 0 ||
+           give_up(&session, challenge, err);
 }
 
 static bool absent(struct context *ctx, const struct resource *account, const struct dns_challenge *challenge,

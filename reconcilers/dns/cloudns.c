@@ -341,7 +341,8 @@ static bool remove_all_ours(struct service_session *session, const struct dns_ch
         if (!is_ours(&records.items[i], challenge))
             continue;
         bool removed = ask(session, &request, parameters, &answer, err)
-                           ? says_success(session, &request, &answer, "it does not say that the record was removed", err)
+                           ? says_success(session, &request, &answer,
+                                          "it does not say that the record was removed", err)
                            : strcasestr(answer.words, "Invalid record-id") != NULL;
         if (!removed)
             return false;

@@ -136,7 +136,8 @@ static bool blame(const struct link *link, const char *doing, struct error *err)
     return service_blame(&link->session, &request, err);
 }
 
-/* A list whose next page is the one just read, or that has more pages than any account: not the whole, so nothing to go by. */
+/* A list whose next page is the one just read, or that has more pages than any account: not the whole, so
+ * nothing to go by. */
 static bool endless(const struct link *link, const char *doing, struct error *err)
 {
     error_raise(err, ERROR_MALFORMED, "the answer cannot be used: its pages have no end");

@@ -13,15 +13,15 @@
 
 /* The first row that fits a question answers it. */
 struct dns_row {
-    const char *server; /* its host; NULL: any */
-    const char *name;   /* NULL: any */
-    int type;           /* 0: any */
-    int rcode;          /* SILENT: nobody answers */
-    bool foreign;       /* without authority */
+    const char *server;              /* its host; NULL: any */
+    const char *name;                /* NULL: any */
+    int type;                        /* 0: any */
+    int rcode;                       /* SILENT: nobody answers */
+    bool foreign;                    /* without authority */
     const char *answers, *authority; /* "owner TYPE value|owner TYPE value"; NULL: none */
-    unsigned flags;     /* of enum dns_flag: fits only a question that has them all */
-    bool authentic;     /* says that it has checked the signatures */
-    int after;          /* fits only when so many questions were asked before */
+    unsigned flags;                  /* of enum dns_flag: fits only a question that has them all */
+    bool authentic;                  /* says that it has checked the signatures */
+    int after;                       /* fits only when so many questions were asked before */
 };
 enum { SILENT = -1 };
 
@@ -33,7 +33,11 @@ static char dns_asked_all[16384];       /* "host name type\n" of each question *
 
 const char *dns_rcode_name(int rcode)
 {
-    return rcode == 2 ? "SERVFAIL" : rcode == 3 ? "NXDOMAIN" : rcode == 5 ? "REFUSED" : rcode == 9 ? "NOTAUTH" : "another code";
+    return rcode == 2   ? "SERVFAIL"
+           : rcode == 3 ? "NXDOMAIN"
+           : rcode == 5 ? "REFUSED"
+           : rcode == 9 ? "NOTAUTH"
+                        : "another code";
 }
 
 bool dns_name_usable(const char *name) { return *name != '\0' && strpbrk(name, " \\\t") == NULL; }
@@ -55,15 +59,16 @@ static void records_of_text(const char *text, struct arena *arena, struct dns_re
 {
     struct string_list lines = text_split(arena, text != NULL ? text : "", '|');
     for (size_t i = 0; i < lines.count && text != NULL; i++) {
-        char *line = arena_strdup(arena, lines.items[i]), *kind = strchr(line, ' '), *value = strchr(kind + 1, ' ');
+        char *line = arena_strdup(arena, lines.items[i]), *kind = strchr(line, ' '),
+             *value = strchr(kind + 1, ' ');
         *kind++ = '\0';
         *value++ = '\0';
         *arena_push(arena, out, *out_count) = (struct dns_record){line, type_of_word(kind), 77, value};
     }
 }
 
-bool dns_ask_flags(const struct dns_address *server, const char *name, enum dns_type type, unsigned flags, int timeout_ms,
-                   struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_ask_flags(const struct dns_address *server, const char *name, enum dns_type type, unsigned flags,
+                   int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
 {
     (void)timeout_ms;
     char line[512];
@@ -71,34 +76,37 @@ bool dns_ask_flags(const struct dns_address *server, const char *name, enum dns_
     strncat(dns_asked_all, line, sizeof dns_asked_all - strlen(dns_asked_all) - 1);
     dns_asked++;
     const struct dns_row *row = dns_rows;
-    while (row->rcode != END_OF_ROWS &&
-           ((row->server != NULL && strcmp(row->server, server->host) != 0) || (row->name != NULL && strcasecmp(row->name, name) != 0) ||
-            (row->type != 0 && row->type != (int)type) || (row->flags & flags) != row->flags || dns_asked <= row->after))
+    while (row->rcode != END_OF_ROWS && ((row->server != NULL && strcmp(row->server, server->host) != 0) ||
+                                         (row->name != NULL && strcasecmp(row->name, name) != 0) ||
+                                         (row->type != 0 && row->type != (int)type) ||
+                                         (row->flags & flags) != row->flags || dns_asked <= row->after))
         row++;
     if (row->rcode == SILENT || row->rcode == END_OF_ROWS)
         return error_raise(err, ERROR_UNREACHABLE, "asking %s for %s: silence", server->host, name);
-    struct dns_answer answer = {.rcode = row->rcode, .authoritative = !row->foreign, .authentic = row->authentic};
+    struct dns_answer answer = {
+        .rcode = row->rcode, .authoritative = !row->foreign, .authentic = row->authentic};
     records_of_text(row->answers, arena, &answer.answers, &answer.answer_count);
     records_of_text(row->authority, arena, &answer.authority, &answer.authority_count);
     *out = answer;
     return true;
 }
 
-bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse, int timeout_ms, struct arena *arena,
-             struct dns_answer *out, struct error *err)
+bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse,
+             int timeout_ms, struct arena *arena, struct dns_answer *out, struct error *err)
 {
     return dns_ask_flags(server, name, type, recurse ? DNS_RECURSE : 0, timeout_ms, arena, out, err);
 }
 
-bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type, const struct dns_tsig *tsig, int timeout_ms,
-                    struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns_type type,
+                    const struct dns_tsig *tsig, int timeout_ms, struct arena *arena, struct dns_answer *out,
+                    struct error *err)
 {
     (void)tsig;
     return dns_ask_flags(server, name, type, 0, timeout_ms, arena, out, err);
 }
 
-bool dns_update(const struct dns_address *server, const char *zone, const struct dns_change *changes, size_t count,
-                const struct dns_tsig *tsig, int timeout_ms, int *out_rcode, struct error *err)
+bool dns_update(const struct dns_address *server, const char *zone, const struct dns_change *changes,
+                size_t count, const struct dns_tsig *tsig, int timeout_ms, int *out_rcode, struct error *err)
 {
     (void)server, (void)zone, (void)changes, (void)count, (void)tsig, (void)timeout_ms, (void)out_rcode;
     dns_updated++;
@@ -107,7 +115,8 @@ bool dns_update(const struct dns_address *server, const char *zone, const struct
     return dns_update_failure.kind == ERROR_NONE;
 }
 
-bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struct dns_answer *out, struct error *err)
+bool dns_read_answer(const void *wire, size_t length, struct arena *arena, struct dns_answer *out,
+                     struct error *err)
 {
     (void)wire, (void)length, (void)arena, (void)out;
     return error_raise(err, ERROR_INTERNAL, "no wire here");

@@ -17,7 +17,8 @@
 #define ZONE "example.test"
 #define NAME "_acme-challenge.example.test"
 #define VALUE "ours-ours-ours"
-#define THERE "already-there" /* a second value of ours, which the script has at NAME: it is what ABSENT removes */
+#define THERE \
+    "already-there" /* a second value of ours, which the script has at NAME: it is what ABSENT removes */
 
 /* ---- one account ---- */
 
@@ -31,9 +32,9 @@ static struct resource account = {.kind = KIND_DNS_ACCOUNT, .namespace_ = "defau
 static struct context ctx;
 static char secrets[96];
 static struct dns_challenge challenge;
-static struct string_list values;  /* of LIST */
-static const char *zone;           /* of ZONE_OF */
-static bool applied;               /* of APPLIED */
+static struct string_list values; /* of LIST */
+static const char *zone;          /* of ZONE_OF */
+static bool applied;              /* of APPLIED */
 
 static void keep_secret(const char *key, const char *text)
 {
@@ -78,9 +79,7 @@ static bool act(enum act what, struct error *err)
     switch (what) {
     case ZONE_OF: return ops->zone_of(&ctx, &account, challenge.name, &zone, err);
     case PRESENT: return ops->present(&ctx, &account, &challenge, err);
-    case ABSENT:
-        challenge.value = THERE;
-        return ops->absent(&ctx, &account, &challenge, err);
+    case ABSENT: challenge.value = THERE; return ops->absent(&ctx, &account, &challenge, err);
     case LIST: return ops->list(&ctx, &account, &challenge, &values, err);
     case CHECK_IT: return ops->check(&ctx, &account, ZONE, err);
     default: return ops->applied == NULL || ops->applied(&ctx, &account, &challenge, &applied, err);
@@ -159,8 +158,9 @@ static bool is_bearable(const struct bearable *list, enum error_kind kind)
 }
 
 /* Each request of each operation gets each bad answer: the operation says what it was, and of which account. */
-__attribute__((unused)) static void any_request_may_meet_trouble(const char *type, const struct trouble *troubles, size_t count,
-                                         const struct bearable *bearable)
+__attribute__((unused)) static void any_request_may_meet_trouble(const char *type,
+                                                                 const struct trouble *troubles, size_t count,
+                                                                 const struct bearable *bearable)
 {
     for (enum act what = 0; what < ACTS; what++) {
         int requests = requests_of(what, type);
@@ -180,10 +180,12 @@ __attribute__((unused)) static void any_request_may_meet_trouble(const char *typ
                     heard[deaf] = act(what, deaf ? NULL : &err);
                 }
                 CHECK_INT(heard[1], heard[0]);
-                bool told = !heard[0] && err.kind == troubles[i].kind && strstr(err.message, "account-") != NULL;
+                bool told =
+                    !heard[0] && err.kind == troubles[i].kind && strstr(err.message, "account-") != NULL;
                 if (!told && !(heard[0] && is_bearable(bearable, troubles[i].kind))) {
                     fprintf(stderr, "%s, request %d (%s), trouble %zu: %s, %s: %s\n", act_names[what], at,
-                            odd_line, i, heard[0] ? "worked" : "failed", error_kind_name(err.kind), err.message);
+                            odd_line, i, heard[0] ? "worked" : "failed", error_kind_name(err.kind),
+                            err.message);
                     CHECK(told);
                 }
             }

@@ -12,10 +12,11 @@
 
 /* The first row that fits a request answers it. */
 struct script_row {
-    const char *asked;  /* found in "METHOD URL", e.g. "GET https://a/b/zones?"; NULL: any */
-    const char *body;   /* found in the request's body; NULL: any */
-    const char *after;  /* found in an earlier request or its body since the operation began; NULL: fits from the first */
-    int status;         /* 0: nobody answers */
+    const char *asked; /* found in "METHOD URL", e.g. "GET https://a/b/zones?"; NULL: any */
+    const char *body;  /* found in the request's body; NULL: any */
+    const char *
+        after; /* found in an earlier request or its body since the operation began; NULL: fits from the first */
+    int status; /* 0: nobody answers */
     const char *answer;
     int64_t retry_after_s, date;
 };
@@ -25,8 +26,8 @@ static struct script_row odd;           /* stands before it; status -1: none */
 static int odd_at;                      /* the request that gets it, 1 the first; 0: each that fits */
 static int asked;                       /* requests */
 static char asked_last[2048], asked_body[8192];
-static char asked_all[65536];           /* lines and bodies of all of them */
-static char odd_line[2048];             /* that got the odd answer */
+static char asked_all[65536]; /* lines and bodies of all of them */
+static char odd_line[2048];   /* that got the odd answer */
 
 void http_setup(void) {}
 struct http_client *http_client_create(const struct http_network *network)

@@ -19,7 +19,9 @@ static const struct script_row well[] = {
     {.asked = TOKEN, .status = 200, .answer = A_TOKEN("\"tok.en-1\"", "\"Bearer\"", ",\"expires_in\":3600")},
     {.asked = "PUT ", .status = 200, .answer = "{}"},
     {.asked = "DELETE ", .status = 200, .answer = ""},
-    {.asked = "/TXT/", .status = 200, .answer = A_SET("\"e1\"", RECORDS(RECORD(THERE) "," RECORD("foreign")))},
+    {.asked = "/TXT/",
+     .status = 200,
+     .answer = A_SET("\"e1\"", RECORDS(RECORD(THERE) "," RECORD("foreign")))},
     {.asked = "/CNAME/", .status = 404, .answer = FAILURE("NotFound", "no such set")},
     {.asked = "dnsZones/test?", .status = 404, .answer = FAILURE("ResourceNotFound", "no")},
     {.asked = "dnsZones/", .status = 200, .answer = A_ZONE("\"example.test\"", "{\"zoneType\":\"Public\"}")},
@@ -42,22 +44,23 @@ static void whatever_is_bad_in_an_answer_is_told(void)
         {{.status = 200, .answer = "[]"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"properties\":7}"}, ERROR_MALFORMED},
     };
-    static const struct bearable bearable[] = {
-        {"PUT ", ERROR_MALFORMED},    /* the status is the word */
-        {"PUT ", ERROR_NOT_FOUND},    /* changed meanwhile: made again */
-        {"DELETE ", ERROR_MALFORMED}, {"DELETE ", ERROR_NOT_FOUND}, {NULL, ERROR_NONE}};
+    static const struct bearable bearable[] = {{"PUT ", ERROR_MALFORMED}, /* the status is the word */
+                                               {"PUT ", ERROR_NOT_FOUND}, /* changed meanwhile: made again */
+                                               {"DELETE ", ERROR_MALFORMED},
+                                               {"DELETE ", ERROR_NOT_FOUND},
+                                               {NULL, ERROR_NONE}};
     any_request_may_meet_trouble("TXT", troubles, COUNT_OF(troubles), bearable);
     any_request_may_meet_trouble("CNAME", troubles, COUNT_OF(troubles), bearable);
 }
 
-static void without_its_credentials_nothing_is_asked(void)
-{
-    without_credential_nobody_is_asked("password");
-}
+static void without_its_credentials_nothing_is_asked(void) { without_credential_nobody_is_asked("password"); }
 
 static void tokens_are_read_strictly(void)
 {
-#define ODD(text) {TOKEN, .status = 200, .answer = text}
+#define ODD(text) \
+    { \
+        TOKEN, .status = 200, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {LIST, ODD("{}"), ERROR_MALFORMED, "no token"},
         {LIST, ODD(A_TOKEN("7", "\"Bearer\"", "")), ERROR_MALFORMED, "no token"},
@@ -69,9 +72,15 @@ static void tokens_are_read_strictly(void)
         {LIST, ODD(A_TOKEN("\"a\\u00e4\"", "\"Bearer\"", "")), ERROR_MALFORMED, "its token is none"},
         {LIST, ODD(A_TOKEN("\"a\\u007f\"", "\"Bearer\"", "")), ERROR_MALFORMED, "its token is none"},
         {LIST, ODD(A_TOKEN("\"t\"", "\"bearer\"", "")), ERROR_NONE, NULL},
-        {LIST, {TOKEN, .status = 401, .answer = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000222: x\\r\\nTrace\"}"},
-         ERROR_CREDENTIAL, "has expired"},
-        {LIST, {TOKEN, .status = 400, .answer = "{\"error\":7,\"error_description\":7}"}, ERROR_REFUSED, "HTTP 400"},
+        {LIST,
+         {TOKEN, .status = 401,
+          .answer = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000222: x\\r\\nTrace\"}"},
+         ERROR_CREDENTIAL,
+         "has expired"},
+        {LIST,
+         {TOKEN, .status = 400, .answer = "{\"error\":7,\"error_description\":7}"},
+         ERROR_REFUSED,
+         "HTTP 400"},
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
@@ -130,18 +139,28 @@ static void a_token_that_is_no_longer_taken_is_renewed_once(void)
 
 static void zones_are_read_strictly(void)
 {
-#define ODD(text) {"dnsZones/example.test?", .status = 200, .answer = text}
+#define ODD(text) \
+    { \
+        "dnsZones/example.test?", .status = 200, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {ZONE_OF, ODD("{\"name\":\"example.test\"}"), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("\"example.test\"", "[]")), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("7", "{}")), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("\"other.test\"", "{}")), ERROR_MALFORMED, "not about zone"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":\"Private\"}")), ERROR_NOT_FOUND, "no zone that holds"},
-        {CHECK_IT, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":\"Private\"}")), ERROR_NOT_FOUND, "no longer has"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":7,\"nameServers\":[7,null]}")), ERROR_NONE, NULL},
-        {ZONE_OF, {"dnsZones/example.test?", .status = 403, .answer = FAILURE("AuthorizationFailed", "no")}, ERROR_CREDENTIAL,
+        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":\"Private\"}")), ERROR_NOT_FOUND,
+         "no zone that holds"},
+        {CHECK_IT, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":\"Private\"}")), ERROR_NOT_FOUND,
+         "no longer has"},
+        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "{\"zoneType\":7,\"nameServers\":[7,null]}")), ERROR_NONE,
+         NULL},
+        {ZONE_OF,
+         {"dnsZones/example.test?", .status = 403, .answer = FAILURE("AuthorizationFailed", "no")},
+         ERROR_CREDENTIAL,
          "Contributor"},
-        {ZONE_OF, {"dnsZones/example.test?", .status = 404, .answer = FAILURE("ResourceGroupNotFound", "no")}, ERROR_MANIFEST,
+        {ZONE_OF,
+         {"dnsZones/example.test?", .status = 404, .answer = FAILURE("ResourceGroupNotFound", "no")},
+         ERROR_MANIFEST,
          "resourceGroupName"},
     };
 #undef ODD
@@ -150,8 +169,14 @@ static void zones_are_read_strictly(void)
 
 static void sets_that_could_not_be_put_back_are_not_touched(void)
 {
-#define ODD(text) {AT_SET, .status = 200, .answer = text}
-#define BAD(text) {PRESENT, ODD(text), ERROR_MALFORMED, "could be put back"}
+#define ODD(text) \
+    { \
+        AT_SET, .status = 200, .answer = text \
+    }
+#define BAD(text) \
+    { \
+        PRESENT, ODD(text), ERROR_MALFORMED, "could be put back" \
+    }
     static const struct odd_case cases[] = {
         BAD("{\"properties\":" RECORDS("") "}"),
         BAD(A_SET("7", RECORDS(""))),
@@ -174,9 +199,11 @@ static void sets_that_could_not_be_put_back_are_not_touched(void)
     CHECK_CASES(cases, "TXT");
     struct error err = {0}; /* what hangs on the set comes back with it */
     new_account();
-    odd = (struct script_row)ODD(A_SET("\"e\"", "{\"TTL\":77,\"metadata\":{\"a\":\"b\"},\"TXTRecords\":[{\"value\":[\"fo\",\"reign\"]}]}"));
+    odd = (struct script_row)ODD(A_SET(
+        "\"e\"", "{\"TTL\":77,\"metadata\":{\"a\":\"b\"},\"TXTRecords\":[{\"value\":[\"fo\",\"reign\"]}]}"));
     CHECK_OK(act(PRESENT, &err), err);
-    CHECK_TEXT(asked_body, "{\"properties\":{\"metadata\":{\"a\":\"b\"},\"TTL\":77,\"TXTRecords\":[{\"value\":[\"fo\",\"reign\"]},"
+    CHECK_TEXT(asked_body, "{\"properties\":{\"metadata\":{\"a\":\"b\"},\"TTL\":77,\"TXTRecords\":[{"
+                           "\"value\":[\"fo\",\"reign\"]},"
                            "{\"value\":[\"" VALUE "\"]}]}}");
     new_account();
     odd = (struct script_row)ODD(A_SET("\"e\"", "{\"TTL\":60,\"targetResource\":{\"id\":\"/x\"}}"));
@@ -200,7 +227,8 @@ static void cnames_are_looked_at_before_one_is_placed(void)
         {PRESENT, SET_WITH(",\"CNAMERecord\":{\"cname\":\"elsewhere.test\"}"), false, NULL, 0},
         {PRESENT, SET_WITH(",\"CNAMERecord\":7"), false, NULL, 0},
         {ABSENT, SET_WITH(",\"CNAMERecord\":{\"cname\":\"" THERE "\"}"), true, "DELETE ", 0},
-        {ABSENT, SET_WITH(",\"CNAMERecord\":{\"cname\":\"" THERE "\"},\"targetResource\":{\"id\":\"/x\"}"), true, NULL, 0},
+        {ABSENT, SET_WITH(",\"CNAMERecord\":{\"cname\":\"" THERE "\"},\"targetResource\":{\"id\":\"/x\"}"),
+         true, NULL, 0},
         {ABSENT, SET_WITH(""), true, NULL, 0},
         {LIST, SET_WITH(",\"CNAMERecord\":{\"cname\":\"elsewhere.test\"}"), true, NULL, 1},
         {LIST, SET_WITH(""), true, NULL, 0},
@@ -211,12 +239,14 @@ static void cnames_are_looked_at_before_one_is_placed(void)
         new_account();
         values.count = 0;
         challenge.type = "CNAME";
-        odd = (struct script_row){"GET https://management.azure.com/", .after = TOKEN, .status = 200, .answer = cases[i].answer};
+        odd = (struct script_row){"GET https://management.azure.com/", .after = TOKEN, .status = 200,
+                                  .answer = cases[i].answer};
         bool ok = act(cases[i].act, &err);
         CHECK_INT(ok, cases[i].ok);
         CHECK(ok || err.kind == ERROR_CONFLICT);
-        CHECK(cases[i].written != NULL ? strstr(asked_all, cases[i].written) != NULL
-                                       : strstr(asked_all, "PUT ") == NULL && strstr(asked_all, "DELETE ") == NULL);
+        CHECK(cases[i].written != NULL
+                  ? strstr(asked_all, cases[i].written) != NULL
+                  : strstr(asked_all, "PUT ") == NULL && strstr(asked_all, "DELETE ") == NULL);
         CHECK_INT(values.count, cases[i].listed);
     }
 }

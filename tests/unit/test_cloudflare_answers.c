@@ -13,7 +13,9 @@
 #define OURS(value) A_RECORD("\"f00\"", "\"TXT\"", "\"" NAME "\"", "\"\\\"" value "\\\"\"")
 
 static const struct script_row well[] = {
-    {.asked = ZONES, .status = 200, .answer = RESULT(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"active\""), "")},
+    {.asked = ZONES,
+     .status = 200,
+     .answer = RESULT(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"active\""), "")},
     {.asked = REMOVE, .status = 200, .answer = "{\"success\":true,\"result\":{\"id\":\"f00\"}}"},
     {.asked = WRITE, .status = 200, .answer = "{\"success\":true,\"result\":{\"id\":\"f01\"}}"},
     {.asked = READ, .status = 200, .answer = RESULT(OURS(THERE), ",\"result_info\":{\"total_pages\":1}")},
@@ -52,9 +54,15 @@ static void without_its_credentials_nothing_is_asked(void)
 
 static void zones_are_read_strictly(void)
 {
-#define ODD(text) {ZONES, .status = 200, .answer = RESULT(text, "")}
+#define ODD(text) \
+    { \
+        ZONES, .status = 200, .answer = RESULT(text, "") \
+    }
     static const struct odd_case cases[] = {
-        {ZONE_OF, {ZONES, .status = 200, .answer = "{\"success\":true,\"result\":{}}"}, ERROR_MALFORMED, "list of zones"},
+        {ZONE_OF,
+         {ZONES, .status = 200, .answer = "{\"success\":true,\"result\":{}}"},
+         ERROR_MALFORMED,
+         "list of zones"},
         {ZONE_OF, ODD("7"), ERROR_NOT_FOUND, "no zone"},
         {ZONE_OF, ODD("{\"name\":\"example.test\"}"), ERROR_NOT_FOUND, "no zone"},
         {ZONE_OF, ODD("{\"id\":\"abc123\"}"), ERROR_NOT_FOUND, "no zone"},
@@ -63,14 +71,20 @@ static void zones_are_read_strictly(void)
         {PRESENT, ODD(A_ZONE("\"abc123\"", "\"other.test\"", "")), ERROR_NOT_FOUND, "no longer has zone"},
         {ZONE_OF, ODD(A_ZONE("\"\"", "\"example.test\"", "")), ERROR_MALFORMED, "id is none"},
         {ZONE_OF, ODD(A_ZONE("\"abc/..\"", "\"example.test\"", "")), ERROR_MALFORMED, "id is none"},
-        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"pending\"")), ERROR_REFUSED, "pending"},
-        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"type\":\"secondary\"")), ERROR_REFUSED, "elsewhere"},
-        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"type\":\"partial\"")), ERROR_REFUSED, "elsewhere"},
-        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", "") "," A_ZONE("\"abc124\"", "\"example.test\"", "")), ERROR_REFUSED,
-         "twice"},
+        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"pending\"")), ERROR_REFUSED,
+         "pending"},
+        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"type\":\"secondary\"")), ERROR_REFUSED,
+         "elsewhere"},
+        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"type\":\"partial\"")), ERROR_REFUSED,
+         "elsewhere"},
+        {ZONE_OF,
+         ODD(A_ZONE("\"abc123\"", "\"example.test\"", "") "," A_ZONE("\"abc124\"", "\"example.test\"", "")),
+         ERROR_REFUSED, "twice"},
         /* one of two accounts gave the zone up; a name server that is no text */
-        {ZONE_OF, ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"moved\"") ","
-                      A_ZONE("\"abc124\"", "\"Example.Test.\"", ",\"status\":\"active\",\"name_servers\":[7,null]")), ERROR_NONE, NULL},
+        {ZONE_OF,
+         ODD(A_ZONE("\"abc123\"", "\"example.test\"", ",\"status\":\"moved\"") "," A_ZONE(
+             "\"abc124\"", "\"Example.Test.\"", ",\"status\":\"active\",\"name_servers\":[7,null]")),
+         ERROR_NONE, NULL},
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
@@ -78,21 +92,45 @@ static void zones_are_read_strictly(void)
 
 static void records_are_read_strictly(void)
 {
-#define ODD(text) {READ, .status = 200, .answer = RESULT(text, "")}
+#define ODD(text) \
+    { \
+        READ, .status = 200, .answer = RESULT(text, "") \
+    }
     static const struct odd_case cases[] = {
-        {LIST, {READ, .status = 200, .answer = "{\"success\":true,\"result\":null}"}, ERROR_MALFORMED, "list of records"},
+        {LIST,
+         {READ, .status = 200, .answer = "{\"success\":true,\"result\":null}"},
+         ERROR_MALFORMED,
+         "list of records"},
         {PRESENT, {READ, .status = 200, .answer = "{\"success\":true}"}, ERROR_MALFORMED, "list of records"},
         {LIST, ODD("7"), ERROR_MALFORMED, "no id, type or name"},
         {LIST, ODD("{\"type\":\"TXT\",\"name\":\"" NAME "\"}"), ERROR_MALFORMED, "no id, type or name"},
-        {LIST, ODD(A_RECORD("\"f00\"", "7", "\"" NAME "\"", "\"x\"")), ERROR_MALFORMED, "no id, type or name"},
+        {LIST, ODD(A_RECORD("\"f00\"", "7", "\"" NAME "\"", "\"x\"")), ERROR_MALFORMED,
+         "no id, type or name"},
         {LIST, ODD(A_RECORD("\"f00\"", "\"TXT\"", "null", "\"x\"")), ERROR_MALFORMED, "no id, type or name"},
-        {ABSENT, ODD(A_RECORD("\"\"", "\"TXT\"", "\"" NAME "\"", "\"" THERE "\"")), ERROR_MALFORMED, "no id, type or name"},
-        {ABSENT, ODD(A_RECORD("\"../f00\"", "\"TXT\"", "\"" NAME "\"", "\"" THERE "\"")), ERROR_MALFORMED, "no id, type or name"},
-        {ABSENT, {REMOVE, .status = 404, .answer = FAILURE("81044", "Record does not exist.")}, ERROR_NONE, NULL},
-        {PRESENT, {WRITE, .status = 400, .answer = FAILURE("81057", "Record already exists.")}, ERROR_NONE, NULL},
-        {PRESENT, {WRITE, .status = 400, .answer = FAILURE("81058", "An identical record already exists.")}, ERROR_NONE, NULL},
-        {PRESENT, {WRITE, .status = 400, .answer = FAILURE("81053", "An A record exists.")}, ERROR_CONFLICT, "stand at that name"},
-        {PRESENT, {WRITE, .status = 404, .answer = FAILURE("7003", "gone")}, ERROR_NOT_FOUND, "not known there"},
+        {ABSENT, ODD(A_RECORD("\"\"", "\"TXT\"", "\"" NAME "\"", "\"" THERE "\"")), ERROR_MALFORMED,
+         "no id, type or name"},
+        {ABSENT, ODD(A_RECORD("\"../f00\"", "\"TXT\"", "\"" NAME "\"", "\"" THERE "\"")), ERROR_MALFORMED,
+         "no id, type or name"},
+        {ABSENT,
+         {REMOVE, .status = 404, .answer = FAILURE("81044", "Record does not exist.")},
+         ERROR_NONE,
+         NULL},
+        {PRESENT,
+         {WRITE, .status = 400, .answer = FAILURE("81057", "Record already exists.")},
+         ERROR_NONE,
+         NULL},
+        {PRESENT,
+         {WRITE, .status = 400, .answer = FAILURE("81058", "An identical record already exists.")},
+         ERROR_NONE,
+         NULL},
+        {PRESENT,
+         {WRITE, .status = 400, .answer = FAILURE("81053", "An A record exists.")},
+         ERROR_CONFLICT,
+         "stand at that name"},
+        {PRESENT,
+         {WRITE, .status = 404, .answer = FAILURE("7003", "gone")},
+         ERROR_NOT_FOUND,
+         "not known there"},
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
@@ -102,10 +140,13 @@ static void what_stands_at_other_names_or_has_no_content_is_not_ours(void)
 {
     struct error err = {0};
     new_account();
-    odd = (struct script_row){READ, .status = 200,
-                              .answer = RESULT(A_RECORD("\"f00\"", "\"TXT\"", "\"other.example.test\"", "\"" THERE "\"") ","
-                                               A_RECORD("\"f01\"", "\"TXT\"", "\"" NAME "\"", "7") ","
-                                               A_RECORD("\"f02\"", "\"A\"", "\"" NAME "\"", "\"" THERE "\""), "")};
+    odd = (struct script_row){
+        READ, .status = 200,
+        .answer =
+            RESULT(A_RECORD("\"f00\"", "\"TXT\"", "\"other.example.test\"", "\"" THERE "\"") "," A_RECORD(
+                       "\"f01\"", "\"TXT\"", "\"" NAME "\"",
+                       "7") "," A_RECORD("\"f02\"", "\"A\"", "\"" NAME "\"", "\"" THERE "\""),
+                   "")};
     CHECK_OK(act(LIST, &err), err);
     CHECK_INT(values.count, 1);
     CHECK_TEXT(values.items[0], "");
@@ -118,7 +159,9 @@ static void pages_are_read_to_their_end_and_must_have_one(void)
     struct error err = {0};
     static const struct script_row rows[] = {
         {.asked = ZONES, .status = 200, .answer = RESULT(A_ZONE("\"abc123\"", "\"example.test\"", ""), "")},
-        {.asked = "&page=2", .status = 200, .answer = RESULT(OURS("two"), ",\"result_info\":{\"total_pages\":2}")},
+        {.asked = "&page=2",
+         .status = 200,
+         .answer = RESULT(OURS("two"), ",\"result_info\":{\"total_pages\":2}")},
         {.asked = READ, .status = 200, .answer = RESULT(OURS("one"), ",\"result_info\":{\"total_pages\":2}")},
         {.status = -1},
     };
@@ -129,18 +172,33 @@ static void pages_are_read_to_their_end_and_must_have_one(void)
     CHECK_OK(ok, err);
     CHECK_INT(values.count, 2);
     static const struct odd_case endless[] = {
-        {LIST, {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":99999}")}, ERROR_MALFORMED, "no end"},
-        {ABSENT, {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":99999}")}, ERROR_MALFORMED, "no end"},
+        {LIST,
+         {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":99999}")},
+         ERROR_MALFORMED,
+         "no end"},
+        {ABSENT,
+         {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":99999}")},
+         ERROR_MALFORMED,
+         "no end"},
         /* nothing on the page: there is no next one, whatever is said */
-        {LIST, {READ, .status = 200, .answer = RESULT("", ",\"result_info\":{\"total_pages\":99999}")}, ERROR_NONE, NULL},
-        {LIST, {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":\"many\"}")}, ERROR_NONE, NULL},
+        {LIST,
+         {READ, .status = 200, .answer = RESULT("", ",\"result_info\":{\"total_pages\":99999}")},
+         ERROR_NONE,
+         NULL},
+        {LIST,
+         {READ, .status = 200, .answer = RESULT(OURS("x"), ",\"result_info\":{\"total_pages\":\"many\"}")},
+         ERROR_NONE,
+         NULL},
     };
     CHECK_CASES(endless, "TXT");
 }
 
 static void what_keeps_a_record_away_is_named(void)
 {
-#define AT_NAME(type, content, more) RESULT("{\"id\":\"f00\",\"type\":\"" type "\",\"name\":\"" NAME "\",\"content\":\"" content "\"" more "}", "")
+#define AT_NAME(type, content, more) \
+    RESULT("{\"id\":\"f00\",\"type\":\"" type "\",\"name\":\"" NAME "\",\"content\":\"" content "\"" more \
+           "}", \
+           "")
     static const struct {
         const char *type, *answer, *says;
     } cases[] = {
@@ -183,11 +241,15 @@ static void what_the_service_says_of_a_failure_is_handed_on_without_the_token(vo
     static const struct {
         const char *answer, *says;
     } cases[] = {
-        {"{\"success\":false,\"errors\":[{\"code\":1004,\"message\":\"m\",\"error_chain\":[{\"code\":9007,\"message\":\"deeper\"}]}]}",
+        {"{\"success\":false,\"errors\":[{\"code\":1004,\"message\":\"m\",\"error_chain\":[{\"code\":9007,"
+         "\"message\":\"deeper\"}]}]}",
          "m: deeper, 9007 (HTTP 400, 1004)"},
-        {"{\"success\":false,\"errors\":[{\"code\":\"x\",\"message\":\"m\",\"error_chain\":[{\"message\":\"deeper\"}]}]}", "m: deeper (HTTP 400, x)"},
+        {"{\"success\":false,\"errors\":[{\"code\":\"x\",\"message\":\"m\",\"error_chain\":[{\"message\":"
+         "\"deeper\"}]}]}",
+         "m: deeper (HTTP 400, x)"},
         {"{\"success\":false,\"errors\":[{\"error_chain\":[{\"code\":9007}]}]}", ", 9007 (HTTP 400)"},
-        {"{\"success\":false,\"errors\":[{\"code\":1,\"message\":\"token secret\\u002dof-the-test here\"}]}", "token ****"},
+        {"{\"success\":false,\"errors\":[{\"code\":1,\"message\":\"token secret\\u002dof-the-test here\"}]}",
+         "token ****"},
         {"{\"success\":false,\"errors\":[]}", "HTTP 400"},
         {"oops", "HTTP 400"},
     };

@@ -9,7 +9,8 @@
 #define REMOVE "delete-record"
 #define TIMES "get-available-ttl"
 #define LOOK "is-updated"
-#define A_RECORD(id, type, host, value) "{\"id\":" id ",\"type\":" type ",\"host\":" host ",\"record\":" value "}"
+#define A_RECORD(id, type, host, value) \
+    "{\"id\":" id ",\"type\":" type ",\"host\":" host ",\"record\":" value "}"
 #define OURS(value) "{\"7\":" A_RECORD("\"7\"", "\"TXT\"", "\"_acme-challenge\"", "\"" value "\"") "}"
 #define FAILED(words) "{\"status\":\"Failed\",\"statusDescription\":\"" words "\"}"
 #define SUCCESS "{\"status\":\"Success\",\"statusDescription\":\"done\"}"
@@ -44,37 +45,48 @@ static void whatever_is_bad_in_an_answer_is_told(void)
     };
     static const struct bearable bearable[] = {
         {READ, ERROR_CREDENTIAL}, {READ, ERROR_REFUSED}, /* of the zone's name servers alone: see below */
-        {LOOK, ERROR_CREDENTIAL}, {LOOK, ERROR_REFUSED}, {LOOK, ERROR_NOT_FOUND}, {LOOK, ERROR_MALFORMED}, /* the DNS decides */
+        {LOOK, ERROR_CREDENTIAL}, {LOOK, ERROR_REFUSED},
+        {LOOK, ERROR_NOT_FOUND},  {LOOK, ERROR_MALFORMED}, /* the DNS decides */
         {NULL, ERROR_NONE},
     };
     any_request_may_meet_trouble("TXT", troubles, COUNT_OF(troubles), bearable);
     static const struct odd_case cases[] = {
-        {LIST, {READ, .body = "host=_acme", .status = 200, .answer = FAILED("no")}, ERROR_REFUSED, "no (HTTP 200"},
-        {LIST, {READ, .body = "host=_acme", .status = 200, .answer = FAILED("Invalid authentication")}, ERROR_CREDENTIAL, "password"},
+        {LIST,
+         {READ, .body = "host=_acme", .status = 200, .answer = FAILED("no")},
+         ERROR_REFUSED,
+         "no (HTTP 200"},
+        {LIST,
+         {READ, .body = "host=_acme", .status = 200, .answer = FAILED("Invalid authentication")},
+         ERROR_CREDENTIAL,
+         "password"},
     };
     CHECK_CASES(cases, "TXT");
 }
 
-static void without_its_credentials_nothing_is_asked(void)
-{
-    without_credential_nobody_is_asked("password");
-}
+static void without_its_credentials_nothing_is_asked(void) { without_credential_nobody_is_asked("password"); }
 
 static void zones_are_read_strictly(void)
 {
-#define ODD(text) {ABOUT, .status = 200, .answer = text}
+#define ODD(text) \
+    { \
+        ABOUT, .status = 200, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {ZONE_OF, ODD("[]"), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD("{\"type\":\"master\"}"), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("7", "\"master\"", "")), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("\"example.test\"", "7", "")), ERROR_MALFORMED, "not about zone"},
         {ZONE_OF, ODD(A_ZONE("\"other.test\"", "\"master\"", "")), ERROR_MALFORMED, "not about zone"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"master\"", ",\"status\":0")), ERROR_REFUSED, "switched off"},
+        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"master\"", ",\"status\":0")), ERROR_REFUSED,
+         "switched off"},
         {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"slave\"", "")), ERROR_REFUSED, "elsewhere"},
         {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"cloud\"", "")), ERROR_MALFORMED, "of what"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":\"a b\"")), ERROR_MALFORMED, "of what"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":7")), ERROR_MALFORMED, "of what"},
-        {ZONE_OF, ODD(A_ZONE("\"example.test.\"", "\"cloud\"", ",\"cloud-master\":\"Main.test.\"")), ERROR_NONE, NULL},
+        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":\"a b\"")), ERROR_MALFORMED,
+         "of what"},
+        {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":7")), ERROR_MALFORMED,
+         "of what"},
+        {ZONE_OF, ODD(A_ZONE("\"example.test.\"", "\"cloud\"", ",\"cloud-master\":\"Main.test.\"")),
+         ERROR_NONE, NULL},
         {ZONE_OF, ODD(A_ZONE("\"example.test\"", "\"master\"", "")), ERROR_NONE, NULL},
         {ZONE_OF, ODD(FAILED("Missing domain-name")), ERROR_NOT_FOUND, "no zone that holds"},
         {PRESENT, ODD(FAILED("Missing domain-name")), ERROR_NOT_FOUND, "no longer has"},
@@ -85,37 +97,56 @@ static void zones_are_read_strictly(void)
     CHECK_CASES(cases, "TXT");
     struct error err = {0};
     new_account(); /* what is written goes to the zone of which this is a copy */
-    odd = (struct script_row){ABOUT, .status = 200, .answer = A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":\"Main.test.\"")};
+    odd = (struct script_row){
+        ABOUT, .status = 200,
+        .answer = A_ZONE("\"example.test\"", "\"cloud\"", ",\"cloud-master\":\"Main.test.\"")};
     CHECK_OK(act(PRESENT, &err), err);
     CHECK(strstr(asked_body, "domain-name=main.test&") != NULL);
 }
 
 static void records_are_read_strictly(void)
 {
-#define ODD(text) {READ, .body = "host=_acme", .status = 200, .answer = text}
+#define ODD(text) \
+    { \
+        READ, .body = "host=_acme", .status = 200, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {LIST, ODD("[{}]"), ERROR_MALFORMED, "no list"},
         {LIST, ODD("true"), ERROR_MALFORMED, "no list"},
         {LIST, ODD("{\"7\":7}"), ERROR_MALFORMED, "no id, type or host"},
         {LIST, ODD("{\"7\":{\"type\":\"TXT\",\"host\":\"\"}}"), ERROR_MALFORMED, "no id, type or host"},
-        {LIST, ODD("{\"7\":" A_RECORD("\"7\"", "7", "\"\"", "\"x\"") "}"), ERROR_MALFORMED, "no id, type or host"},
-        {LIST, ODD("{\"7\":" A_RECORD("\"7\"", "\"TXT\"", "7", "\"x\"") "}"), ERROR_MALFORMED, "no id, type or host"},
-        {ABSENT, ODD("{\"7\":" A_RECORD("\"\"", "\"TXT\"", "\"_acme-challenge\"", "\"" THERE "\"") "}"), ERROR_MALFORMED, "no id"},
-        {ABSENT, ODD("{\"7\":" A_RECORD("\"7&x=1\"", "\"TXT\"", "\"_acme-challenge\"", "\"" THERE "\"") "}"), ERROR_MALFORMED, "no id"},
+        {LIST, ODD("{\"7\":" A_RECORD("\"7\"", "7", "\"\"", "\"x\"") "}"), ERROR_MALFORMED,
+         "no id, type or host"},
+        {LIST, ODD("{\"7\":" A_RECORD("\"7\"", "\"TXT\"", "7", "\"x\"") "}"), ERROR_MALFORMED,
+         "no id, type or host"},
+        {ABSENT, ODD("{\"7\":" A_RECORD("\"\"", "\"TXT\"", "\"_acme-challenge\"", "\"" THERE "\"") "}"),
+         ERROR_MALFORMED, "no id"},
+        {ABSENT, ODD("{\"7\":" A_RECORD("\"7&x=1\"", "\"TXT\"", "\"_acme-challenge\"", "\"" THERE "\"") "}"),
+         ERROR_MALFORMED, "no id"},
         {LIST, ODD("[]"), ERROR_NONE, NULL},
         /* its own zone's servers: those at the apex, with a name */
-        {ZONE_OF, {READ, .body = "type=NS", .status = 200,
-                   .answer = "{\"1\":" A_RECORD("\"1\"", "\"NS\"", "\"child\"", "\"ns.child.test\"") ","
-                             "\"2\":" A_RECORD("\"2\"", "\"TXT\"", "\"\"", "\"x\"") ","
-                             "\"3\":" A_RECORD("\"3\"", "\"NS\"", "\"\"", "null") "}"}, ERROR_NONE, NULL},
+        {ZONE_OF,
+         {READ, .body = "type=NS", .status = 200,
+          .answer = "{\"1\":" A_RECORD(
+              "\"1\"", "\"NS\"", "\"child\"",
+              "\"ns.child.test\"") ","
+                                   "\"2\":" A_RECORD("\"2\"", "\"TXT\"", "\"\"",
+                                                     "\"x\"") ","
+                                                              "\"3\":" A_RECORD("\"3\"", "\"NS\"", "\"\"",
+                                                                                "null") "}"},
+         ERROR_NONE,
+         NULL},
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
     struct error err = {0};
     new_account(); /* the filter is ours too, and a record without a value is one with none */
-    odd = (struct script_row){READ, .body = "host=_acme", .status = 200,
-                              .answer = "{\"7\":" A_RECORD("7", "\"TXT\"", "\"_ACME-challenge\"", "null") ","
-                                        "\"8\":" A_RECORD("8", "\"TXT\"", "\"other\"", "\"" THERE "\"") "}"};
+    odd = (struct script_row){
+        READ, .body = "host=_acme", .status = 200,
+        .answer =
+            "{\"7\":" A_RECORD("7", "\"TXT\"", "\"_ACME-challenge\"",
+                               "null") ","
+                                       "\"8\":" A_RECORD("8", "\"TXT\"", "\"other\"", "\"" THERE "\"") "}"};
     CHECK_OK(act(LIST, &err), err);
     CHECK_INT(values.count, 1);
     CHECK_TEXT(values.items[0], "");
@@ -129,7 +160,8 @@ static void pages_are_read_to_their_end_and_must_have_one(void)
     struct error err = {0};
     buffer_putc(&page, '{');
     for (int i = 1; i <= 100; i++)
-        buffer_printf(&page, "%s\"%d\":" A_RECORD("\"%d\"", "\"TXT\"", "\"_acme-challenge\"", "\"v\""), i > 1 ? "," : "", i, i);
+        buffer_printf(&page, "%s\"%d\":" A_RECORD("\"%d\"", "\"TXT\"", "\"_acme-challenge\"", "\"v\""),
+                      i > 1 ? "," : "", i, i);
     buffer_putc(&page, '}');
     for (enum act what = ABSENT; what <= LIST; what++) {
         new_account();
@@ -153,14 +185,18 @@ static void a_time_to_live_that_the_plan_lacks_is_replaced_by_the_next_it_has(vo
         int status;
     } cases[] = {
         {"[30,300,3600,120]", "&ttl=120", 200}, {"[]", NULL, 200}, {"[30]", NULL, 200},
-        {"[\"many\",false]", NULL, 200},         {"", NULL, 500},  {"7", NULL, 200},
+        {"[\"many\",false]", NULL, 200},        {"", NULL, 500},   {"7", NULL, 200},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct error err = {0};
         const struct script_row rows[] = {
             {.asked = TIMES, .status = cases[i].status, .answer = cases[i].times},
             {.asked = ADD, .body = "&ttl=60", .status = 200, .answer = refused},
-            well[0], well[1], well[2], well[3], {.status = -1},
+            well[0],
+            well[1],
+            well[2],
+            well[3],
+            {.status = -1},
         };
         script = rows;
         new_account();
@@ -172,7 +208,8 @@ static void a_time_to_live_that_the_plan_lacks_is_replaced_by_the_next_it_has(vo
         else
             CHECK(err.kind == ERROR_REFUSED && strstr(err.message, "Invalid TTL") != NULL);
     }
-    static const struct odd_case again[] = { /* refused a second time: once is enough */
+    static const struct odd_case again[] = {
+        /* refused a second time: once is enough */
         {PRESENT, {ADD, .status = 200, .answer = refused}, ERROR_REFUSED, "Invalid TTL"},
         {PRESENT, {ADD, .status = 200, .answer = "{\"status\":\"Perhaps\"}"}, ERROR_MALFORMED, "was added"},
         {PRESENT, {ADD, .status = 200, .answer = "{}"}, ERROR_MALFORMED, "was added"},
@@ -209,7 +246,8 @@ static void what_keeps_a_record_away_is_named(void)
     static const struct {
         const char *type, *answer, *says;
     } cases[] = {
-        {"TXT", "{\"7\":" A_RECORD("\"7\"", "\"CNAME\"", "\"_acme-challenge\"", "\"elsewhere.test\"") "}", "elsewhere.test"},
+        {"TXT", "{\"7\":" A_RECORD("\"7\"", "\"CNAME\"", "\"_acme-challenge\"", "\"elsewhere.test\"") "}",
+         "elsewhere.test"},
         {"CNAME", OURS("x"), "other records"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -13,17 +13,20 @@
 
 FAILING(int, socket, (int a, int b, int c), -1, a, b, c)
 FAILING(int, connect, (int a, const struct sockaddr *b, socklen_t c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd *a, nfds_t b, int c), -1, a, b, c)
+FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
 FAILING(ssize_t, recv, (int a, void *b, size_t c, int d), -1, a, b, c, d)
 FAILING(ldns_rdf *, ldns_dname_new_frm_str, (const char *a), NULL, a)
 FAILING(ldns_rdf *, ldns_rdf_new_frm_data, (ldns_rdf_type a, size_t b, const void *c), NULL, a, b, c)
 FAILING(ldns_rr *, ldns_rr_new, (void), NULL, )
-FAILING(bool, ldns_rr_push_rdf, (ldns_rr *a, const ldns_rdf *b), false, a, b)
-FAILING(bool, ldns_rr_list_push_rr, (ldns_rr_list *a, const ldns_rr *b), false, a, b)
-FAILING(ldns_pkt *, ldns_pkt_query_new, (ldns_rdf *a, ldns_rr_type b, ldns_rr_class c, uint16_t d), NULL, a, b, c, d)
+FAILING(bool, ldns_rr_push_rdf, (ldns_rr * a, const ldns_rdf *b), false, a, b)
+FAILING(bool, ldns_rr_list_push_rr, (ldns_rr_list * a, const ldns_rr *b), false, a, b)
+FAILING(ldns_pkt *, ldns_pkt_query_new, (ldns_rdf * a, ldns_rr_type b, ldns_rr_class c, uint16_t d), NULL, a,
+        b, c, d)
 FAILING(ldns_pkt *, ldns_update_pkt_new,
-        (ldns_rdf *a, ldns_rr_class b, const ldns_rr_list *c, const ldns_rr_list *d, const ldns_rr_list *e), NULL, a, b, c, d, e)
-FAILING(ldns_status, ldns_pkt2wire, (uint8_t **a, const ldns_pkt *b, size_t *c), LDNS_STATUS_MEM_ERR, a, b, c)
+        (ldns_rdf * a, ldns_rr_class b, const ldns_rr_list *c, const ldns_rr_list *d, const ldns_rr_list *e),
+        NULL, a, b, c, d, e)
+FAILING(ldns_status, ldns_pkt2wire, (uint8_t * *a, const ldns_pkt *b, size_t *c), LDNS_STATUS_MEM_ERR, a, b,
+        c)
 
 static bool in_pieces; /* what goes out goes byte by byte */
 
@@ -84,18 +87,27 @@ static void a_call_that_fails_is_borne_or_told(void)
 {
     /* A question goes on over TCP where UDP fails; an update goes over UDP where no connection came about. */
     static const struct failing questions[] = {
-        {"socket", 1, EMFILE, true, 0},      {"connect", 1, ENETUNREACH, true, 0}, {"send", 1, EPERM, true, 0},
-        {"poll", 1, EINTR, true, 0},         {"poll", 1, ENOMEM, true, 0},         {"recv", 1, EINTR, true, 0},
-        {"recv", 1, EAGAIN, true, 0},        {"recv", 1, ECONNREFUSED, true, 0},
+        {"socket", 1, EMFILE, true, 0},
+        {"connect", 1, ENETUNREACH, true, 0},
+        {"send", 1, EPERM, true, 0},
+        {"poll", 1, EINTR, true, 0},
+        {"poll", 1, ENOMEM, true, 0},
+        {"recv", 1, EINTR, true, 0},
+        {"recv", 1, EAGAIN, true, 0},
+        {"recv", 1, ECONNREFUSED, true, 0},
         {"ldns_dname_new_frm_str", 1, 0, false, ERROR_INTERNAL},
         {"ldns_pkt_query_new", 1, 0, false, ERROR_INTERNAL},
         {"ldns_pkt2wire", 1, 0, false, ERROR_INTERNAL},
     };
     static const struct failing updates[] = {
-        {"socket", 1, EMFILE, true, 0},      {"connect", 1, ENETUNREACH, true, 0}, {"poll", 1, EINTR, true, 0},
-        {"send", 1, EINTR, true, 0},         {"send", 1, EAGAIN, true, 0},
+        {"socket", 1, EMFILE, true, 0},
+        {"connect", 1, ENETUNREACH, true, 0},
+        {"poll", 1, EINTR, true, 0},
+        {"send", 1, EINTR, true, 0},
+        {"send", 1, EAGAIN, true, 0},
         {"send", 1, EPIPE, false, ERROR_UNREACHABLE},
-        {"recv", 1, EINTR, true, 0},         {"recv", 1, ECONNRESET, false, ERROR_UNREACHABLE},
+        {"recv", 1, EINTR, true, 0},
+        {"recv", 1, ECONNRESET, false, ERROR_UNREACHABLE},
         {"recv", 3, ECONNRESET, false, ERROR_UNREACHABLE},
         {"ldns_rr_new", 1, 0, false, ERROR_INTERNAL},
         {"ldns_rr_list_push_rr", 1, 0, false, ERROR_INTERNAL},
@@ -192,7 +204,8 @@ static void an_update_answered_with_a_code_nobody_knows_is_refused(void)
 
 static void an_answer_fits_its_question_or_is_none(void)
 {
-    static const unsigned char question[] = {0xab, 0xcd, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'x', 0, 0, 16, 0, 1};
+    static const unsigned char question[] = {0xab, 0xcd, 0, 0,   0, 1, 0,  0, 0, 0,
+                                             0,    0,    1, 'x', 0, 0, 16, 0, 1};
     static const struct {
         size_t at;           /* this byte of the answer … */
         unsigned char value; /* … is this */
@@ -200,10 +213,11 @@ static void an_answer_fits_its_question_or_is_none(void)
         bool update;
         bool fits;
     } cases[] = {
-        {2, 0x80, 0, false, true},  {2, 0x80, 11, false, false}, {2, 0x80, 12, false, false}, {2, 0x80, 18, false, false},
-        {2, 0x00, 0, false, false}, {2, 0x88, 0, false, false},  {0, 0xac, 0, false, false},  {5, 2, 0, false, false},
-        {13, 'X', 0, false, true},  {13, 'y', 0, false, false},  {16, 1, 0, false, false},    {5, 0, 0, false, false},
-        {2, 0xa8, 0, true, true},   {2, 0x80, 0, true, false},
+        {2, 0x80, 0, false, true},   {2, 0x80, 11, false, false}, {2, 0x80, 12, false, false},
+        {2, 0x80, 18, false, false}, {2, 0x00, 0, false, false},  {2, 0x88, 0, false, false},
+        {0, 0xac, 0, false, false},  {5, 2, 0, false, false},     {13, 'X', 0, false, true},
+        {13, 'y', 0, false, false},  {16, 1, 0, false, false},    {5, 0, 0, false, false},
+        {2, 0xa8, 0, true, true},    {2, 0x80, 0, true, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         unsigned char asked[sizeof question], answered[sizeof question];
@@ -223,7 +237,8 @@ static void an_answer_fits_its_question_or_is_none(void)
         unsigned char code;
         bool fits;
     } codes[] = {{0, false}, {3, false}, {1, true}, {5, true}};
-    for (size_t i = 0; i < COUNT_OF(codes); i++) { /* an error may come without the question, a "yes" or "no" may not */
+    for (size_t i = 0; i < COUNT_OF(codes);
+         i++) { /* an error may come without the question, a "yes" or "no" may not */
         bare[3] = codes[i].code;
         CHECK_INT(dns_answer_fits(asked, sizeof asked, bare, sizeof bare), codes[i].fits);
     }
@@ -253,16 +268,17 @@ static void records_of_a_strange_shape_are_left_out(void)
     } cases[] = {
         {{0, 1}, 1, 4, "\x7f\0\0\1", "127.0.0.1"},
         {{0, 28}, 1, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", "::1"},
-        {{0, 1}, 3, 4, "\x7f\0\0\1", NULL},         /* of another class */
-        {{0, 99}, 1, 2, "\1a", NULL},               /* of a type that is not read */
-        {{0, 16}, 1, 6, "\2a\0\2bc", NULL},         /* a NUL: written out */
+        {{0, 1}, 3, 4, "\x7f\0\0\1", NULL}, /* of another class */
+        {{0, 99}, 1, 2, "\1a", NULL},       /* of a type that is not read */
+        {{0, 16}, 1, 6, "\2a\0\2bc", NULL}, /* a NUL: written out */
         {{1, 1}, 1, 11, "\0\5issueca.x", "0 issue ca.x"},
         {{0, 48}, 1, 6, "\1\0\3\10ab", ""},
         {{0, 5}, 1, 5, "\1\xe4\1B\0", "\\228.B"},
         {{0, 2}, 1, 1, "\0", ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        unsigned char wire[128] = {0xab, 0xcd, 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 'x', 0, 0, 16, 0, 1, 0xc0, 12};
+        unsigned char wire[128] = {0xab, 0xcd, 0x84, 0, 0, 1,  0, 1, 0,    0, 0,
+                                   0,    1,    'x',  0, 0, 16, 0, 1, 0xc0, 12};
         size_t at = 21;
         memcpy(wire + at, cases[i].type, 2);
         wire[at + 3] = cases[i].class;

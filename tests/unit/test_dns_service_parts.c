@@ -12,14 +12,25 @@ static void names_are_taken_below_their_zone_and_compared_as_names(void)
 {
     static const struct {
         const char *name, *zone, *relative;
-    } cases[] = {{"_x.www.Example.test.", "example.test", "_x.www"}, {"example.test", "example.test", "@"}, {"EXAMPLE.TEST.", "example.test", "@"},
-                 {"other.test", "example.test", "@"},                {"x-example.test", "example.test", "@"}, {"", "example.test", "@"}};
+    } cases[] = {{"_x.www.Example.test.", "example.test", "_x.www"},
+                 {"example.test", "example.test", "@"},
+                 {"EXAMPLE.TEST.", "example.test", "@"},
+                 {"other.test", "example.test", "@"},
+                 {"x-example.test", "example.test", "@"},
+                 {"", "example.test", "@"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         CHECK_TEXT(service_relative(arena, cases[i].name, cases[i].zone, "@"), cases[i].relative);
     static const struct {
         const char *a, *b;
         bool same;
-    } pairs[] = {{"a.test", "A.test.", true}, {"a.test.", "a.test", true}, {"", "", true}, {"", ".", true}, {".", "", true}, {"a", "b", false}, {"a", "ab", false}, {"", "a", false}};
+    } pairs[] = {{"a.test", "A.test.", true},
+                 {"a.test.", "a.test", true},
+                 {"", "", true},
+                 {"", ".", true},
+                 {".", "", true},
+                 {"a", "b", false},
+                 {"a", "ab", false},
+                 {"", "a", false}};
     for (size_t i = 0; i < COUNT_OF(pairs); i++)
         CHECK_INT(service_same_name(pairs[i].a, pairs[i].b), pairs[i].same);
     CHECK_TEXT(service_without_dot(arena, ""), "");
@@ -34,10 +45,22 @@ static void values_lose_their_quotes_and_nothing_else(void)
         int base;
         const char *is;
     } cases[] = {
-        {"plain \"as it is\"", 10, "plain \"as it is\""}, {"\"one\" \"two\"", 10, "onetwo"}, {"\"\"", 10, ""},          {"\"", 10, ""},
-        {"\"a\\\"b\\\\c\"", 10, "a\"b\\c"},              {"\"\\065\"", 10, "A"},            {"\"\\101\"", 8, "A"},     {"\"\\108\"", 8, "108"},
-        {"\"\\000\"", 10, "000"},                        {"\"\\256\"", 10, "256"},          {"\"\\255\"", 10, "\xff"}, {"\"\\400\"", 8, "400"},
-        {"\"\\6\"", 10, "6"},                            {"\"\\06x\"", 10, "06x"},          {"\"a\\", 10, "a\\"},      {"\"a\" x \"b\"", 10, "ab"},
+        {"plain \"as it is\"", 10, "plain \"as it is\""},
+        {"\"one\" \"two\"", 10, "onetwo"},
+        {"\"\"", 10, ""},
+        {"\"", 10, ""},
+        {"\"a\\\"b\\\\c\"", 10, "a\"b\\c"},
+        {"\"\\065\"", 10, "A"},
+        {"\"\\101\"", 8, "A"},
+        {"\"\\108\"", 8, "108"},
+        {"\"\\000\"", 10, "000"},
+        {"\"\\256\"", 10, "256"},
+        {"\"\\255\"", 10, "\xff"},
+        {"\"\\400\"", 8, "400"},
+        {"\"\\6\"", 10, "6"},
+        {"\"\\06x\"", 10, "06x"},
+        {"\"a\\", 10, "a\\"},
+        {"\"a\" x \"b\"", 10, "ab"},
         {"\"\\/\\:\"", 10, "/:"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -51,8 +74,10 @@ static void a_status_without_a_row_has_a_kind(void)
     static const struct {
         int status;
         enum error_kind kind;
-    } cases[] = {{200, ERROR_MALFORMED}, {302, ERROR_MALFORMED}, {399, ERROR_MALFORMED},   {400, ERROR_REFUSED},     {401, ERROR_CREDENTIAL}, {403, ERROR_CREDENTIAL},
-                 {404, ERROR_NOT_FOUND}, {408, ERROR_UNREACHABLE}, {409, ERROR_CONFLICT}, {429, ERROR_THROTTLED}, {418, ERROR_REFUSED},      {500, ERROR_UNREACHABLE},
+    } cases[] = {{200, ERROR_MALFORMED},  {302, ERROR_MALFORMED},   {399, ERROR_MALFORMED},
+                 {400, ERROR_REFUSED},    {401, ERROR_CREDENTIAL},  {403, ERROR_CREDENTIAL},
+                 {404, ERROR_NOT_FOUND},  {408, ERROR_UNREACHABLE}, {409, ERROR_CONFLICT},
+                 {429, ERROR_THROTTLED},  {418, ERROR_REFUSED},     {500, ERROR_UNREACHABLE},
                  {599, ERROR_UNREACHABLE}};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         CHECK_INT(service_judge(&bare, cases[i].status, "", "").kind, cases[i].kind);
@@ -83,7 +108,8 @@ static void the_newest_is_remembered_however_much_there_is(void)
     service_remember("token https://x default/one", "2", 60000);
     service_remember("zone a https://x default/someone", "3", 60000);
     service_forget_account("https://x default/one");
-    CHECK(service_recall(own, "zone a https://x default/one") == NULL && service_recall(own, "token https://x default/one") == NULL);
+    CHECK(service_recall(own, "zone a https://x default/one") == NULL &&
+          service_recall(own, "token https://x default/one") == NULL);
     CHECK_TEXT(service_recall(own, "zone a https://x default/someone"), "3");
     arena_destroy(own);
 }
@@ -101,7 +127,8 @@ static void the_operators_endpoint_leads_elsewhere(void)
                  {"a", "a", "a"},
                  {"", "", ""}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct endpoint endpoints[] = {{.name = "other", .url = "https://wrong.test"}, {.name = "cloudflare", .url = cases[i].url, .ca = "/ca.pem"}};
+        struct endpoint endpoints[] = {{.name = "other", .url = "https://wrong.test"},
+                                       {.name = "cloudflare", .url = cases[i].url, .ca = "/ca.pem"}};
         struct operator_config own = {.endpoints = endpoints, .endpoint_count = 2};
         struct context with = {.arena = arena, .config = &own}, without = {.arena = arena};
         struct service_session session;
@@ -121,7 +148,8 @@ static void secrets_that_cannot_be_one_are_not_kept(void)
     static const struct {
         const char *text;
         bool good;
-    } cases[] = {{"a", true}, {"a\tb", false}, {"a\x7f", false}, {"\x1f", false}, {" ", true}, {"\xc3\xa9", true}};
+    } cases[] = {{"a", true},     {"a\tb", false}, {"a\x7f", false},
+                 {"\x1f", false}, {" ", true},     {"\xc3\xa9", true}};
     static const struct secret_ref ref = {.name = "dns", .key = "one"};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct error err = {0};
@@ -189,13 +217,27 @@ static void challenges_stay_within_what_was_ordered(void)
         struct dns_challenge challenge;
         bool good;
     } cases[] = {
-        {{"", "_x.example.org", "TXT", "v"}, true},       {{"", "_x.www.example.co.uk", "TXT", "v"}, true},  {{"", "_x.example.co.uk", "CNAME", "a.test"}, true},
-        {{"", "_x.co.uk", "TXT", "v"}, false},            {{"", "_x.uk", "TXT", "v"}, false},               {{"", "_x", "TXT", "v"}, false},
-        {{"", "_x.other.org", "TXT", "v"}, false},        {{"", "example.org", "TXT", "v"}, true},          {{"", "example.org", "CNAME", "a.test"}, false},
-        {{"", "*.example.org", "TXT", "v"}, false},       {{"", NULL, "TXT", "v"}, false},                  {{"", "a b", "TXT", "v"}, false},
-        {{"", "_x.example.org", "A", "v"}, false},        {{"", "_x.example.org", NULL, "v"}, false},       {{"", "_x.example.org", "TXT", NULL}, false},
-        {{"", "_x.example.org", "TXT", ""}, false},       {{"", "_x.example.org", "TXT", "a\nb"}, false},   {{"", "_x.example.org", "TXT", long_value}, false},
-        {{"", "_x.example.org", "TXT", long_value + 1}, true}, {{"", "_x.example.org", "CNAME", "*.test"}, false}, {{"", "_x.example.org", "CNAME", "a b"}, false},
+        {{"", "_x.example.org", "TXT", "v"}, true},
+        {{"", "_x.www.example.co.uk", "TXT", "v"}, true},
+        {{"", "_x.example.co.uk", "CNAME", "a.test"}, true},
+        {{"", "_x.co.uk", "TXT", "v"}, false},
+        {{"", "_x.uk", "TXT", "v"}, false},
+        {{"", "_x", "TXT", "v"}, false},
+        {{"", "_x.other.org", "TXT", "v"}, false},
+        {{"", "example.org", "TXT", "v"}, true},
+        {{"", "example.org", "CNAME", "a.test"}, false},
+        {{"", "*.example.org", "TXT", "v"}, false},
+        {{"", NULL, "TXT", "v"}, false},
+        {{"", "a b", "TXT", "v"}, false},
+        {{"", "_x.example.org", "A", "v"}, false},
+        {{"", "_x.example.org", NULL, "v"}, false},
+        {{"", "_x.example.org", "TXT", NULL}, false},
+        {{"", "_x.example.org", "TXT", ""}, false},
+        {{"", "_x.example.org", "TXT", "a\nb"}, false},
+        {{"", "_x.example.org", "TXT", long_value}, false},
+        {{"", "_x.example.org", "TXT", long_value + 1}, true},
+        {{"", "_x.example.org", "CNAME", "*.test"}, false},
+        {{"", "_x.example.org", "CNAME", "a b"}, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct error err = {0};

@@ -18,7 +18,10 @@ static const struct script_row well[] = {
     {.asked = REMOVE, .status = 204, .answer = ""},
     {.asked = READ, .after = REPLACE, .status = 200, .answer = "[" HERE("foreign") "]"},
     {.asked = READ, .after = REMOVE, .status = 200, .answer = "[]"},
-    {.asked = READ, .after = ADD, .status = 200, .answer = "[" HERE(VALUE) "," HERE(THERE) "," HERE("foreign") "]"},
+    {.asked = READ,
+     .after = ADD,
+     .status = 200,
+     .answer = "[" HERE(VALUE) "," HERE(THERE) "," HERE("foreign") "]"},
     {.asked = READ, .status = 200, .answer = "[" HERE(THERE) "," HERE("foreign") "," HERE(" ") "]"},
     {.asked = READ_CNAME, .after = ADD, .status = 200, .answer = "[" HERE(VALUE) "]"},
     {.asked = READ_CNAME, .status = 200, .answer = "[]"},
@@ -42,8 +45,11 @@ static void whatever_is_bad_in_an_answer_is_told(void)
         {{.status = 200, .answer = "[7]"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "[" A_RECORD("\"x\"", "7") "]"}, ERROR_MALFORMED},
     };
-    static const struct bearable bearable[] = { /* a write has no body: what came instead is looked at by reading again */
-        {ADD, ERROR_MALFORMED}, {REPLACE, ERROR_MALFORMED}, {NULL, ERROR_NONE}};
+    static const struct bearable bearable[] = {
+        /* a write has no body: what came instead is looked at by reading again */
+        {ADD, ERROR_MALFORMED},
+        {REPLACE, ERROR_MALFORMED},
+        {NULL, ERROR_NONE}};
     any_request_may_meet_trouble("TXT", troubles, COUNT_OF(troubles), bearable);
     any_request_may_meet_trouble("CNAME", troubles, COUNT_OF(troubles), bearable);
 }
@@ -56,14 +62,19 @@ static void without_its_credentials_nothing_is_asked(void)
 
 static void domains_are_read_strictly(void)
 {
-#define ODD(number, text) {ABOUT, .status = number, .answer = text}
+#define ODD(number, text) \
+    { \
+        ABOUT, .status = number, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {ZONE_OF, ODD(404, ""), ERROR_NOT_FOUND, "no zone that holds"},
         {ZONE_OF, ODD(422, ""), ERROR_NOT_FOUND, "no zone that holds"},
         {CHECK_IT, ODD(404, ""), ERROR_NOT_FOUND, "no longer has"},
         {ZONE_OF, ODD(403, FAILURE("ACCESS_DENIED", "no", "")), ERROR_CREDENTIAL, "10 or more"},
         {ZONE_OF, ODD(200, "{\"data\":[]}"), ERROR_MALFORMED, "no list"},
-        {ZONE_OF, ODD(200, "[{\"name\":7,\"data\":\"ns.test\"},{\"name\":\"@\"},{\"name\":\"@\",\"data\":\"\"}]"), ERROR_NONE, NULL},
+        {ZONE_OF,
+         ODD(200, "[{\"name\":7,\"data\":\"ns.test\"},{\"name\":\"@\"},{\"name\":\"@\",\"data\":\"\"}]"),
+         ERROR_NONE, NULL},
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
@@ -74,7 +85,8 @@ static void odd_sets_are_read_for_what_they_are(void)
     struct error err = {0};
     new_account(); /* no data, none, blank; a time to live of no use */
     odd = (struct script_row){READ, .status = 200,
-                              .answer = "[{\"name\":\"x\"},{\"data\":null},{\"data\":\"   \"},{\"data\":\"good\",\"ttl\":-5},{\"data\":\"" THERE
+                              .answer = "[{\"name\":\"x\"},{\"data\":null},{\"data\":\"   "
+                                        "\"},{\"data\":\"good\",\"ttl\":-5},{\"data\":\"" THERE
                                         "\",\"ttl\":\"x\"}]"};
     CHECK_OK(act(LIST, &err), err);
     CHECK_INT(values.count, 2);
@@ -96,7 +108,10 @@ static void what_is_added_is_looked_at_again(void)
 {
     static const struct odd_case cases[] = {
         {PRESENT, {READ, .status = 200, .answer = "[]"}, ERROR_UNREACHABLE, "does not list it yet"},
-        {PRESENT, {READ, .status = 200, .answer = "[" HERE("other") "," HERE("  ") "]"}, ERROR_REFUSED, "Domain Protection"},
+        {PRESENT,
+         {READ, .status = 200, .answer = "[" HERE("other") "," HERE("  ") "]"},
+         ERROR_REFUSED,
+         "Domain Protection"},
         {PRESENT, {ADD, .status = 422, .answer = FAILURE("DUPLICATE_RECORD", "", "")}, ERROR_NONE, NULL},
     };
     /* These name the record, and the account in front where the service's words are handed on. */
@@ -106,7 +121,8 @@ static void what_is_added_is_looked_at_again(void)
         odd = cases[i].row;
         bool ok = act(PRESENT, &err);
         CHECK_INT(ok, cases[i].kind == ERROR_NONE);
-        CHECK(ok || (err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL && strstr(err.message, NAME) != NULL));
+        CHECK(ok || (err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL &&
+                     strstr(err.message, NAME) != NULL));
         new_account();
         odd = cases[i].row;
         CHECK_INT(act(PRESENT, NULL), ok);
@@ -125,7 +141,8 @@ static void a_refusal_is_a_conflict_when_a_cname_stands_there(void)
         {"TXT", no, "[" HERE("elsewhere.test") "]", 200, ERROR_CONFLICT, "elsewhere.test"},
         {"TXT", no, "[]", 200, ERROR_REFUSED, "no (HTTP 422"},
         {"TXT", no, "", 500, ERROR_REFUSED, "no (HTTP 422"},
-        {"TXT", FAILURE("INVALID_BODY", "bad", ""), "[" HERE("elsewhere.test") "]", 200, ERROR_REFUSED, "bad"},
+        {"TXT", FAILURE("INVALID_BODY", "bad", ""), "[" HERE("elsewhere.test") "]", 200, ERROR_REFUSED,
+         "bad"},
         {"CNAME", no, "[]", 200, ERROR_CONFLICT, "other records"},
         {"CNAME", no, "[" HERE("elsewhere.test") "]", 200, ERROR_CONFLICT, "elsewhere.test"},
         {"CNAME", FAILURE("INVALID_BODY", "bad", ""), "[]", 200, ERROR_REFUSED, "bad"},
@@ -157,7 +174,7 @@ static void a_refusal_is_a_conflict_when_a_cname_stands_there(void)
 static void what_a_replacement_lost_is_put_back(void)
 {
     static const struct {
-        const char *after;  /* what is listed when the set was written */
+        const char *after; /* what is listed when the set was written */
         int add_status;
         bool ok, put_back;
     } cases[] = {
@@ -218,7 +235,8 @@ static void the_services_words_and_its_time_are_kept(void)
         {FAILURE("TOO_MANY_REQUESTS", "slow down", ",\"retryAfterSec\":-1"), "slow down", 0, 60},
         {FAILURE("TOO_MANY_REQUESTS", "slow down", ",\"retryAfterSec\":\"soon\""), "slow down", 0, 60},
         {FAILURE("QUOTA_EXCEEDED", "no more", ""), "quota", 0, 6 * 3600},
-        {FAILURE("X", "bad", ",\"fields\":[{\"path\":\"records[0]\",\"message\":\"is too long\"}]"), "bad: records[0] is too long", 0, 60},
+        {FAILURE("X", "bad", ",\"fields\":[{\"path\":\"records[0]\",\"message\":\"is too long\"}]"),
+         "bad: records[0] is too long", 0, 60},
         {FAILURE("X", "bad", ",\"fields\":[{\"path\":\"records[0]\"}]"), "bad: records[0] (", 0, 60},
         {FAILURE("X", "bad", ",\"fields\":[{\"message\":\"is too long\"}]"), "bad (", 0, 60},
         {"{\"fields\":[{\"path\":\"p\"}]}", ": p (", 0, 60},
@@ -227,7 +245,8 @@ static void the_services_words_and_its_time_are_kept(void)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct error err = {0};
         new_account();
-        odd = (struct script_row){ABOUT, .status = 429, .answer = cases[i].answer, .retry_after_s = cases[i].header};
+        odd = (struct script_row){ABOUT, .status = 429, .answer = cases[i].answer,
+                                  .retry_after_s = cases[i].header};
         CHECK(!act(ZONE_OF, &err));
         CHECK_INT(err.kind, ERROR_THROTTLED);
         CHECK(strstr(err.message, cases[i].says) != NULL);

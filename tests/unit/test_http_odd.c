@@ -22,7 +22,7 @@ CURLcode curl_easy_perform(CURL *easy)
 {
     return answer_of_curl != CURLE_OK ? answer_of_curl : NEXT(curl_easy_perform)(easy);
 }
-FAILING(struct curl_slist *, curl_slist_append, (struct curl_slist *a, const char *b), NULL, a, b)
+FAILING(struct curl_slist *, curl_slist_append, (struct curl_slist * a, const char *b), NULL, a, b)
 FAILING(CURLU *, curl_url, (void), NULL, )
 
 static struct arena *arena;
@@ -39,7 +39,9 @@ static bool perform(struct http_peer *peer, struct http_request request, const s
     if (request.method == NULL)
         request.method = "GET";
     const char *format = request.url != NULL ? request.url : "http://127.0.0.1:%d/x";
-    request.url = strstr(format, "%d") != NULL ? arena_printf(arena, "http://127.0.0.1:%d%s", peer->port, strstr(format, "%d") + 2) : format;
+    request.url = strstr(format, "%d") != NULL
+                      ? arena_printf(arena, "http://127.0.0.1:%d%s", peer->port, strstr(format, "%d") + 2)
+                      : format;
     bool ok = http_perform(client, &request, arena, &response, &err);
     http_client_destroy(client);
     http_peer_stop(peer);
@@ -52,11 +54,13 @@ static void what_ends_in_libcurl_has_a_kind(void)
         CURLcode code;
         enum error_kind kind;
     } cases[] = {
-        {CURLE_SSL_CACERT_BADFILE, ERROR_CONFIG},   {CURLE_PARTIAL_FILE, ERROR_MALFORMED},       {CURLE_URL_MALFORMAT, ERROR_MALFORMED},
-        {CURLE_UNSUPPORTED_PROTOCOL, ERROR_MALFORMED}, {CURLE_WEIRD_SERVER_REPLY, ERROR_MALFORMED}, {CURLE_BAD_CONTENT_ENCODING, ERROR_MALFORMED},
-        {CURLE_TOO_MANY_REDIRECTS, ERROR_MALFORMED}, {CURLE_OUT_OF_MEMORY, ERROR_SYSTEM},         {CURLE_FAILED_INIT, ERROR_INTERNAL},
-        {CURLE_BAD_FUNCTION_ARGUMENT, ERROR_INTERNAL}, {CURLE_UNKNOWN_OPTION, ERROR_INTERNAL},    {CURLE_NOT_BUILT_IN, ERROR_INTERNAL},
-        {CURLE_COULDNT_CONNECT, ERROR_UNREACHABLE}, {CURLE_GOT_NOTHING, ERROR_UNREACHABLE},
+        {CURLE_SSL_CACERT_BADFILE, ERROR_CONFIG},    {CURLE_PARTIAL_FILE, ERROR_MALFORMED},
+        {CURLE_URL_MALFORMAT, ERROR_MALFORMED},      {CURLE_UNSUPPORTED_PROTOCOL, ERROR_MALFORMED},
+        {CURLE_WEIRD_SERVER_REPLY, ERROR_MALFORMED}, {CURLE_BAD_CONTENT_ENCODING, ERROR_MALFORMED},
+        {CURLE_TOO_MANY_REDIRECTS, ERROR_MALFORMED}, {CURLE_OUT_OF_MEMORY, ERROR_SYSTEM},
+        {CURLE_FAILED_INIT, ERROR_INTERNAL},         {CURLE_BAD_FUNCTION_ARGUMENT, ERROR_INTERNAL},
+        {CURLE_UNKNOWN_OPTION, ERROR_INTERNAL},      {CURLE_NOT_BUILT_IN, ERROR_INTERNAL},
+        {CURLE_COULDNT_CONNECT, ERROR_UNREACHABLE},  {CURLE_GOT_NOTHING, ERROR_UNREACHABLE},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_peer peer = {.answers = {HEAD "Content-Length: 0\r\n\r\n"}};
@@ -67,14 +71,16 @@ static void what_ends_in_libcurl_has_a_kind(void)
         CHECK_INT(err.kind, cases[i].kind);
         CHECK_INT(response.outcome, HTTP_NOT_SENT);
         CHECK(strstr(err.message, "127.0.0.1:") != NULL);
-        CHECK(cases[i].code != CURLE_SSL_CACERT_BADFILE || strstr(err.message, "/etc/ssl/certs/ca-certificates.crt") != NULL);
+        CHECK(cases[i].code != CURLE_SSL_CACERT_BADFILE ||
+              strstr(err.message, "/etc/ssl/certs/ca-certificates.crt") != NULL);
     }
 }
 
 static void a_request_that_cannot_be_built_is_not_sent(void)
 {
-    static const struct http_header no_name[] = {{"", "x"}}, strange[] = {{"a b", "x"}}, foreign[] = {{"caf\xc3\xa9", "x"}},
-                                    breaks[] = {{"X-A", "a\r\nX-B: b"}}, deletes[] = {{"X-A", "\x7f"}};
+    static const struct http_header no_name[] = {{"", "x"}}, strange[] = {{"a b", "x"}},
+                                    foreign[] = {{"caf\xc3\xa9", "x"}}, breaks[] = {{"X-A", "a\r\nX-B: b"}},
+                                    deletes[] = {{"X-A", "\x7f"}};
     const struct {
         struct http_request request;
         enum error_kind kind;
@@ -109,7 +115,9 @@ static void a_request_that_cannot_be_built_is_not_sent(void)
         const char *name;
         int at;
         enum error_kind kind;
-    } calls[] = {{"curl_slist_append", 1, ERROR_SYSTEM}, {"curl_slist_append", 2, ERROR_SYSTEM}, {"curl_slist_append", 3, ERROR_SYSTEM},
+    } calls[] = {{"curl_slist_append", 1, ERROR_SYSTEM},
+                 {"curl_slist_append", 2, ERROR_SYSTEM},
+                 {"curl_slist_append", 3, ERROR_SYSTEM},
                  {"curl_url", 1, ERROR_CONFIG}};
     for (size_t i = 0; i < COUNT_OF(calls); i++) {
         struct http_peer peer = {.answers = {HEAD "Content-Length: 0\r\n\r\n"}};
@@ -127,10 +135,17 @@ static void entries_of_resolve_are_used_or_left_out(void)
         const char *entry; /* %d: the far side's port */
         bool reached;
     } cases[] = {
-        {"shop.test:80=127.0.0.1:%d", true},   {"shop.test:80", false},           {"shop.test=127.0.0.1", false},
-        {"shop.test:80=", false},              {"shop.test:80=:%d", false},       {"shop.test:80=127.0.0.1:0", false},
-        {"shop.test:80=127.0.0.1:65536", false}, {"shop.test:80=127.0.0.1:x", false}, {"shop.test:80=localhost:%d", false},
-        {"shop.test:80=[::1:%d", false},       {"shop.test:80=[127.0.0.1]:%d", true},
+        {"shop.test:80=127.0.0.1:%d", true},
+        {"shop.test:80", false},
+        {"shop.test=127.0.0.1", false},
+        {"shop.test:80=", false},
+        {"shop.test:80=:%d", false},
+        {"shop.test:80=127.0.0.1:0", false},
+        {"shop.test:80=127.0.0.1:65536", false},
+        {"shop.test:80=127.0.0.1:x", false},
+        {"shop.test:80=localhost:%d", false},
+        {"shop.test:80=[::1:%d", false},
+        {"shop.test:80=[127.0.0.1]:%d", true},
         {"shop.test:80=1234567890123456789012345678901234567890123456789012345678901234567890:%d", false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -140,10 +155,13 @@ static void entries_of_resolve_are_used_or_left_out(void)
         struct string_list list = {.items = &entry, .count = 1};
         http_peer_start(&peer);
         const char *mark = strstr(cases[i].entry, "%d");
-        entry = mark != NULL ? arena_printf(arena, "%.*s%d", (int)(mark - cases[i].entry), cases[i].entry, peer.port) : cases[i].entry;
+        entry = mark != NULL
+                    ? arena_printf(arena, "%.*s%d", (int)(mark - cases[i].entry), cases[i].entry, peer.port)
+                    : cases[i].entry;
         network.resolve = &list;
         struct http_client *client = http_client_create(&network);
-        struct http_request request = {.method = "GET", .url = "http://shop.test/x", .connect_timeout_ms = 3000, .timeout_ms = 3000};
+        struct http_request request = {
+            .method = "GET", .url = "http://shop.test/x", .connect_timeout_ms = 3000, .timeout_ms = 3000};
         bool ok = http_perform(client, &request, arena, &response, &err);
         http_client_destroy(client);
         http_peer_stop(&peer);
@@ -177,10 +195,13 @@ static void odd_heads_are_read_for_what_they_say(void)
         {HEAD "Date: yesterday\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", 0, 0, ""},
         {HEAD "Date:\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n", 0, 0, ""},
         {HEAD "DATE: Tue, 15 Nov 1994 08:12:31 GMT\r\nContent-Length: 0\r\n\r\n", 784887151, 0, ""},
-        {HEAD "Date: Tue, 15 Nov 1994 08:12:31 GMT                                                                      \r\nContent-Length: 0\r\n\r\n",
+        {HEAD "Date: Tue, 15 Nov 1994 08:12:31 GMT                                                           "
+              "           \r\nContent-Length: 0\r\n\r\n",
          0, 0, ""},
         {HEAD "Dat: x\r\nContent-Type: a\tb\r\nContent-Length: 0\r\n\r\n", 0, 0, "a b"},
-        {"HTTP/1.1 100 Continue\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\r\n" HEAD "Content-Length: 0\r\n\r\n", 0, 0, ""},
+        {"HTTP/1.1 100 Continue\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n\r\n" HEAD
+         "Content-Length: 0\r\n\r\n",
+         0, 0, ""},
         {HEAD "Content-Length: 0\n\n", 0, 0, ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -197,7 +218,9 @@ static void a_body_that_is_none_goes_out_with_its_length(void)
     static const struct {
         const char *method, *line;
         bool length;
-    } cases[] = {{"PUT", "PUT /x HTTP/1.1\r\n", true}, {"POST", "POST /x HTTP/1.1\r\n", true}, {"DELETE", "DELETE /x HTTP/1.1\r\n", false}};
+    } cases[] = {{"PUT", "PUT /x HTTP/1.1\r\n", true},
+                 {"POST", "POST /x HTTP/1.1\r\n", true},
+                 {"DELETE", "DELETE /x HTTP/1.1\r\n", false}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_peer peer = {.answers = {HEAD "Content-Length: 0\r\n\r\n"}};
         CHECK_OK(perform(&peer, (struct http_request){.method = cases[i].method}, NULL), err);

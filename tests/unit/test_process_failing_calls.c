@@ -23,7 +23,7 @@ FAILING(ssize_t, read, (int a, void *b, size_t c), -1, a, b, c)
 FAILING(ssize_t, write, (int a, const void *b, size_t c), -1, a, b, c)
 FAILING(pid_t, fork, (void), -1, )
 FAILING(pid_t, waitpid, (pid_t a, int *b, int c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd *a, nfds_t b, int c), -1, a, b, c)
+FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
 FAILING(int, setpgid, (pid_t a, pid_t b), -1, a, b)
 FAILING(int, chdir, (const char *a), -1, a)
 FAILING(int, dup2, (int a, int b), -1, a, b)
@@ -58,7 +58,7 @@ int fcntl(int fd, int command, ...)
 
 /* ---- somebody else to be ---- */
 
-static bool in_disguise;      /* "stranger" is another user, and we are root that becomes him without doing so */
+static bool in_disguise; /* "stranger" is another user, and we are root that becomes him without doing so */
 static int groups_of_stranger; /* more than there is room for at first: 100 */
 static bool groups_fail;
 
@@ -137,7 +137,11 @@ static int open_descriptors(void)
 
 static bool run(const char *const *argv, const char *user)
 {
-    const struct process process = {.argv = argv, .user = user, .answers = true, .input = "asked", .input_length = 5,
+    const struct process process = {.argv = argv,
+                                    .user = user,
+                                    .answers = true,
+                                    .input = "asked",
+                                    .input_length = 5,
                                     .timeout_ms = 20000};
     err = (struct error){0};
     result = (struct process_result){0};
@@ -150,11 +154,20 @@ static void a_call_that_fails_is_borne_or_told(void)
         const char *name, *says; /* in the error; NULL: any */
         bool lost;               /* the program ran, and what it wrote may be lost */
     } cases[] = {
-        {"pipe2", "cannot start", false},    {"fcntl", "cannot start", false}, {"write", "cannot start", false},
-        {"fork", "cannot start", false},     {"read", NULL, true},             {"pidfd_open", "cannot watch", false},
-        {"poll", NULL, false},               {"waitpid", NULL, false},         {"setpgid", "process group", false},
-        {"chdir", "folder", false},          {"dup2", "descriptors", false},   {"dup3", "descriptors", false},
-        {"close_range", "descriptors", false}, {"execve", "starting it", false},
+        {"pipe2", "cannot start", false},
+        {"fcntl", "cannot start", false},
+        {"write", "cannot start", false},
+        {"fork", "cannot start", false},
+        {"read", NULL, true},
+        {"pidfd_open", "cannot watch", false},
+        {"poll", NULL, false},
+        {"waitpid", NULL, false},
+        {"setpgid", "process group", false},
+        {"chdir", "folder", false},
+        {"dup2", "descriptors", false},
+        {"dup3", "descriptors", false},
+        {"close_range", "descriptors", false},
+        {"execve", "starting it", false},
     };
     int before = open_descriptors();
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -165,12 +178,14 @@ static void a_call_that_fails_is_borne_or_told(void)
                 bool ok = run(cat, NULL);
                 hits += fault_disarm();
                 if (ok ? result.exit_code != 0 : err.kind != ERROR_SYSTEM && err.kind != ERROR_INTERNAL)
-                    fprintf(stderr, "%s %d: %d %d %s\n", cases[i].name, at, ok, result.exit_code, err.message);
+                    fprintf(stderr, "%s %d: %d %d %s\n", cases[i].name, at, ok, result.exit_code,
+                            err.message);
                 CHECK(ok ? result.exit_code == 0 : err.kind == ERROR_SYSTEM || err.kind == ERROR_INTERNAL);
                 CHECK(!ok || cases[i].lost || strcmp(result.answer, "asked") == 0);
                 CHECK(ok || strstr(err.message, "/bin/cat") != NULL);
                 CHECK(ok || cases[i].says == NULL || strstr(err.message, cases[i].says) != NULL);
-                if (interrupted && (strcmp(cases[i].name, "poll") == 0 || strcmp(cases[i].name, "waitpid") == 0))
+                if (interrupted &&
+                    (strcmp(cases[i].name, "poll") == 0 || strcmp(cases[i].name, "waitpid") == 0))
                     CHECK(ok && strcmp(result.answer, "asked") == 0);
                 if (strcmp(cases[i].name, "waitpid") == 0) /* the child is nobody's now */
                     while (waitpid(-1, NULL, 0) > 0)
@@ -205,7 +220,8 @@ static void a_program_that_asks_nothing_reads_from_nowhere(void)
 
 static void closing_an_output_early_ends_nothing(void)
 {
-    static const char *const argv[] = {"/bin/sh", "-c", "echo told >&2; exec 1>&- 2>&-; sleep 0.3; exit 7", NULL};
+    static const char *const argv[] = {"/bin/sh", "-c", "echo told >&2; exec 1>&- 2>&-; sleep 0.3; exit 7",
+                                       NULL};
     CHECK_OK(run(argv, NULL), err);
     CHECK_INT(result.exit_code, 7);
     CHECK_TEXT(result.output, "told\n");
@@ -284,9 +300,10 @@ static void a_delegate_bears_interruptions_and_one_run_that_fails(void)
         bool first, second; /* whether the first and the second run succeed */
     } cases[] = {
         {"recvmsg", 1, EINTR, true, true}, {"recvmsg", 1, EIO, false, false}, /* it is gone */
-        {"recv", 1, EINTR, true, true},    {"recv", 1, EIO, false, false},    {"recv", 2, EIO, false, false}, /* in the child of each run */
-        {"send", 1, EINTR, true, true},    {"send", 1, EPIPE, false, false},  {"send", 2, EPIPE, true, true},
-        {"fork", 2, EAGAIN, false, true}, /* the first is its own */
+        {"recv", 1, EINTR, true, true},    {"recv", 1, EIO, false, false},
+        {"recv", 2, EIO, false, false}, /* in the child of each run */
+        {"send", 1, EINTR, true, true},    {"send", 1, EPIPE, false, false},
+        {"send", 2, EPIPE, true, true},    {"fork", 2, EAGAIN, false, true}, /* the first is its own */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         fault_arm(cases[i].name, cases[i].at, cases[i].code);
@@ -296,7 +313,8 @@ static void a_delegate_bears_interruptions_and_one_run_that_fails(void)
         for (int second = 0; second < 2; second++) {
             bool wanted = second ? cases[i].second : cases[i].first;
             ok = run(cat, NULL);
-            if (strcmp(cases[i].name, "send") == 0 && cases[i].at == 2) { /* the answer's second part alone was lost */
+            if (strcmp(cases[i].name, "send") == 0 &&
+                cases[i].at == 2) { /* the answer's second part alone was lost */
                 CHECK(!ok || strcmp(result.answer, "asked") == 0);
                 continue;
             }
@@ -316,8 +334,9 @@ static void a_run_whose_asking_fails_is_told_and_the_next_one_works(void)
         int at, code;
         bool ok;
     } cases[] = {
-        {"socketpair", 1, EMFILE, false}, {"sendmsg", 1, EPIPE, false},     {"send", 1, EINTR, true},      {"send", 1, EPIPE, false},
-        {"send", 2, EPIPE, false},        {"recv", 1, EINTR, true},         {"recv", 1, ECONNRESET, false}, {"recv", 2, ECONNRESET, false},
+        {"socketpair", 1, EMFILE, false}, {"sendmsg", 1, EPIPE, false},   {"send", 1, EINTR, true},
+        {"send", 1, EPIPE, false},        {"send", 2, EPIPE, false},      {"recv", 1, EINTR, true},
+        {"recv", 1, ECONNRESET, false},   {"recv", 2, ECONNRESET, false},
     };
     CHECK_OK(process_delegate(programs, COUNT_OF(programs), &err), err);
     int before = open_descriptors();
@@ -335,7 +354,8 @@ static void a_run_whose_asking_fails_is_told_and_the_next_one_works(void)
 
 static void a_delegate_runs_what_it_was_told_and_nothing_else(void)
 {
-    static const char *const other[] = {"/bin/cat", "/etc/passwd", NULL}, *const environment[] = {"A=b", NULL};
+    static const char *const other[] = {"/bin/cat", "/etc/passwd", NULL}, *const environment[] = {"A=b",
+                                                                                                  NULL};
     static char long_input[PROCESS_INPUT_MOST + 1];
     const struct process refused[] = {
         {.argv = other, .answers = true},
@@ -350,7 +370,8 @@ static void a_delegate_runs_what_it_was_told_and_nothing_else(void)
         CHECK(strstr(err.message, "/bin/cat is no program") != NULL);
     }
     CHECK(!run(missing, NULL)); /* the delegate's own words and kind */
-    CHECK(err.kind == ERROR_SYSTEM && strstr(err.message, "/nonexistent/program") != NULL && strstr(err.message, "starting it") != NULL);
+    CHECK(err.kind == ERROR_SYSTEM && strstr(err.message, "/nonexistent/program") != NULL &&
+          strstr(err.message, "starting it") != NULL);
     CHECK_OK(run(cat, NULL), err);
     CHECK_TEXT(result.answer, "asked");
 }

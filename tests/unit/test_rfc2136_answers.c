@@ -12,7 +12,10 @@
 
 #define NAME "_acme-challenge.example.test"
 #define VALUE "ours-ours-ours"
-#define END {.rcode = END_OF_ROWS}
+#define END \
+    { \
+        .rcode = END_OF_ROWS \
+    }
 
 static struct arena *arena;
 static struct operator_config config;
@@ -61,31 +64,85 @@ struct odd_case {
 
 static void whatever_the_server_answers_is_taken_for_what_it_is(void)
 {
-#define HERE(value) {.type = DNS_TXT, .answers = NAME " TXT " value}
-#define LATER(value, count) {.type = DNS_TXT, .answers = NAME " TXT " value, .after = count}
+#define HERE(value) \
+    { \
+        .type = DNS_TXT, .answers = NAME " TXT " value \
+    }
+#define LATER(value, count) \
+    { \
+        .type = DNS_TXT, .answers = NAME " TXT " value, .after = count \
+    }
     static const struct odd_case cases[] = {
         {PRESENT, "TXT", {HERE(VALUE), END}, 0, 0, NULL, 0},
         {PRESENT, "TXT", {LATER(VALUE, 1), {.rcode = 3}, END}, 0, 0, NULL, 1},
-        {PRESENT, "TXT", {LATER(VALUE, 1), HERE("other"), END}, ERROR_CONFLICT, 0, NULL, 1}, /* somebody at the same time */
+        {PRESENT,
+         "TXT",
+         {LATER(VALUE, 1), HERE("other"), END},
+         ERROR_CONFLICT,
+         0,
+         NULL,
+         1}, /* somebody at the same time */
         {PRESENT, "TXT", {HERE("other"), END}, 0, ERROR_CONFLICT, "other records", 1},
         {PRESENT, "TXT", {{.type = DNS_TXT, .foreign = true}, END}, 0, ERROR_REFUSED, "does not serve it", 1},
-        {PRESENT, "TXT", {{.type = DNS_TXT, .answers = NAME " CNAME elsewhere.test"}, END}, ERROR_CONFLICT, ERROR_CONFLICT, "elsewhere.test", 1},
-        {PRESENT, "TXT", {{.type = DNS_TXT, .answers = "other.test TXT " VALUE "|" NAME " A 192.0.2.1"}, END}, ERROR_REFUSED, ERROR_REFUSED, "no", 1},
+        {PRESENT,
+         "TXT",
+         {{.type = DNS_TXT, .answers = NAME " CNAME elsewhere.test"}, END},
+         ERROR_CONFLICT,
+         ERROR_CONFLICT,
+         "elsewhere.test",
+         1},
+        {PRESENT,
+         "TXT",
+         {{.type = DNS_TXT, .answers = "other.test TXT " VALUE "|" NAME " A 192.0.2.1"}, END},
+         ERROR_REFUSED,
+         ERROR_REFUSED,
+         "no",
+         1},
         {PRESENT, "TXT", {{.rcode = SILENT}, END}, 0, ERROR_UNREACHABLE, "silence", 0},
-        {PRESENT, "TXT", {{.rcode = SILENT, .after = 1}, {.rcode = 3}, END}, 0, ERROR_UNREACHABLE, "silence", 1},
+        {PRESENT,
+         "TXT",
+         {{.rcode = SILENT, .after = 1}, {.rcode = 3}, END},
+         0,
+         ERROR_UNREACHABLE,
+         "silence",
+         1},
         {PRESENT, "TXT", {{.rcode = 3}, END}, ERROR_UNREACHABLE, ERROR_UNREACHABLE, "no", 1},
         {PRESENT, "CNAME", {{.answers = NAME " CNAME OURS-ours-ours."}, END}, 0, ERROR_CONFLICT, "OURS", 1},
         {PRESENT, "CNAME", {{.answers = NAME " CNAME OURS-ours-ours"}, END}, 0, 0, NULL, 0},
-        {PRESENT, "CNAME", {{.answers = NAME " CNAME OURS-ours-ours", .after = 1}, {.rcode = 3}, END}, 0, 0, NULL, 1},
+        {PRESENT,
+         "CNAME",
+         {{.answers = NAME " CNAME OURS-ours-ours", .after = 1}, {.rcode = 3}, END},
+         0,
+         0,
+         NULL,
+         1},
         {ABSENT, "TXT", {{.rcode = 3}, END}, 0, 0, NULL, 0},
         {ABSENT, "TXT", {{.rcode = 3, .after = 1}, HERE(VALUE), END}, 0, 0, NULL, 1},
         {ABSENT, "TXT", {HERE(VALUE), END}, 0, ERROR_REFUSED, "still serves it", 1},
-        {ABSENT, "TXT", {{.foreign = true}, END}, 0, 0, NULL, 1}, /* it answers no questions: removed blindly */
+        {ABSENT,
+         "TXT",
+         {{.foreign = true}, END},
+         0,
+         0,
+         NULL,
+         1}, /* it answers no questions: removed blindly */
         {ABSENT, "TXT", {{.rcode = 5}, END}, 0, 0, NULL, 1},
         {ABSENT, "TXT", {HERE(VALUE), END}, ERROR_REFUSED, ERROR_REFUSED, "no", 1},
-        {ABSENT, "TXT", {{.rcode = SILENT, .after = 1}, HERE(VALUE), END}, 0, ERROR_UNREACHABLE, "silence", 1},
+        {ABSENT,
+         "TXT",
+         {{.rcode = SILENT, .after = 1}, HERE(VALUE), END},
+         0,
+         ERROR_UNREACHABLE,
+         "silence",
+         1},
         {ABSENT, "TXT", {{.rcode = SILENT}, END}, 0, ERROR_UNREACHABLE, "silence", 0},
-        {ABSENT, "CNAME", {{.answers = NAME " CNAME " VALUE}, END}, 0, 0, NULL, 1}, /* a wildcard may make it up again */
+        {ABSENT,
+         "CNAME",
+         {{.answers = NAME " CNAME " VALUE}, END},
+         0,
+         0,
+         NULL,
+         1}, /* a wildcard may make it up again */
         {ABSENT, "CNAME", {{.foreign = true}, END}, 0, 0, NULL, 1},
         {LIST, "TXT", {{.foreign = true}, END}, 0, ERROR_REFUSED, "does not answer for", 0},
         {LIST, "TXT", {{.rcode = 5}, END}, 0, ERROR_REFUSED, "does not answer for", 0},
@@ -105,7 +162,8 @@ static void whatever_the_server_answers_is_taken_for_what_it_is(void)
             bool ok = act(cases[i].act, deaf ? NULL : &err);
             bool fits = cases[i].kind == ERROR_NONE
                             ? ok
-                            : !ok && (deaf || (err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL &&
+                            : !ok && (deaf || (err.kind == cases[i].kind &&
+                                               strstr(err.message, cases[i].says) != NULL &&
                                                strstr(err.message, account.name) != NULL));
             if (!fits)
                 fprintf(stderr, "case %zu: %d %s %s\n", i, ok, error_kind_name(err.kind), err.message);
@@ -124,23 +182,56 @@ static void the_zone_is_found_by_its_soa(void)
         const char *says;
         enum error_kind kind;
     } cases[] = {
-        {{{.type = DNS_SOA, .rcode = 3, .authority = SOA_OF("example.test")}, {.rcode = 0}, END}, "example.test", NULL, 0},
+        {{{.type = DNS_SOA, .rcode = 3, .authority = SOA_OF("example.test")}, {.rcode = 0}, END},
+         "example.test",
+         NULL,
+         0},
         {{{.type = DNS_SOA, .answers = SOA_OF(NAME)}, {.rcode = 0}, END}, NAME, NULL, 0},
         {{{.name = NAME, .type = DNS_SOA, .answers = NAME " CNAME there.test|" SOA_OF("there.test")},
-          {.name = "example.test", .type = DNS_SOA, .answers = SOA_OF("example.test")}, {.rcode = 0}, END}, "example.test", NULL, 0},
+          {.name = "example.test", .type = DNS_SOA, .answers = SOA_OF("example.test")},
+          {.rcode = 0},
+          END},
+         "example.test",
+         NULL,
+         0},
         {{{.type = DNS_SOA, .answers = "x CNAME y"}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
         {{{.type = DNS_SOA, .authority = SOA_OF("other.test")}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
-        {{{.type = DNS_SOA, .authority = "example.test NS ns1.test"}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
-        {{{.type = DNS_SOA, .foreign = true, .authority = "test NS ns1.test"}, END}, NULL, "hands test to other servers", ERROR_NOT_FOUND},
-        {{{.type = DNS_SOA, .foreign = true, .authority = "other.test NS ns1.test|example.test TXT x"}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
-        {{{.type = DNS_SOA, .rcode = 5, .foreign = true, .authority = "test NS ns1.test"}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
+        {{{.type = DNS_SOA, .authority = "example.test NS ns1.test"}, END},
+         NULL,
+         "holds no zone",
+         ERROR_NOT_FOUND},
+        {{{.type = DNS_SOA, .foreign = true, .authority = "test NS ns1.test"}, END},
+         NULL,
+         "hands test to other servers",
+         ERROR_NOT_FOUND},
+        {{{.type = DNS_SOA, .foreign = true, .authority = "other.test NS ns1.test|example.test TXT x"}, END},
+         NULL,
+         "holds no zone",
+         ERROR_NOT_FOUND},
+        {{{.type = DNS_SOA, .rcode = 5, .foreign = true, .authority = "test NS ns1.test"}, END},
+         NULL,
+         "holds no zone",
+         ERROR_NOT_FOUND},
         {{{.type = DNS_SOA, .rcode = 2}, END}, NULL, "holds no zone", ERROR_NOT_FOUND},
         {{{.type = DNS_SOA, .rcode = SILENT}, END}, NULL, "silence", ERROR_UNREACHABLE},
-        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")}, {.type = DNS_NS, .rcode = SILENT}, END}, NULL, "silence", ERROR_UNREACHABLE},
-        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")}, {.server = "127.0.0.7", .type = DNS_NS, .answers = "example.test NS ns1.test|other.test NS x.test"},
-          {.type = DNS_NS, .answers = "example.test NS else.test"}, END}, "example.test", NULL, 0}, /* addresses unknown: no reason to refuse */
-        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")}, {.server = "127.0.0.7", .type = DNS_NS, .answers = "example.test NS ns1.test"},
-          {.type = DNS_NS, .rcode = 3}, END}, NULL, "delegates it to nobody", ERROR_NOT_FOUND},
+        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")}, {.type = DNS_NS, .rcode = SILENT}, END},
+         NULL,
+         "silence",
+         ERROR_UNREACHABLE},
+        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")},
+          {.server = "127.0.0.7", .type = DNS_NS, .answers = "example.test NS ns1.test|other.test NS x.test"},
+          {.type = DNS_NS, .answers = "example.test NS else.test"},
+          END},
+         "example.test",
+         NULL,
+         0}, /* addresses unknown: no reason to refuse */
+        {{{.type = DNS_SOA, .answers = SOA_OF("example.test")},
+          {.server = "127.0.0.7", .type = DNS_NS, .answers = "example.test NS ns1.test"},
+          {.type = DNS_NS, .rcode = 3},
+          END},
+         NULL,
+         "delegates it to nobody",
+         ERROR_NOT_FOUND},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         begin(cases[i].rows);
@@ -165,9 +256,14 @@ static void the_zone_is_found_by_its_soa(void)
 static void zones_of_the_manifest_are_taken_longest_first(void)
 {
     static const char *listed[] = {"test", "example.test", "other.test"};
-    static struct rfc2136_zone mapped[] = {{.name = "test", .tsig_algorithm = -1}, {.name = "deep.example.test", .tsig_algorithm = -1}};
+    static struct rfc2136_zone mapped[] = {{.name = "test", .tsig_algorithm = -1},
+                                           {.name = "deep.example.test", .tsig_algorithm = -1}};
     static const struct dns_row rows[] = {{.rcode = 0}, END},
-                                below[] = {{.type = DNS_SOA, .foreign = true, .authority = NAME " NS ns.child.test"}, {.rcode = 0}, END},
+                                below[] = {{.type = DNS_SOA,
+                                            .foreign = true,
+                                            .authority = NAME " NS ns.child.test"},
+                                           {.rcode = 0},
+                                           END},
                                 silent[] = {END};
     spec.zones = (struct string_list){listed, 3};
     begin(rows);
@@ -216,11 +312,13 @@ static void an_account_that_lacks_something_is_told_what_and_nobody_is_asked(voi
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         spec.rfc2136.nameserver = cases[i].nameserver;
         spec.rfc2136.tsig_key_name = cases[i].key_name;
-        spec.rfc2136.tsig_secret_ref = (struct secret_ref){.name = cases[i].secret != NULL ? "dns" : NULL, .key = cases[i].secret};
+        spec.rfc2136.tsig_secret_ref =
+            (struct secret_ref){.name = cases[i].secret != NULL ? "dns" : NULL, .key = cases[i].secret};
         remove(path);
         if (cases[i].content != NULL) {
             FILE *file = fopen(path, "w");
-            CHECK(file != NULL && fputs(cases[i].content, file) >= 0 && fclose(file) == 0 && chmod(path, 0400) == 0);
+            CHECK(file != NULL && fputs(cases[i].content, file) >= 0 && fclose(file) == 0 &&
+                  chmod(path, 0400) == 0);
         }
         for (enum act what = 0; what < ACTS; what++) {
             begin(rows);

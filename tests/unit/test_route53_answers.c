@@ -2,7 +2,8 @@
 #include "dns_service_world.h"
 
 #define ZONES(inside, rest) \
-    "<ListHostedZonesByNameResponse><HostedZones>" inside "</HostedZones>" rest "</ListHostedZonesByNameResponse>"
+    "<ListHostedZonesByNameResponse><HostedZones>" inside "</HostedZones>" rest \
+    "</ListHostedZonesByNameResponse>"
 #define A_ZONE(id, name) "<HostedZone><Id>/hostedzone/" id "</Id><Name>" name "</Name></HostedZone>"
 #define SETS(inside, rest) \
     "<ListResourceRecordSetsResponse><ResourceRecordSets>" inside "</ResourceRecordSets>" rest \
@@ -13,7 +14,8 @@
 #define TTL "<TTL>60</TTL>"
 #define A_VALUE(text) "<ResourceRecord><Value>" text "</Value></ResourceRecord>"
 #define CHANGE(id, status) \
-    "<ChangeResourceRecordSetsResponse><ChangeInfo>" id status "</ChangeInfo></ChangeResourceRecordSetsResponse>"
+    "<ChangeResourceRecordSetsResponse><ChangeInfo>" id status \
+    "</ChangeInfo></ChangeResourceRecordSetsResponse>"
 #define FAILURE(code, words) \
     "<ErrorResponse><Error><Code>" code "</Code><Message>" words "</Message></Error></ErrorResponse>"
 #define ALL_ZONES "hostedzonesbyname"
@@ -24,14 +26,18 @@
 
 static const char standing[] =
     SETS(SET_OF(NAME ".", "TXT", TTL, A_VALUE("&quot;" THERE "&quot;") A_VALUE("&quot;foreign&quot;"))
-         SET_OF("other.example.test.", "A", TTL, A_VALUE("192.0.2.1")), "");
+             SET_OF("other.example.test.", "A", TTL, A_VALUE("192.0.2.1")),
+         "");
 static const struct script_row well[] = {
     {.asked = ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "example.test."), "")},
     {.asked = READ, .status = 200, .answer = standing},
     {.asked = WRITE, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>PENDING</Status>")},
-    {.asked = LOOK, .status = 200,
-     .answer = "<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>INSYNC</Status></ChangeInfo></GetChangeResponse>"},
-    {.asked = ONE_ZONE, .status = 200,
+    {.asked = LOOK,
+     .status = 200,
+     .answer = "<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>INSYNC</Status></ChangeInfo></"
+               "GetChangeResponse>"},
+    {.asked = ONE_ZONE,
+     .status = 200,
      .answer = "<GetHostedZoneResponse>" A_ZONE("Z1", "example.test.") "</GetHostedZoneResponse>"},
     {.status = -1},
 };
@@ -74,34 +80,77 @@ static void without_its_credentials_nothing_is_asked(void)
 static void lists_of_zones_are_read_strictly(void)
 {
     static const struct odd_case cases[] = {
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = "<GetHostedZoneResponse/>"}, ERROR_MALFORMED, "no ListHostedZones"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = "<ListHostedZonesByNameResponse/>"}, ERROR_MALFORMED, "list of zones"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES("<HostedZone><Name>example.test.</Name></HostedZone>", "")},
-         ERROR_MALFORMED, "no id or no name"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES("<HostedZone><Id>/hostedzone/Z1</Id></HostedZone>", "")},
-         ERROR_MALFORMED, "no id or no name"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1?x=1", "example.test."), "")}, ERROR_MALFORMED, "no id"},
-        {ZONE_OF, {ALL_ZONES, .status = 200,
-                   .answer = ZONES(A_ZONE("Z12345678901234567890123456789012345678901234567890123456789012345", "example.test."),
-                                   "")},
-         ERROR_MALFORMED, "no id"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("", "example.test."), "")}, ERROR_MALFORMED, "no id"},
-        {ZONE_OF, {ALL_ZONES, .status = 200,
-                   .answer = ZONES(A_ZONE("Z1", "example.test."), "<IsTruncated>true</IsTruncated>")},
-         ERROR_MALFORMED, "ends in the middle"},
-        {ZONE_OF, {ALL_ZONES, .status = 200,
-                   .answer = ZONES(A_ZONE("Z1", "example.test."), "<IsTruncated>true</IsTruncated><NextDNSName>x.</NextDNSName>")},
-         ERROR_MALFORMED, "ends in the middle"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = "<GetHostedZoneResponse/>"},
+         ERROR_MALFORMED,
+         "no ListHostedZones"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = "<ListHostedZonesByNameResponse/>"},
+         ERROR_MALFORMED,
+         "list of zones"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES("<HostedZone><Name>example.test.</Name></HostedZone>", "")},
+         ERROR_MALFORMED,
+         "no id or no name"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = ZONES("<HostedZone><Id>/hostedzone/Z1</Id></HostedZone>", "")},
+         ERROR_MALFORMED,
+         "no id or no name"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1?x=1", "example.test."), "")},
+         ERROR_MALFORMED,
+         "no id"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES(
+              A_ZONE("Z12345678901234567890123456789012345678901234567890123456789012345", "example.test."),
+              "")},
+         ERROR_MALFORMED,
+         "no id"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("", "example.test."), "")},
+         ERROR_MALFORMED,
+         "no id"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES(A_ZONE("Z1", "example.test."), "<IsTruncated>true</IsTruncated>")},
+         ERROR_MALFORMED,
+         "ends in the middle"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES(A_ZONE("Z1", "example.test."),
+                          "<IsTruncated>true</IsTruncated><NextDNSName>x.</NextDNSName>")},
+         ERROR_MALFORMED,
+         "ends in the middle"},
         {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES("", "")}, ERROR_NOT_FOUND, "no public zone"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "."), "")}, ERROR_NOT_FOUND, "no public zone"},
-        {ZONE_OF, {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "example.test.") A_ZONE("Z2", "example.test."), "")},
-         ERROR_REFUSED, "hostedZoneID"},
-        {PRESENT, {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "deep.example.test."), "")}, ERROR_NOT_FOUND, ZONE},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "."), "")},
+         ERROR_NOT_FOUND,
+         "no public zone"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES(A_ZONE("Z1", "example.test.") A_ZONE("Z2", "example.test."), "")},
+         ERROR_REFUSED,
+         "hostedZoneID"},
+        {PRESENT,
+         {ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "deep.example.test."), "")},
+         ERROR_NOT_FOUND,
+         ZONE},
         /* no slash before the id, none behind the name */
-        {ZONE_OF, {ALL_ZONES, .status = 200,
-                   .answer = ZONES("<HostedZone><Id>Z1</Id><Name>EXAMPLE.test</Name></HostedZone>", "")}, ERROR_NONE, NULL},
-        {ZONE_OF, {ONE_ZONE, .status = 200, .answer = "<GetHostedZoneResponse/>"}, ERROR_MALFORMED, "no id or no name"},
-        {ZONE_OF, {ONE_ZONE, .status = 404, .answer = FAILURE("NoSuchHostedZone", "gone")}, ERROR_NOT_FOUND, "not there"},
+        {ZONE_OF,
+         {ALL_ZONES, .status = 200,
+          .answer = ZONES("<HostedZone><Id>Z1</Id><Name>EXAMPLE.test</Name></HostedZone>", "")},
+         ERROR_NONE,
+         NULL},
+        {ZONE_OF,
+         {ONE_ZONE, .status = 200, .answer = "<GetHostedZoneResponse/>"},
+         ERROR_MALFORMED,
+         "no id or no name"},
+        {ZONE_OF,
+         {ONE_ZONE, .status = 404, .answer = FAILURE("NoSuchHostedZone", "gone")},
+         ERROR_NOT_FOUND,
+         "not there"},
     };
     CHECK_CASES(cases, "TXT");
 }
@@ -109,17 +158,21 @@ static void lists_of_zones_are_read_strictly(void)
 static void a_page_that_repeats_is_no_second_zone(void)
 {
     static const struct odd_case zones = {
-        ZONE_OF, {ALL_ZONES, .status = 200,
-                  .answer = ZONES(A_ZONE("Z1", "example.test."),
-                                  "<IsTruncated>true</IsTruncated><NextDNSName>example.test.</NextDNSName>"
-                                  "<NextHostedZoneId>Z1</NextHostedZoneId>")},
-        ERROR_MALFORMED, "no end"};
+        ZONE_OF,
+        {ALL_ZONES, .status = 200,
+         .answer = ZONES(A_ZONE("Z1", "example.test."),
+                         "<IsTruncated>true</IsTruncated><NextDNSName>example.test.</NextDNSName>"
+                         "<NextHostedZoneId>Z1</NextHostedZoneId>")},
+        ERROR_MALFORMED,
+        "no end"};
     static const struct odd_case sets = {
-        LIST, {READ, .status = 200,
-               .answer = SETS(SET_OF(NAME ".", "TXT", TTL, A_VALUE("&quot;x&quot;")),
-                              "<IsTruncated>true</IsTruncated><NextRecordName>" NAME ".</NextRecordName>"
-                              "<NextRecordType>TXT</NextRecordType>")},
-        ERROR_MALFORMED, "no end"};
+        LIST,
+        {READ, .status = 200,
+         .answer = SETS(SET_OF(NAME ".", "TXT", TTL, A_VALUE("&quot;x&quot;")),
+                        "<IsTruncated>true</IsTruncated><NextRecordName>" NAME ".</NextRecordName>"
+                        "<NextRecordType>TXT</NextRecordType>")},
+        ERROR_MALFORMED,
+        "no end"};
     check_case(&zones, 0, "TXT");
     CHECK(asked <= 3);
     check_case(&sets, 1, "TXT");
@@ -128,36 +181,63 @@ static void a_page_that_repeats_is_no_second_zone(void)
 
 static void sets_are_read_strictly(void)
 {
-#define ODD_SET(text) {READ, .status = 200, .answer = SETS(text, "")}
+#define ODD_SET(text) \
+    { \
+        READ, .status = 200, .answer = SETS(text, "") \
+    }
     static const struct odd_case cases[] = {
-        {LIST, {READ, .status = 200, .answer = "<ListHostedZonesByNameResponse/>"}, ERROR_MALFORMED, "no ListResourceRecordSets"},
-        {LIST, {READ, .status = 200, .answer = "<ListResourceRecordSetsResponse/>"}, ERROR_MALFORMED, "list of records"},
+        {LIST,
+         {READ, .status = 200, .answer = "<ListHostedZonesByNameResponse/>"},
+         ERROR_MALFORMED,
+         "no ListResourceRecordSets"},
+        {LIST,
+         {READ, .status = 200, .answer = "<ListResourceRecordSetsResponse/>"},
+         ERROR_MALFORMED,
+         "list of records"},
         {LIST, ODD_SET(SET_OF("", "TXT", TTL, A_VALUE("x"))), ERROR_MALFORMED, "no name, type"},
         {LIST, ODD_SET(SET_OF(NAME ".", "", TTL, A_VALUE("x"))), ERROR_MALFORMED, "no name, type"},
         {LIST, ODD_SET(SET_OF(NAME ".", "TXT", "", A_VALUE("x"))), ERROR_MALFORMED, "TTL"},
-        {LIST, ODD_SET(SET_OF(NAME ".", "TXT", "<TTL>12345678901</TTL>", A_VALUE("x"))), ERROR_MALFORMED, "TTL"},
+        {LIST, ODD_SET(SET_OF(NAME ".", "TXT", "<TTL>12345678901</TTL>", A_VALUE("x"))), ERROR_MALFORMED,
+         "TTL"},
         {LIST, ODD_SET(SET_OF(NAME ".", "TXT", "<TTL>60s</TTL>", A_VALUE("x"))), ERROR_MALFORMED, "TTL"},
         {LIST, ODD_SET(SET_OF(NAME ".", "TXT", TTL, "")), ERROR_MALFORMED, "value"},
-        {LIST, {READ, .status = 200, .answer = SETS("", "<IsTruncated>true</IsTruncated>")}, ERROR_MALFORMED, "in the middle"},
-        {LIST, {READ, .status = 200, .answer = SETS("", "<IsTruncated>true</IsTruncated><NextRecordName>x.</NextRecordName>")},
-         ERROR_MALFORMED, "in the middle"},
+        {LIST,
+         {READ, .status = 200, .answer = SETS("", "<IsTruncated>true</IsTruncated>")},
+         ERROR_MALFORMED,
+         "in the middle"},
+        {LIST,
+         {READ, .status = 200,
+          .answer = SETS("", "<IsTruncated>true</IsTruncated><NextRecordName>x.</NextRecordName>")},
+         ERROR_MALFORMED,
+         "in the middle"},
         /* an alias has neither TTL nor values; the next page begins at another name */
         {LIST, ODD_SET(SET_OF(NAME ".", "A", "<AliasTarget/>", "")), ERROR_NONE, NULL},
         {LIST, ODD_SET(SET_OF(NAME ".", "A", "<SetIdentifier>eu</SetIdentifier>", "")), ERROR_NONE, NULL},
-        {LIST, ODD_SET(SET_OF(NAME ".", "A", "<TrafficPolicyInstanceId>t</TrafficPolicyInstanceId>", "")), ERROR_NONE, NULL},
-        {LIST, {READ, .status = 200,
-                .answer = SETS("", "<IsTruncated>true</IsTruncated><NextRecordName>z.test.</NextRecordName>"
-                                   "<NextRecordType>A</NextRecordType>")}, ERROR_NONE, NULL},
+        {LIST, ODD_SET(SET_OF(NAME ".", "A", "<TrafficPolicyInstanceId>t</TrafficPolicyInstanceId>", "")),
+         ERROR_NONE, NULL},
+        {LIST,
+         {READ, .status = 200,
+          .answer = SETS("", "<IsTruncated>true</IsTruncated><NextRecordName>z.test.</NextRecordName>"
+                             "<NextRecordType>A</NextRecordType>")},
+         ERROR_NONE,
+         NULL},
         /* what stands there and keeps ours away */
-        {PRESENT, ODD_SET(SET_OF(NAME ".", "CNAME", TTL, A_VALUE("elsewhere.test."))), ERROR_CONFLICT, "elsewhere.test"},
+        {PRESENT, ODD_SET(SET_OF(NAME ".", "CNAME", TTL, A_VALUE("elsewhere.test."))), ERROR_CONFLICT,
+         "elsewhere.test"},
         {PRESENT, ODD_SET(SET_OF(NAME ".", "CNAME", "<AliasTarget/>", "")), ERROR_CONFLICT, "an alias"},
-        {PRESENT, ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;x&quot;"))),
+        {PRESENT,
+         ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;x&quot;"))),
          ERROR_CONFLICT, "identifiers"},
         /* ours stands in a set with an identifier: somebody else's */
-        {ABSENT, ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;" THERE "&quot;"))),
+        {ABSENT,
+         ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>",
+                        A_VALUE("&quot;" THERE "&quot;"))),
          ERROR_NONE, NULL},
-        {ABSENT, ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;" THERE "&quot;"))
-                         SET_OF(NAME ".", "TXT", TTL, A_VALUE("&quot;x&quot;"))), ERROR_NONE, NULL},
+        {ABSENT,
+         ODD_SET(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>",
+                        A_VALUE("&quot;" THERE "&quot;"))
+                     SET_OF(NAME ".", "TXT", TTL, A_VALUE("&quot;x&quot;"))),
+         ERROR_NONE, NULL},
     };
 #undef ODD_SET
     /* Conflicts name the record, not the account: it is the same whoever asks. */
@@ -180,12 +260,17 @@ static void sets_are_read_strictly(void)
 static void a_page_that_ends_within_the_name_is_followed(void)
 {
     static const struct script_row rows[] = {
-        {.asked = "identifier=eu", .status = 200, .answer = SETS(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>us</SetIdentifier>",
-                                                                        A_VALUE("&quot;second&quot;")), "")},
-        {.asked = READ, .status = 200,
-         .answer = SETS(SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;first&quot;")),
-                        "<IsTruncated>true</IsTruncated><NextRecordName>" NAME ".</NextRecordName>"
-                        "<NextRecordType>TXT</NextRecordType><NextRecordIdentifier>eu</NextRecordIdentifier>")},
+        {.asked = "identifier=eu",
+         .status = 200,
+         .answer = SETS(
+             SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>us</SetIdentifier>", A_VALUE("&quot;second&quot;")),
+             "")},
+        {.asked = READ,
+         .status = 200,
+         .answer = SETS(
+             SET_OF(NAME ".", "TXT", TTL "<SetIdentifier>eu</SetIdentifier>", A_VALUE("&quot;first&quot;")),
+             "<IsTruncated>true</IsTruncated><NextRecordName>" NAME ".</NextRecordName>"
+             "<NextRecordType>TXT</NextRecordType><NextRecordIdentifier>eu</NextRecordIdentifier>")},
         {.asked = ALL_ZONES, .status = 200, .answer = ZONES(A_ZONE("Z1", "example.test."), "")},
         {.status = -1},
     };
@@ -209,20 +294,37 @@ static void a_change_that_raced_is_made_again_and_five_times_are_enough(void)
         for (enum act what = PRESENT; what <= ABSENT; what++) {
             new_account();
             odd = (struct script_row){WRITE, .status = 400,
-                                      .answer = arena_printf(arena, FAILURE("InvalidChangeBatch", "%s"), words[i])};
+                                      .answer =
+                                          arena_printf(arena, FAILURE("InvalidChangeBatch", "%s"), words[i])};
             CHECK(!act(what, &err));
             CHECK_INT(err.kind, ERROR_CONFLICT);
             CHECK_INT(asked, 1 + 5 * 2);
         }
     }
     static const struct odd_case cases[] = {
-        {PRESENT, {WRITE, .status = 400, .answer = FAILURE("InvalidChangeBatch", "rdata is invalid")}, ERROR_REFUSED, "rdata"},
-        {PRESENT, {WRITE, .status = 400,
-                   .answer = "<InvalidChangeBatch><Messages><Message>it is not permitted in zone x</Message></Messages>"
-                             "</InvalidChangeBatch>"}, ERROR_REFUSED, "does not take it"},
-        {PRESENT, {WRITE, .status = 200, .answer = CHANGE("", "<Status>PENDING</Status>")}, ERROR_MALFORMED, "no change"},
-        {PRESENT, {WRITE, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "")}, ERROR_MALFORMED, "no change"},
-        {PRESENT, {WRITE, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>INSYNC</Status>")}, ERROR_NONE, NULL},
+        {PRESENT,
+         {WRITE, .status = 400, .answer = FAILURE("InvalidChangeBatch", "rdata is invalid")},
+         ERROR_REFUSED,
+         "rdata"},
+        {PRESENT,
+         {WRITE, .status = 400,
+          .answer =
+              "<InvalidChangeBatch><Messages><Message>it is not permitted in zone x</Message></Messages>"
+              "</InvalidChangeBatch>"},
+         ERROR_REFUSED,
+         "does not take it"},
+        {PRESENT,
+         {WRITE, .status = 200, .answer = CHANGE("", "<Status>PENDING</Status>")},
+         ERROR_MALFORMED,
+         "no change"},
+        {PRESENT,
+         {WRITE, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "")},
+         ERROR_MALFORMED,
+         "no change"},
+        {PRESENT,
+         {WRITE, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>INSYNC</Status>")},
+         ERROR_NONE,
+         NULL},
         {ABSENT, {WRITE, .status = 403, .answer = FAILURE("AccessDenied", "no")}, ERROR_CREDENTIAL, "policy"},
     };
     CHECK_CASES(cases, "TXT");
@@ -234,8 +336,12 @@ static void a_change_is_applied_when_the_service_says_so_or_knows_it_no_more(voi
         struct script_row row;
         bool ok, applied;
     } cases[] = {
-        {{LOOK, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>INSYNC</Status>")}, true, true},
-        {{LOOK, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>PENDING</Status>")}, true, false},
+        {{LOOK, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>INSYNC</Status>")},
+         true,
+         true},
+        {{LOOK, .status = 200, .answer = CHANGE("<Id>/change/C1</Id>", "<Status>PENDING</Status>")},
+         true,
+         false},
         {{LOOK, .status = 404, .answer = FAILURE("NoSuchChange", "gone")}, true, true},
         {{LOOK, .status = 400, .answer = FAILURE("NoSuchChange", "gone")}, true, true},
         {{LOOK, .status = 503, .answer = ""}, false, false},
@@ -254,7 +360,8 @@ static void a_change_is_applied_when_the_service_says_so_or_knows_it_no_more(voi
 
 static void a_clock_that_is_off_is_told_with_its_distance(void)
 {
-    static const char expired[] = FAILURE("SignatureDoesNotMatch", "Signature expired: 20260115T123456Z is now earlier than");
+    static const char expired[] =
+        FAILURE("SignatureDoesNotMatch", "Signature expired: 20260115T123456Z is now earlier than");
     static const struct {
         int64_t ahead; /* of the service's Date */
         const char *says, *never;
@@ -276,17 +383,24 @@ static void the_zone_of_the_manifest_is_taken_by_its_id(void)
 {
     static const struct odd_case cases[] = {
         {LIST, {ONE_ZONE "/", .status = 200, .answer = SETS("", "")}, ERROR_NONE, NULL},
-        {PRESENT, {ONE_ZONE, .status = 404, .answer = FAILURE("NoSuchHostedZone", "gone")}, ERROR_NOT_FOUND, "not there"},
-        {PRESENT, {ONE_ZONE, .status = 200, .answer = "<GetHostedZoneResponse>" A_ZONE("Z1", "other.test.") "</GetHostedZoneResponse>"},
-         ERROR_NOT_FOUND, ZONE},
+        {PRESENT,
+         {ONE_ZONE, .status = 404, .answer = FAILURE("NoSuchHostedZone", "gone")},
+         ERROR_NOT_FOUND,
+         "not there"},
+        {PRESENT,
+         {ONE_ZONE, .status = 200,
+          .answer = "<GetHostedZoneResponse>" A_ZONE("Z1", "other.test.") "</GetHostedZoneResponse>"},
+         ERROR_NOT_FOUND,
+         ZONE},
     };
     spec.route53.hosted_zone_id = "Z1";
     struct error err = {0};
     CHECK_CASES(cases, "TXT");
     new_account();
-    odd = (struct script_row){ONE_ZONE, .status = 200,
-                              .answer = "<GetHostedZoneResponse><HostedZone><Id>Z1</Id><Name>example.test.</Name><Config>"
-                                        "<PrivateZone>true</PrivateZone></Config></HostedZone></GetHostedZoneResponse>"};
+    odd = (struct script_row){
+        ONE_ZONE, .status = 200,
+        .answer = "<GetHostedZoneResponse><HostedZone><Id>Z1</Id><Name>example.test.</Name><Config>"
+                  "<PrivateZone>true</PrivateZone></Config></HostedZone></GetHostedZoneResponse>"};
     bool ok = act(LIST, &err);
     spec.route53.hosted_zone_id = NULL;
     CHECK(!ok && err.kind == ERROR_REFUSED && strstr(err.message, "private") != NULL);
@@ -295,9 +409,17 @@ static void the_zone_of_the_manifest_is_taken_by_its_id(void)
 static void names_are_read_with_their_escapes(void)
 {
     static const struct odd_case cases[] = {
-        {LIST, {READ, .status = 200, .answer = SETS(SET_OF("\\137acme-challenge.example.test.", "TXT", TTL, A_VALUE("&quot;x&quot;")), "")},
-         ERROR_NONE, NULL},
-        {LIST, {READ, .status = 200, .answer = SETS(SET_OF("\\05.\\001.\\1779\\888.", "TXT", TTL, A_VALUE("x")), "")}, ERROR_NONE, NULL},
+        {LIST,
+         {READ, .status = 200,
+          .answer =
+              SETS(SET_OF("\\137acme-challenge.example.test.", "TXT", TTL, A_VALUE("&quot;x&quot;")), "")},
+         ERROR_NONE,
+         NULL},
+        {LIST,
+         {READ, .status = 200,
+          .answer = SETS(SET_OF("\\05.\\001.\\1779\\888.", "TXT", TTL, A_VALUE("x")), "")},
+         ERROR_NONE,
+         NULL},
     };
     CHECK_CASES(cases, "TXT");
     struct error err = {0};

@@ -31,23 +31,24 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
 {
     if (fault_here("send"))
         return -1;
-    return NEXT(send)(fd, data, at_most_at_once > 0 && size > at_most_at_once ? at_most_at_once : size, flags);
+    return NEXT(send)(fd, data, at_most_at_once > 0 && size > at_most_at_once ? at_most_at_once : size,
+                      flags);
 }
 
 FAILING(int, socket, (int a, int b, int c), -1, a, b, c)
 FAILING(int, connect, (int a, const struct sockaddr *b, socklen_t c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd *a, nfds_t b, int c), -1, a, b, c)
+FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
 FAILING(int, getsockopt, (int a, int b, int c, void *d, socklen_t *e), -1, a, b, c, d, e)
 FAILING(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), NULL, a)
-FAILING(long, SSL_CTX_ctrl, (SSL_CTX *a, int b, long c, void *d), 0, a, b, c, d)
-FAILING(int, SSL_CTX_set_cipher_list, (SSL_CTX *a, const char *b), 0, a, b)
-FAILING(SSL *, SSL_new, (SSL_CTX *a), NULL, a)
-FAILING(long, SSL_ctrl, (SSL *a, int b, long c, void *d), 0, a, b, c, d)
+FAILING(long, SSL_CTX_ctrl, (SSL_CTX * a, int b, long c, void *d), 0, a, b, c, d)
+FAILING(int, SSL_CTX_set_cipher_list, (SSL_CTX * a, const char *b), 0, a, b)
+FAILING(SSL *, SSL_new, (SSL_CTX * a), NULL, a)
+FAILING(long, SSL_ctrl, (SSL * a, int b, long c, void *d), 0, a, b, c, d)
 FAILING(BIO *, BIO_new, (const BIO_METHOD *a), NULL, a)
-FAILING(int, BIO_write, (BIO *a, const void *b, int c), -1, a, b, c)
+FAILING(int, BIO_write, (BIO * a, const void *b, int c), -1, a, b, c)
 FAILING(X509 *, SSL_get0_peer_certificate, (const SSL *a), NULL, a)
 FAILING(int, X509_digest, (const X509 *a, const EVP_MD *b, unsigned char *c, unsigned int *d), 0, a, b, c, d)
-FAILING(int, PEM_write_bio_X509, (BIO *a, const X509 *b), 0, a, b)
+FAILING(int, PEM_write_bio_X509, (BIO * a, const X509 *b), 0, a, b)
 
 static struct arena *arena;
 static struct server server;
@@ -81,7 +82,8 @@ static void a_handshake_cut_short_anywhere_shows_nothing(void)
         CHECK_INT(err.kind, ERROR_UNREACHABLE);
         CHECK(strstr(err.message, "during the handshake") != NULL);
     }
-    for (at_most_at_once = 1; at_most_at_once <= 7; at_most_at_once += 6) { /* in the smallest pieces it comes whole */
+    for (at_most_at_once = 1; at_most_at_once <= 7;
+         at_most_at_once += 6) { /* in the smallest pieces it comes whole */
         bool ok = probe(NULL, 0, 0, &hit);
         CHECK_OK(ok, err);
         CHECK_TEXT(served.leaf, made_pem(&shop, arena));
@@ -122,9 +124,12 @@ static void each_call_that_fails_is_borne_or_told(void)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bool hit, ok = probe(cases[i].name, cases[i].at, cases[i].code, &hit);
-        bool fits = cases[i].kind == ERROR_NONE ? ok : !ok && err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL;
+        bool fits = cases[i].kind == ERROR_NONE
+                        ? ok
+                        : !ok && err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL;
         if (!hit || !fits)
-            fprintf(stderr, "%s %d: hit %d, %s %s\n", cases[i].name, cases[i].at, hit, error_kind_name(err.kind), err.message);
+            fprintf(stderr, "%s %d: hit %d, %s %s\n", cases[i].name, cases[i].at, hit,
+                    error_kind_name(err.kind), err.message);
         CHECK(fits && (hit || strcmp(cases[i].name, "getsockopt") == 0));
         CHECK((served.leaf != NULL) == ok);
         if (ok)
@@ -138,7 +143,10 @@ static void calls_that_openssl_shares_show_nothing_when_they_fail(void)
     static const struct {
         const char *name, *says;
         int times;
-    } cases[] = {{"SSL_CTX_ctrl", "prepare", 1}, {"BIO_new", "write a certificate", 2}, {"BIO_write", "pass bytes", 1}, {"X509_digest", "write a certificate", 1}};
+    } cases[] = {{"SSL_CTX_ctrl", "prepare", 1},
+                 {"BIO_new", "write a certificate", 2},
+                 {"BIO_write", "pass bytes", 1},
+                 {"X509_digest", "write a certificate", 1}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int told = 0;
         bool hit = true;
@@ -159,8 +167,10 @@ static void addresses_and_ports_are_numbers(void)
         enum error_kind kind;
         const char *says;
     } cases[] = {
-        {"127.0.0.1", 0, ERROR_CONFIG, "127.0.0.1:0"},  {"127.0.0.1", -1, ERROR_CONFIG, "no numeric address"},
-        {"::1", 65536, ERROR_CONFIG, "[::1]:65536"},    {"", 443, ERROR_CONFIG, "no numeric address"},
+        {"127.0.0.1", 0, ERROR_CONFIG, "127.0.0.1:0"},
+        {"127.0.0.1", -1, ERROR_CONFIG, "no numeric address"},
+        {"::1", 65536, ERROR_CONFIG, "[::1]:65536"},
+        {"", 443, ERROR_CONFIG, "no numeric address"},
         {"1.2.3", 443, ERROR_CONFIG, "no numeric address"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -13,7 +13,9 @@
 static const struct script_row well[] = {
     {.body = IS_ZONE, .status = 200, .answer = "{\"ok\":true,\"found\":true}"},
     {.body = IS_LIST, .after = IS_ABSENT, .status = 200, .answer = RECORDS(TXT("foreign"))},
-    {.body = IS_LIST, .status = 200, .answer = RECORDS(TXT(THERE) "," TXT("foreign") ",{\"type\":\"A\",\"ttl\":5}")},
+    {.body = IS_LIST,
+     .status = 200,
+     .answer = RECORDS(TXT(THERE) "," TXT("foreign") ",{\"type\":\"A\",\"ttl\":5}")},
     {.body = IS_PRESENT, .status = 200, .answer = "{\"ok\":true}"},
     {.body = IS_ABSENT, .status = 200, .answer = " {\"ok\":true}\n"},
     {.status = -1},
@@ -34,15 +36,20 @@ static void whatever_is_bad_in_an_answer_is_told(void)
         {{.status = 200, .answer = "{\"ok\":1}"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"ok\":true,\"\":1}"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"ok\":true,\"extra\":1}"}, ERROR_MALFORMED},
-        {{.status = 500, .answer = "{\"ok\":false,\"error\":\"refused\",\"message\":\"why\"}"}, ERROR_REFUSED},
+        {{.status = 500, .answer = "{\"ok\":false,\"error\":\"refused\",\"message\":\"why\"}"},
+         ERROR_REFUSED},
         {{.status = 200, .answer = "{\"ok\":false,\"error\":\"conflict\",\"message\":null}"}, ERROR_CONFLICT},
-        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":99999999}"}, ERROR_THROTTLED},
+        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":99999999}"},
+         ERROR_THROTTLED},
         {{.status = 200, .answer = "{\"ok\":false,\"error\":\"notFound\"}"}, ERROR_NOT_FOUND},
         {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"found\":true}"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"message\":[]}"}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":1.5}"}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":-1}"}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":\"5\"}"}, ERROR_MALFORMED},
+        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":1.5}"},
+         ERROR_MALFORMED},
+        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":-1}"},
+         ERROR_MALFORMED},
+        {{.status = 200, .answer = "{\"ok\":false,\"error\":\"refused\",\"retryAfter\":\"5\"}"},
+         ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"ok\":false}"}, ERROR_MALFORMED},
     };
     static const struct bearable none[] = {{NULL, ERROR_NONE}};
@@ -55,9 +62,23 @@ static void the_time_to_come_again_is_the_scripts_or_the_headers_and_bounded(voi
         struct script_row row;
         int64_t least, most;
     } cases[] = {
-        {{.body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":40}", .retry_after_s = 90}, 37, 40},
-        {{.body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"throttled\"}", .retry_after_s = 90}, 87, 90},
-        {{.body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":99999999}"}, 60, 7 * 86400},
+        {{.body = IS_LIST,
+          .status = 200,
+          .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":40}",
+          .retry_after_s = 90},
+         37,
+         40},
+        {{.body = IS_LIST,
+          .status = 200,
+          .answer = "{\"ok\":false,\"error\":\"throttled\"}",
+          .retry_after_s = 90},
+         87,
+         90},
+        {{.body = IS_LIST,
+          .status = 200,
+          .answer = "{\"ok\":false,\"error\":\"throttled\",\"retryAfter\":99999999}"},
+         60,
+         7 * 86400},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct error err = {0};
@@ -71,14 +92,23 @@ static void the_time_to_come_again_is_the_scripts_or_the_headers_and_bounded(voi
 
 static void zones_and_records_are_read_strictly(void)
 {
-#define ODD_ZONE(text) {.body = IS_ZONE, .status = 200, .answer = text}
-#define ODD_LIST(text) {.body = IS_LIST, .status = 200, .answer = text}
+#define ODD_ZONE(text) \
+    { \
+        .body = IS_ZONE, .status = 200, .answer = text \
+    }
+#define ODD_LIST(text) \
+    { \
+        .body = IS_LIST, .status = 200, .answer = text \
+    }
     static const struct odd_case cases[] = {
         {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":1}"), ERROR_MALFORMED, "found"},
-        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":{}}"), ERROR_MALFORMED, "nameservers"},
+        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":{}}"), ERROR_MALFORMED,
+         "nameservers"},
         {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":[7]}"), ERROR_MALFORMED, "no name"},
-        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":[\"*.test\"]}"), ERROR_MALFORMED, "no name"},
-        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":[\"\"]}"), ERROR_MALFORMED, "no name"},
+        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":[\"*.test\"]}"), ERROR_MALFORMED,
+         "no name"},
+        {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":[\"\"]}"), ERROR_MALFORMED,
+         "no name"},
         {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":true,\"nameservers\":null}"), ERROR_NONE, NULL},
         {ZONE_OF, ODD_ZONE("{\"ok\":true,\"found\":false}"), ERROR_NOT_FOUND, "no zone that holds"},
         {CHECK_IT, ODD_ZONE("{\"ok\":true,\"found\":false}"), ERROR_NOT_FOUND, "no longer has"},
@@ -86,13 +116,20 @@ static void zones_and_records_are_read_strictly(void)
         {LIST, ODD_LIST("{\"ok\":true,\"records\":{}}"), ERROR_MALFORMED, "records"},
         {LIST, ODD_LIST(RECORDS("7")), ERROR_MALFORMED, "type"},
         {LIST, ODD_LIST(RECORDS("{\"type\":\"\",\"value\":\"x\"}")), ERROR_MALFORMED, "type"},
-        {LIST, ODD_LIST(RECORDS("{\"type\":\"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\",\"value\":\"x\"}")), ERROR_MALFORMED, "type"},
+        {LIST,
+         ODD_LIST(
+             RECORDS("{\"type\":\"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\",\"value\":\"x\"}")),
+         ERROR_MALFORMED, "type"},
         {LIST, ODD_LIST(RECORDS("{\"type\":\"CNAME\"}")), ERROR_MALFORMED, "value"},
         {LIST, ODD_LIST(RECORDS("{\"type\":\"CNAME\",\"value\":null}")), ERROR_MALFORMED, "value"},
         {LIST, ODD_LIST(RECORDS("{\"type\":\"A\",\"value\":7}")), ERROR_MALFORMED, "value"},
         {LIST, ODD_LIST(RECORDS("{\"type\":\"A\",\"value\":null}")), ERROR_NONE, NULL},
-        {LIST, ODD_LIST(RECORDS("{\"type\":\"TXT\",\"value\":\"x\",\"name\":\"y\"}")), ERROR_MALFORMED, "does not belong"},
-        {ABSENT, {.body = IS_LIST, .status = 200, .answer = RECORDS(TXT(THERE))}, ERROR_UNREACHABLE, "still lists it"},
+        {LIST, ODD_LIST(RECORDS("{\"type\":\"TXT\",\"value\":\"x\",\"name\":\"y\"}")), ERROR_MALFORMED,
+         "does not belong"},
+        {ABSENT,
+         {.body = IS_LIST, .status = 200, .answer = RECORDS(TXT(THERE))},
+         ERROR_UNREACHABLE,
+         "still lists it"},
     };
 #undef ODD_ZONE
 #undef ODD_LIST
@@ -159,7 +196,8 @@ static void a_zone_that_is_gone_is_looked_up_anew(void)
     struct error err = {0};
     new_account();
     CHECK_OK(act(ZONE_OF, &err), err);
-    odd = (struct script_row){.body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"notFound\"}"};
+    odd = (struct script_row){
+        .body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"notFound\"}"};
     CHECK(!act(PRESENT, &err));
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
     odd.status = -1;
