@@ -18,6 +18,10 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "check.h"
+#include "failing_calls.h"
+
+FAILING(int, getsockname, (int a, struct sockaddr *b, socklen_t *c), -1, a, b, c)
+FAILING(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), NULL, a)
 
 /* One connection, what to say on it, what came back. Runs on a thread beside the server's loop. */
 struct talk {
@@ -90,7 +94,7 @@ static void serve(struct http_exchange *exchange, void *arg)
     seen_count++;
     CHECK(http_exchange_body(exchange, NULL) == body);
     snprintf(seen_method, sizeof seen_method, "%s", http_exchange_method(exchange));
-    static char big[60000];
+    static char big[60000], huge[8 << 20]; /* the second is more than the kernel takes at once */
     memset(big, 'x', sizeof big);
     if (text_equal(path, "/drop"))
         http_exchange_drop(exchange);
@@ -102,6 +106,8 @@ static void serve(struct http_exchange *exchange, void *arg)
         http_exchange_reply_cut(exchange, 200, NULL, "0123456789", 10, 99);
     else if (text_equal(path, "/cut-big"))
         http_exchange_reply_cut(exchange, 200, "text/plain", big, sizeof big, sizeof big - 1);
+    else if (text_equal(path, "/cut-huge"))
+        http_exchange_reply_cut(exchange, 200, "text/plain", huge, sizeof huge, sizeof huge - 1);
     else if (text_equal(path, "/untyped"))
         http_exchange_reply(exchange, 200, NULL, "plain", 5);
     else if (text_equal(path, "/byte-by-byte"))
@@ -250,7 +256,8 @@ static void does_not_take_what_cannot_be_a_path_or_a_query(void)
 
 static void outlives_who_leaves_before_the_answer(void)
 {
-    static const char *const paths[] = {"/later", "/slowly", "/long", "/cut-big", "/big", "/drop", "/x"};
+    static const char *const paths[] = {"/later",    "/slowly", "/long", "/cut-big",
+                                        "/cut-huge", "/big",    "/drop", "/x"};
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         char say[200];
         seen_count = 0;
@@ -383,6 +390,31 @@ static void says_that_an_address_is_in_use(void)
     event_base_free(base);
 }
 
+static void says_when_it_cannot_listen_or_prove_who_it_is(void)
+{
+    struct error err = {0};
+    struct event_base *base = event_base_new();
+    struct http_server_options options = {.address = "127.0.0.1"};
+    fault_arm("getsockname", 1, EIO);
+    struct http_server *server = http_server_create(base, &options, serve, NULL, &err);
+    CHECK(fault_disarm());
+    CHECK(server == NULL && err.kind == ERROR_SYSTEM);
+    options.certificate_file = "/nonexistent/cert.pem";
+    options.key_file = "/nonexistent/key.pem";
+    CHECK(http_server_create(base, &options, serve, NULL, &err) == NULL);
+    CHECK(err.kind == ERROR_CONFIG && strstr(err.message, "/nonexistent/cert.pem") != NULL);
+    fault_arm("SSL_CTX_new", 1, 0);
+    server = http_server_create(base, &options, serve, NULL, &err);
+    CHECK(fault_disarm());
+    CHECK(server == NULL && err.kind == ERROR_CONFIG && strstr(err.message, "unknown reason") != NULL);
+    options = (struct http_server_options){.address = "::1"};
+    server = http_server_create(base, &options, serve, NULL, &err);
+    CHECK(server == NULL || http_server_port(server) > 0); /* a host without IPv6 has none */
+    http_server_destroy(server);
+    http_server_destroy(NULL);
+    event_base_free(base);
+}
+
 int main(void)
 {
     RUN(answers_a_request);
@@ -400,5 +432,6 @@ int main(void)
     RUN(ends_a_connection_past_its_deadline);
     RUN(serves_tls);
     RUN(says_that_an_address_is_in_use);
+    RUN(says_when_it_cannot_listen_or_prove_who_it_is);
     return CHECK_REPORT();
 }

@@ -1,11 +1,14 @@
 /* TSIG against vectors computed by others. */
 #include "base/tsig.h"
 
+#include <openssl/evp.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "check.h"
+#include "failing_calls.h"
 
 static const char unsigned_message[] = "123428000001000000010000076578616d706c6503636f6d00000600010f5f61636"
                                        "d652d6368616c6c656e6765076578616d706c6503636f6d"
@@ -22,6 +25,13 @@ static const char answer_of_bind[] = "4535a8000001000000000001076578616d706c6503
                                      "613235360000006b024dc7012c0020f44b9f0957a1edc1a35621c635b355ae1c3ecaf"
                                      "c31e5d5cfea3852448c65925e453500000000";
 static const int64_t answered_at = 0x6b024dc7;
+
+FAILING(EVP_MAC *, EVP_MAC_fetch, (OSSL_LIB_CTX * a, const char *b, const char *c), NULL, a, b, c)
+FAILING(EVP_MAC_CTX *, EVP_MAC_CTX_new, (EVP_MAC * a), NULL, a)
+FAILING(int, EVP_MAC_init, (EVP_MAC_CTX * a, const unsigned char *b, size_t c, const OSSL_PARAM *d), 0, a, b,
+        c, d)
+FAILING(int, EVP_MAC_update, (EVP_MAC_CTX * a, const unsigned char *b, size_t c), 0, a, b, c)
+FAILING(int, EVP_MAC_final, (EVP_MAC_CTX * a, unsigned char *b, size_t *c, size_t d), 0, a, b, c, d)
 
 static struct arena *arena;
 static struct secret *secret;
@@ -175,6 +185,73 @@ static void a_key_without_a_proper_name_signs_nothing(void)
     }
 }
 
+static void names_and_messages_at_the_bounds_are_told(void)
+{
+    static const struct {
+        size_t label, labels; /* so many labels of so many signs */
+        bool good;
+    } cases[] = {{1, 1, true},   {63, 1, true},  {64, 1, false}, {63, 3, true},
+                 {50, 5, false}, {1, 126, true}, {1, 127, true}, {1, 128, false}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO(buffer) struct buffer name = {0};
+        for (size_t k = 0; k < cases[i].labels * (cases[i].label + 1) - 1; k++)
+            buffer_putc(&name, (k + 1) % (cases[i].label + 1) == 0 ? '.' : 'a');
+        struct dns_tsig key = {.key_name = arena_strdup(arena, buffer_text(&name)),
+                               .algorithm = TSIG_HMAC_SHA256,
+                               .key = secret};
+        struct buffer message = {0};
+        struct tsig_mac mac;
+        struct tsig_verdict verdict;
+        struct error err = {0};
+        buffer_append(&message, (const char[12]){0x12, 0x34}, 12);
+        bool good = tsig_sign(&message, &key, 1767225600, &mac, &err);
+        bool read = !good || tsig_verify((const unsigned char *)message.data, message.length, &key, &mac,
+                                         1767225600, &verdict, &err);
+        bool refused = good || !tsig_verify((const unsigned char *)message.data, message.length, &key, &mac,
+                                            1767225600, &verdict, &err);
+        buffer_release(&message);
+        CHECK_INT(good, cases[i].good);
+        CHECK(read && refused);
+        CHECK(good || err.kind == ERROR_CONFIG);
+    }
+    struct dns_tsig key = key_of(TSIG_HMAC_SHA256);
+    struct buffer short_one = {0};
+    struct tsig_mac mac;
+    struct error err = {0};
+    buffer_append(&short_one, "12345678901", 11);
+    bool ok = tsig_sign(&short_one, &key, 1767225600, &mac, &err);
+    buffer_release(&short_one);
+    CHECK(!ok && err.kind == ERROR_INTERNAL && strstr(err.message, "11 bytes") != NULL);
+}
+
+static void a_library_that_computes_nothing_is_told_and_nothing_is_sent(void)
+{
+    static const char *const calls[] = {"EVP_MAC_fetch", "EVP_MAC_CTX_new", "EVP_MAC_init", "EVP_MAC_update",
+                                        "EVP_MAC_final"};
+    struct dns_tsig key = key_of(TSIG_HMAC_SHA256);
+    for (size_t i = 0; i < COUNT_OF(calls); i++) {
+        struct error err = {0};
+        struct tsig_mac mac = {.length = strlen(request_mac) / 2};
+        struct tsig_verdict verdict;
+        struct buffer message = {0};
+        unsigned char bytes[512];
+        buffer_append(&message, (const char[12]){0x12, 0x34}, 12);
+        fault_arm(calls[i], 1, 0);
+        bool signed_it = tsig_sign(&message, &key, 1767225600, &mac, &err);
+        bool hit = fault_disarm();
+        size_t length = message.length;
+        buffer_release(&message);
+        CHECK(hit && !signed_it && length == 12);
+        CHECK(err.kind == ERROR_INTERNAL && strstr(err.message, "SHA256") != NULL);
+        CHECK(text_unhex(answer_of_bind, bytes, sizeof bytes));
+        fault_arm(calls[i], 1, 0);
+        bool verified =
+            tsig_verify(bytes, strlen(answer_of_bind) / 2, &key, &mac, answered_at, &verdict, &err);
+        CHECK(fault_disarm());
+        CHECK(!verified && !verdict.verified && err.kind == ERROR_INTERNAL);
+    }
+}
+
 int main(void)
 {
     arena = arena_create();
@@ -187,6 +264,8 @@ int main(void)
     RUN(another_key_or_algorithm_is_not_ours);
     RUN(an_unsigned_answer_is_seen_as_such);
     RUN(a_key_without_a_proper_name_signs_nothing);
+    RUN(names_and_messages_at_the_bounds_are_told);
+    RUN(a_library_that_computes_nothing_is_told_and_nothing_is_sent);
     secret_destroy(secret);
     arena_destroy(arena);
     return CHECK_REPORT();
