@@ -109,7 +109,8 @@ static void what_is_not_xml_is_refused(void)
 
 static void a_document_cut_anywhere_is_refused(void)
 {
-    static const char whole[] = "<?xml version='1.0'?><!-- c --><ns:a b = \"1\" c='2' ><x>&amp;&#34;&#x2f;</x><y d='3'/><!-- e --></ns:a >";
+    static const char whole[] = "<?xml version='1.0'?><!-- c --><ns:a b = \"1\" c='2' "
+                                "><x>&amp;&#34;&#x2f;</x><y d='3'/><!-- e --></ns:a >";
     CHECK(xml_parse(whole, strlen(whole), arena, NULL) != NULL);
     for (size_t length = 0; length < strlen(whole); length++) {
         struct error err = {0};
@@ -123,12 +124,30 @@ static void signs_at_the_edges_of_what_may_stand_are_kept_apart(void)
     static const struct {
         const char *text, *is; /* NULL: refused */
     } cases[] = {
-        {"<a>&#9;&#10;&#13;&#32;</a>", "\t\n\r "}, {"<a>&#8;</a>", NULL},         {"<a>&#11;</a>", NULL},      {"<a>&#14;</a>", NULL},
-        {"<a>&#31;</a>", NULL},        {"<a>&#xFFFFFFF;</a>", NULL},            {"<a>&#xG;</a>", NULL},      {"<a>&#/;</a>", NULL},
-        {"<a>&#:;</a>", NULL},         {"<a>&#xDFFF;</a>", NULL},               {"<a>&#xE000;</a>", "\xEE\x80\x80"}, {"<a>&#12a;</a>", NULL},
-        {"<a>&#x41</a>", NULL},        {"<a>&#0000065;</a>", "A"},              {"<a>&#00000065;</a>", NULL}, {"<a>&#xa0;</a>", "\xC2\xA0"},
-        {"<_a.b-c9>x</_a.b-c9>", "x"}, {"<a:>x</a:>", "x"},                     {"<a+>x</a+>", NULL},        {"<a>x</+>", NULL},
-        {"<a>x</a/>", NULL},           {"<a><?p ?>x</a>", "x"},                 {"<a><?p </a>", NULL},       {"<a b='1' 2='3'/>", NULL},
+        {"<a>&#9;&#10;&#13;&#32;</a>", "\t\n\r "},
+        {"<a>&#8;</a>", NULL},
+        {"<a>&#11;</a>", NULL},
+        {"<a>&#14;</a>", NULL},
+        {"<a>&#31;</a>", NULL},
+        {"<a>&#xFFFFFFF;</a>", NULL},
+        {"<a>&#xG;</a>", NULL},
+        {"<a>&#/;</a>", NULL},
+        {"<a>&#:;</a>", NULL},
+        {"<a>&#xDFFF;</a>", NULL},
+        {"<a>&#xE000;</a>", "\xEE\x80\x80"},
+        {"<a>&#12a;</a>", NULL},
+        {"<a>&#x41</a>", NULL},
+        {"<a>&#0000065;</a>", "A"},
+        {"<a>&#00000065;</a>", NULL},
+        {"<a>&#xa0;</a>", "\xC2\xA0"},
+        {"<_a.b-c9>x</_a.b-c9>", "x"},
+        {"<a:>x</a:>", "x"},
+        {"<a+>x</a+>", NULL},
+        {"<a>x</+>", NULL},
+        {"<a>x</a/>", NULL},
+        {"<a><?p ?>x</a>", "x"},
+        {"<a><?p </a>", NULL},
+        {"<a b='1' 2='3'/>", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct xml_node *root = parse(cases[i].text);
