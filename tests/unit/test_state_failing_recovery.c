@@ -67,6 +67,33 @@ static void begin_crashed(void)
     CHECK(file != NULL && fputs(lines, file) > 0 && fclose(file) == 0);
 }
 
+/* A rotation that was killed before its new key took the old one's name... */
+static void begin_half_rotated(void)
+{
+    struct error err = {0};
+    struct arena *arena = arena_create();
+    const char *former;
+    char next[160];
+    begin_plain();
+    options.mode = STATE_WRITE;
+    CHECK_OK(state_rotate_key(&options, arena, &former, &err), err);
+    in_folder(next, sizeof next, "sealing.key.new");
+    CHECK(rename(key_file, next) == 0 && rename(former, key_file) == 0);
+    arena_destroy(arena);
+}
+
+/* ...and one that was killed before the store was sealed with it. */
+static void begin_hardly_rotated(void)
+{
+    struct error err = {0};
+    char next[160];
+    begin_plain();
+    in_folder(next, sizeof next, "sealing.key.new");
+    struct seal *key = seal_make(next, &err);
+    CHECK_OK(key != NULL, err);
+    seal_destroy(key);
+}
+
 /* ---- lives ---- */
 
 static void open_life(void)
@@ -205,6 +232,8 @@ static void judge_old(void)
 }
 
 static const struct failing_life rotation = {begin_plain, rotate_life, judge_rotation};
+static const struct failing_life half_rotated = {begin_half_rotated, open_life, judge_rotation};
+static const struct failing_life hardly_rotated = {begin_hardly_rotated, open_life, judge_rotation};
 static const struct failing_life restoring = {begin_later, restore_life, judge_restored};
 static const struct failing_life damage = {begin_damaged, open_life, judge_damaged};
 static const struct failing_life loss = {begin_lost, open_life, judge_lost};
@@ -218,17 +247,21 @@ static void each_fails(const struct failing_life *life, int of_the_system, int o
     each_call_fails(life, SECRET_COMMITS, system_errors, (int)COUNT_OF(system_errors), 1);
 }
 
-static void a_new_key_survives_each_call(void) { each_fails(&rotation, 200, 30, 19); }
-static void a_restored_backup_survives_each_call(void) { each_fails(&restoring, 200, 30, 19); }
-static void a_damaged_store_is_brought_back_whatever_fails(void) { each_fails(&damage, 200, 30, 19); }
-static void a_lost_store_is_brought_back_whatever_fails(void) { each_fails(&loss, 150, 30, 19); }
-static void an_older_store_is_brought_forward_whatever_fails(void) { each_fails(&migration, 150, 30, 19); }
-static void three_crashes_are_not_forgotten_whatever_fails(void) { each_fails(&crashes, 100, 20, 19); }
+static void a_new_key_survives_each_call(void) { each_fails(&rotation, 200, 30, 31); }
+static void a_killed_rotation_is_finished_whatever_fails(void) { each_fails(&half_rotated, 100, 20, 31); }
+static void a_key_that_seals_nothing_goes_whatever_fails(void) { each_fails(&hardly_rotated, 100, 20, 31); }
+static void a_restored_backup_survives_each_call(void) { each_fails(&restoring, 200, 30, 31); }
+static void a_damaged_store_is_brought_back_whatever_fails(void) { each_fails(&damage, 200, 30, 31); }
+static void a_lost_store_is_brought_back_whatever_fails(void) { each_fails(&loss, 150, 30, 31); }
+static void an_older_store_is_brought_forward_whatever_fails(void) { each_fails(&migration, 150, 30, 31); }
+static void three_crashes_are_not_forgotten_whatever_fails(void) { each_fails(&crashes, 100, 20, 31); }
 
 int main(void)
 {
     log_to(-1);
     RUN(a_new_key_survives_each_call);
+    RUN(a_killed_rotation_is_finished_whatever_fails);
+    RUN(a_key_that_seals_nothing_goes_whatever_fails);
     RUN(a_restored_backup_survives_each_call);
     RUN(a_damaged_store_is_brought_back_whatever_fails);
     RUN(a_lost_store_is_brought_back_whatever_fails);
