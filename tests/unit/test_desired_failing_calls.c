@@ -243,12 +243,93 @@ static void given_files_are_read_or_told_whatever_fails(void)
     CHECK(each_call_fails(&given_files, SYSTEM_CALLS, system_errors, (int)COUNT_OF(system_errors), 5) > 40);
 }
 
+/* ---- rows of the index that are not what they should be ---- */
+
+static struct kept_row {
+    char key[600], value[8192];
+    size_t length;
+} kept;
+
+static bool keep_row(const char *key, struct span value, int64_t revision, void *arg)
+{
+    (void)revision, (void)arg;
+    CHECK(strlen(key) < sizeof kept.key && value.length < sizeof kept.value);
+    strcpy(kept.key, key);
+    memcpy(kept.value, value.data, value.length);
+    kept.length = value.length;
+    return kept.length < 200; /* one with a file or more */
+}
+
+static void put_kept(const char *value, size_t length)
+{
+    struct error err = {0};
+    struct state_batch *batch = state_batch_create();
+    state_put(batch, TABLE_FILE, kept.key, span_of(value, length), STATE_ANY);
+    CHECK_OK(state_commit(state, batch, false, &err), err);
+    state_batch_destroy(batch);
+}
+
+static void a_row_that_says_nonsense_is_none(void)
+{
+    struct error err = {0};
+    begin_new();
+    judge_new_end();
+    CHECK_OK(state_scan(state, TABLE_FILE, "", keep_row, NULL, &err), err);
+    CHECK(kept.length >= 200);
+    const struct kept_row whole = kept;
+    for (size_t length = 0; length < whole.length; length += 1 + length / 12) {
+        put_kept(whole.value, length);
+        judge_new_end();
+    }
+    for (size_t at = 0; at < 200; at += 7) {
+        char other[sizeof whole.value];
+        memcpy(other, whole.value, whole.length);
+        other[at] = (char)(other[at] ^ 0x7f);
+        put_kept(other, whole.length);
+        struct desired *set = desired_read(&config, NULL, state, &err); /* a digest may be another: it is read again */
+        CHECK_OK(set != NULL, err);
+        CHECK_INT(desired_problems(set)->errors, 0);
+        desired_destroy(set);
+    }
+}
+
+static void a_path_too_long_for_a_key_is_remembered(void)
+{
+    char name[50];
+    begin_new();
+    memset(name, 'd', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    int at = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < 11; i++) {
+        CHECK(mkdirat(at, name, 0700) == 0);
+        int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        close(at);
+        at = next;
+    }
+    int fd = openat(at, "z.yaml", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const char *text = CONTACT("far", "Away");
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    close(at);
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        struct desired *set = desired_read(&config, NULL, state, &err);
+        CHECK_OK(set != NULL, err);
+        CHECK(desired_find(set, KIND_CONTACT, "default", "far") != NULL);
+        CHECK_INT(desired_count(set), COUNT_OF(names) + 1);
+        remember(set);
+        desired_destroy(set);
+    }
+}
+
 int main(void)
 {
     log_to(-1);
     RUN(what_was_known_stays_whatever_fails);
     RUN(what_is_new_is_read_or_told_whatever_fails);
     RUN(given_files_are_read_or_told_whatever_fails);
+    RUN(a_row_that_says_nonsense_is_none);
+    RUN(a_path_too_long_for_a_key_is_remembered);
     state_close(state);
     parser_stop();
     return CHECK_REPORT();
