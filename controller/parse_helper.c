@@ -100,7 +100,7 @@ int main(int argc, char **argv)
     int cpu_s = argc == 3 ? atoi(argv[1]) : 0, memory_mib = argc == 3 ? atoi(argv[2]) : 0;
     if (isatty(STDIN_FILENO) || bytes == NULL || cpu_s <= 0 || memory_mib <= 0) {
         fputs("certwright-parse is started by certwright, which gives it the files to read\n", stderr);
-        return 64;
+        _exit(64);
     }
     warm_up(arena);
     if (greet(cpu_s, memory_mib))
