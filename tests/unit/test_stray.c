@@ -105,6 +105,70 @@ static void what_no_order_needs_is_one(void)
     }
 }
 
+/* The order is there and lives, and still nobody needs it. */
+static void what_its_certificate_left_behind_is_one(void)
+{
+    static const struct {
+        bool known, forgotten;
+        int cycle; /* of the certificate */
+        const char *says;
+    } rows[] = {{false, false, 1, "its certificate is no longer in the store"},
+                {true, false, 2, "a later order took the place"},
+                {true, true, 1, "the manifest of its certificate is gone"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t count;
+        begin();
+        put_order("shop", 1, ORDER_PLACED, false);
+        struct certificate_record certificate = {.namespace_ = "default", .name = "shop", .cycle = rows[i].cycle,
+                                                 .forgotten = rows[i].forgotten};
+        if (rows[i].known)
+            record_put(batch, TABLE_CERTIFICATE, "default/shop", &certificate_record_table, &certificate, STATE_ANY);
+        else
+            state_delete(batch, TABLE_CERTIFICATE, "default/shop", STATE_ANY);
+        put_challenge(challenge("shop", 1, CHALLENGE_PRESENTED, "a.example.net"));
+        struct stray *found = strays(&count);
+        CHECK_INT(count, 1);
+        CHECK(strstr(found[0].why_needless, rows[i].says) != NULL);
+    }
+}
+
+static struct challenge_record file_of(const char *name, enum challenge_state state, const char *file, const char *content)
+{
+    struct challenge_record record = challenge(name, 1, state, "");
+    record.record_name = record.record_type = record.account = record.zone = "";
+    record.file_name = file;
+    record.file_content = content;
+    record.target = "web";
+    return record;
+}
+
+static void a_file_is_needed_as_it_is_and_as_it_is_to_become(void)
+{
+    static const struct {
+        const char *file, *content;
+        size_t count;
+    } rows[] = {{"A.txt", "one", 0}, {"B.txt", "two", 0}, {"A.txt", "two", 1}, {"C.txt", "one", 1}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t count;
+        begin();
+        put_order("shop", 1, ORDER_PLACED, false);
+        struct challenge_record needed = file_of("shop", CHALLENGE_REMOVING, "A.txt", "one"); /* taken away by the controller */
+        needed.next_file_name = "B.txt";
+        needed.next_file_content = "two";
+        put_challenge(needed);
+        put_challenge(file_of("old", CHALLENGE_PRESENTED, rows[i].file, rows[i].content));
+        strays(&count);
+        CHECK_INT(count, rows[i].count);
+    }
+    size_t count;
+    begin();
+    put_order("shop", 1, ORDER_PLACED, false);
+    put_challenge(file_of("shop", CHALLENGE_PRESENTED, "A.txt", "one"));
+    put_challenge(challenge("old", 1, CHALLENGE_PRESENTED, "a.example.net")); /* a record is no file */
+    strays(&count);
+    CHECK_INT(count, 1);
+}
+
 static void an_intent_is_enough_and_what_was_never_begun_is_not(void)
 {
     static const struct {
@@ -186,6 +250,8 @@ int main(void)
 {
     RUN(a_live_order_needs_its_proof);
     RUN(what_no_order_needs_is_one);
+    RUN(what_its_certificate_left_behind_is_one);
+    RUN(a_file_is_needed_as_it_is_and_as_it_is_to_become);
     RUN(an_intent_is_enough_and_what_was_never_begun_is_not);
     RUN(what_equals_a_needed_proof_is_needed);
     RUN(a_leftover_is_one_until_it_is_struck);
