@@ -198,6 +198,37 @@ static void a_nearly_full_map_says_so(void)
     state_close(state);
 }
 
+static bool count_row(const char *key, struct span value, int64_t revision, void *arg)
+{
+    (void)key, (void)value, (void)revision;
+    ++*(size_t *)arg;
+    return true;
+}
+
+static void a_reader_takes_over_the_map_that_grew(void)
+{
+    begin();
+    struct error err = {0};
+    char value[3000], key[32];
+    memset(value, 'x', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    struct state *writer = open_store(STATE_WRITE);
+    put(writer, TABLE_ORDER, "first", "1");
+    options.map_size = 256 << 10;
+    struct state *reader = open_store(STATE_READ);
+    CHECK_TEXT(get(reader, TABLE_ORDER, "first", NULL), "1");
+    for (int i = 0; i < 120; i++) { /* more than the reader has mapped */
+        snprintf(key, sizeof key, "%06d", i);
+        put(writer, TABLE_ORDER, key, value);
+    }
+    size_t rows = 0;
+    CHECK_OK(state_scan(reader, TABLE_ORDER, "", count_row, &rows, &err), err);
+    CHECK_INT(rows, 121);
+    CHECK_TEXT(get(reader, TABLE_ORDER, "first", NULL), "1");
+    state_close(reader);
+    state_close(writer);
+}
+
 /* ---- the journal ---- */
 
 static bool count_rows(const struct journal_entry *entry, void *arg)
@@ -307,6 +338,7 @@ int main(void)
     RUN(a_rotation_may_be_killed);
     RUN(what_is_open_is_closed_from_the_reserve);
     RUN(a_nearly_full_map_says_so);
+    RUN(a_reader_takes_over_the_map_that_grew);
     RUN(the_journal_holds_what_is_paid_and_every_key);
     RUN(every_page_of_a_store_is_accounted_for);
     return CHECK_REPORT();
