@@ -321,8 +321,8 @@ bool vault_read_counters(const struct vault *vault, struct store *store, struct 
 {
     AUTO(arena) struct arena *arena = arena_create();
     AUTO(seal_opener) struct seal_opener *opener = seal_opener_create(vault->data_key);
-    struct span stored, value;
-    int64_t revision;
+    struct span stored, value = {0};
+    int64_t revision = 0;
     struct counters counters = {0};
     if (!store_get(store, txn, counters_key, &stored, err) ||
         !vault_open_row(vault, opener, counters_key, stored, arena, &value, &revision, err))

@@ -242,7 +242,7 @@ static bool probe_name(struct context *ctx, const struct deployment *d, const st
 bool local_probe(struct context *ctx, const struct deployment *d, struct error *err)
 {
     const struct deploy_target *spec = d->target->deploy_target;
-    struct endpoint_address addresses[ADDRESSES_MAX];
+    struct endpoint_address addresses[ADDRESSES_MAX] = {0};
     struct string_list names = d->names;
     size_t count = 0;
 

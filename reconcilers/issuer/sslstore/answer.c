@@ -323,7 +323,7 @@ bool answer_read(const char *text, size_t length, struct arena *arena, struct an
     answer.document = json_parse(text, length, &reason);
     if (answer.document == NULL) {
         size_t at = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-        while (at < length && memchr(" \t\r\n", text[at], 4) != NULL)
+        while (at < length && (text[at] == ' ' || text[at] == '\t' || text[at] == '\r' || text[at] == '\n'))
             at++;
         if (at == length)
             return error_raise(err, ERROR_MALFORMED, "the vendor's answer is empty");
