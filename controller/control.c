@@ -98,7 +98,10 @@ static void client_close(struct client *client)
             break;
         }
     control->count--;
-    if (client->follows)
+    bool followed = false;
+    for (const struct client *other = control->clients; other != NULL; other = other->next)
+        followed = followed || other->follows;
+    if (client->follows && !followed)
         engine_also_report(control->engine, NULL, NULL);
     loop_source_destroy(client->source);
     loop_source_destroy(client->timer);
@@ -122,9 +125,8 @@ static void answer(struct client *client, int code, const char *out)
     client_close(client);
 }
 
-static void tell(const struct engine_progress *progress, void *arg)
+static void tell(const struct engine_progress *progress, struct client *client)
 {
-    struct client *client = arg;
     bool certificate = text_has_prefix(progress->id, "certificate/");
     if (client->only.count > 0 && certificate && !string_list_contains(&client->only, progress->id))
         return;
@@ -138,6 +140,14 @@ static void tell(const struct engine_progress *progress, void *arg)
     send_all(client->fd, buffer_text(&line), line.length);
     buffer_release(&text);
     buffer_release(&line);
+}
+
+static void tell_all(const struct engine_progress *progress, void *arg)
+{
+    const struct control *control = arg;
+    for (struct client *client = control->clients; client != NULL; client = client->next)
+        if (client->follows)
+            tell(progress, client);
 }
 
 static void check_client(struct client *client)
@@ -165,8 +175,8 @@ static void begin_follow(struct client *client, int64_t timeout_s, bool detach)
 {
     struct error err = {0};
     struct engine *engine = client->control->engine;
-    engine_also_report(engine, tell, client);
     client->follows = client->waiting = true;
+    engine_also_report(engine, tell_all, client->control);
     follow_begin(&client->follow, engine, detach, timeout_s);
     if (client->argument[0] != '\0')
         client->only = text_split(client->arena, client->argument, ',');

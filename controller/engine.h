@@ -50,11 +50,11 @@ bool engine_look(struct engine *engine, bool all, struct error *err);
 void engine_touch(struct engine *engine, const char *namespace_, const char *name);
 /* Have an action performed that no decision asks for (resend). */
 void engine_request(struct engine *engine, const char *namespace_, const char *name, enum action action);
-/* Called after every turn of the loop. */
-/* Progress goes to this one as well, until it is taken away with NULL (a client of the control socket). */
+/* Progress goes to this one as well, until it is taken away with NULL (who looks on through the control socket). */
 void engine_also_report(struct engine *engine, engine_progress_call *call, void *arg);
 /* Whether a step of this certificate runs now: its records must not be touched. */
 bool engine_busy(struct engine *engine, const char *namespace_, const char *name);
+/* Called after every turn of the loop. */
 void engine_after_turn(struct engine *engine, void (*call)(void *arg), void *arg);
 /* Stop taking up new steps; engine_idle tells when the running ones are done. */
 void engine_drain(struct engine *engine);

@@ -360,6 +360,27 @@ def apply_and_confirm_reach_it():
             assert w.run("apply", "--yes").code == 3
 
 
+def two_who_look_on_are_both_told_and_one_may_leave():
+    with shop_world() as w:
+        w.settle = "30s"
+        w.sandbox_call("POST", "/settings", {"issueDelayMs": 600000})
+        with daemon(w) as d:
+            d.settle()
+            w.manifest("shop.yaml", certificate())
+            words = w.argv("apply", "--yes")
+            first = w.start(*words, log="first.log", env=w.environment())
+            wait_for(lambda: "order " in w.read("logs/first.log"), "the first one's progress")
+            second = w.start(*words, log="second.log", env=w.environment())
+            wait_for(lambda: "placed as order" in w.read("logs/second.log") or "check " in w.read("logs/second.log"), "the second one's progress")
+            w.stop(second)
+            w.sandbox_call("POST", "/settings", {"issueDelayMs": 0})
+            w.turn_clock(700)
+            assert first.wait(60) == 0, w.read("logs/first.log")
+            for word in ("issue ", "deploy ", "ready "):
+                assert word in w.read("logs/first.log"), (word, w.read("logs/first.log"))
+            assert len(w.ledger()) == 1
+
+
 def the_daemon_may_die_and_nothing_is_lost():
     with shop_world(["shop", "next"]) as w:
         w.manifest("shop.yaml", certificate())
@@ -410,4 +431,5 @@ def at_rest_it_does_nothing():
 if __name__ == "__main__":
     main([a_manifest_lives_and_dies, a_manifest_that_comes_back_at_once_was_never_gone, a_checkout_of_2000_files_is_one_look,
           a_config_map_is_swapped, an_overflown_queue_is_no_loss, a_killed_helper_is_replaced, signals_and_the_service_manager,
-          commands_reach_it, apply_and_confirm_reach_it, the_daemon_may_die_and_nothing_is_lost, at_rest_it_does_nothing])
+          commands_reach_it, apply_and_confirm_reach_it,
+          two_who_look_on_are_both_told_and_one_may_leave, the_daemon_may_die_and_nothing_is_lost, at_rest_it_does_nothing])
