@@ -1,18 +1,9 @@
-/* LMDB's calls of which the n-th fails: see failing_life.h. */
+/* LMDB's calls of which the n-th fails: see failing.h. */
 #pragma once
 
 #include <lmdb.h>
 
 #include "failing_life.h"
-
-#define FAILING_STORE(name, parameters, ...) \
-    int name parameters \
-    { \
-        static __typeof__(&name) next; \
-        if (next == NULL) \
-            next = FAILING_NEXT(name); \
-        return fails(STORE_CALLS, #name) ? failing->number : next(__VA_ARGS__); \
-    }
 
 FAILING_STORE(mdb_env_create, (MDB_env **a), a)
 FAILING_STORE(mdb_env_set_mapsize, (MDB_env *a, size_t b), a, b)
@@ -30,13 +21,14 @@ FAILING_STORE(mdb_cursor_get, (MDB_cursor *a, MDB_val *b, MDB_val *c, MDB_cursor
 FAILING_STORE(mdb_stat, (MDB_txn *a, MDB_dbi b, MDB_stat *c), a, b, c)
 FAILING_STORE(mdb_env_get_fd, (MDB_env *a, mdb_filehandle_t *b), a, b)
 
-/* One that fails has let go of its transaction; or it was written after all, and only the last sync said something else. */
+/* One that fails has let go of its transaction; or it was written after all, and only the last sync said
+ * something else. */
 int mdb_txn_commit(MDB_txn *txn)
 {
-    if (fails(STORE_CALLS, "mdb_txn_commit")) {
+    if (FAILS(STORE_CALLS, "mdb_txn_commit")) {
         mdb_txn_abort(txn);
-        return failing->number;
+        return failing_now()->number;
     }
-    int rc = FAILING_NEXT(mdb_txn_commit)(txn);
-    return rc == 0 && fails(SECRET_COMMITS, "mdb_txn_commit") ? failing->number : rc;
+    int rc = NEXT(mdb_txn_commit)(txn);
+    return rc == 0 && FAILS(SECRET_COMMITS, "mdb_txn_commit") ? errno : rc;
 }

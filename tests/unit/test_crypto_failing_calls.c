@@ -6,103 +6,20 @@
 #include "base/secret.h"
 #include "base/x509.h"
 
-#include <dlfcn.h>
 #include <sys/wait.h>
 
 #include "base/error.h"
 #include "check.h"
+#include "failing_openssl.h"
 #include "make_x509.h"
 #include "scratch.h"
 
-/* ---- the calls ---- */
-
-static int failing_call, calls; /* failing_call 0: all work */
-static bool hit;
-
-extern char __executable_start, etext;
-
-/* Only calls that our own code makes count: OpenSSL comes through here with its own as well. */
-static bool fails(const char *from)
-{
-    if (failing_call == 0 || from < &__executable_start || from >= &etext || ++calls != failing_call)
-        return false;
-    hit = true;
-    return true;
-}
-
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define FAILING(result, failure, name, parameters, ...) \
-    result name parameters; \
-    result name parameters { return fails(__builtin_return_address(0)) ? (failure) : NEXT(name)(__VA_ARGS__); }
-
-typedef const unsigned char *bytes; /* a comma less in what follows */
-
-FAILING(BIO *, NULL, BIO_new, (const BIO_METHOD *a), a)
-FAILING(BIO *, NULL, BIO_new_mem_buf, (const void *a, int b), a, b)
-FAILING(OPENSSL_STACK *, NULL, OPENSSL_sk_new_null, (void), )
-FAILING(int, 0, OPENSSL_sk_push, (OPENSSL_STACK * a, const void *b), a, b)
-FAILING(int, 0, X509_up_ref, (X509 * a), a)
-FAILING(int, 0, X509_digest, (const X509 *a, const EVP_MD *b, unsigned char *c, unsigned *d), a, b, c, d)
-FAILING(EVP_PKEY *, NULL, X509_get0_pubkey, (const X509 *a), a)
-FAILING(char *, NULL, BN_bn2hex, (const BIGNUM *a), a)
-FAILING(int, 0, ASN1_TIME_to_tm, (const ASN1_TIME *a, struct tm *b), a, b)
-FAILING(int, -1, ASN1_STRING_to_UTF8, (unsigned char **a, const ASN1_STRING *b), a, b)
-FAILING(int, 0, GENERAL_NAME_print, (BIO * a, GENERAL_NAME *b), a, b)
-FAILING(void *, NULL, X509_get_ext_d2i, (const X509 *a, int b, int *c, int *d), a, b, c, d)
-FAILING(int, 0, PEM_write_bio_X509, (BIO * a, const X509 *b), a, b)
-FAILING(X509 *, NULL, PEM_read_bio_X509, (BIO * a, X509 **b, pem_password_cb *c, void *d), a, b, c, d)
-FAILING(int, 0, PEM_read_bio, (BIO * a, char **b, char **c, unsigned char **d, long *e), a, b, c, d, e)
-FAILING(X509_STORE *, NULL, X509_STORE_new, (void), )
 /* As on a host without the package of the world's roots, which take their time to read. */
 int X509_STORE_load_file(X509_STORE *store, const char *path)
 {
     (void)store, (void)path;
     return 0;
 }
-FAILING(int, 0, X509_STORE_add_cert, (X509_STORE * a, X509 *b), a, b)
-FAILING(X509_STORE_CTX *, NULL, X509_STORE_CTX_new, (void), )
-FAILING(int, 0, X509_STORE_CTX_init, (X509_STORE_CTX * a, X509_STORE *b, X509 *c, STACK_OF(X509) * d), a, b, c, d)
-FAILING(int, 0, X509_STORE_CTX_set_default, (X509_STORE_CTX * a, const char *b), a, b)
-FAILING(int, -1, X509_verify_cert, (X509_STORE_CTX * a), a)
-FAILING(int, -1, X509_verify, (X509 * a, EVP_PKEY *b), a, b)
-FAILING(X509_NAME *, NULL, X509_NAME_new, (void), )
-FAILING(int, 0, X509_NAME_add_entry_by_NID, (X509_NAME * a, int b, int c, bytes d, int e, int f, int g), a, b, c, d, e, f, g)
-FAILING(X509_REQ *, NULL, X509_REQ_new, (void), )
-FAILING(int, 0, X509_REQ_set_version, (X509_REQ * a, long b), a, b)
-FAILING(int, 0, X509_REQ_set_pubkey, (X509_REQ * a, EVP_PKEY *b), a, b)
-FAILING(int, 0, X509_REQ_set_subject_name, (X509_REQ * a, const X509_NAME *b), a, b)
-FAILING(int, 0, X509_REQ_add_extensions, (X509_REQ * a, const STACK_OF(X509_EXTENSION) * b), a, b)
-FAILING(int, 0, X509_REQ_sign, (X509_REQ * a, EVP_PKEY *b, const EVP_MD *c), a, b, c)
-FAILING(int, -1, X509_REQ_verify, (X509_REQ * a, EVP_PKEY *b), a, b)
-FAILING(EVP_PKEY *, NULL, X509_REQ_get0_pubkey, (X509_REQ * a), a)
-FAILING(int, 0, X509V3_add1_i2d, (STACK_OF(X509_EXTENSION) * *a, int b, void *c, int d, unsigned long e), a, b, c, d, e)
-FAILING(GENERAL_NAME *, NULL, GENERAL_NAME_new, (void), )
-FAILING(GENERAL_NAMES *, NULL, GENERAL_NAMES_new, (void), )
-FAILING(ASN1_IA5STRING *, NULL, ASN1_IA5STRING_new, (void), )
-FAILING(int, 0, ASN1_STRING_set, (ASN1_STRING * a, const void *b, int c), a, b, c)
-FAILING(int, 0, PEM_write_bio_X509_REQ, (BIO * a, const X509_REQ *b), a, b)
-FAILING(int, 0, PEM_bytes_read_bio, (unsigned char **a, long *b, char **c, const char *d, BIO *e, pem_password_cb *f, void *g), a, b, c, d, e,
-        f, g)
-FAILING(int, 0, PEM_bytes_read_bio_secmem,
-        (unsigned char **a, long *b, char **c, const char *d, BIO *e, pem_password_cb *f, void *g), a, b, c, d, e, f, g)
-FAILING(int, 0, PEM_write_bio_PKCS8PrivateKey,
-        (BIO * a, const EVP_PKEY *b, const EVP_CIPHER *c, const char *d, int e, pem_password_cb *f, void *g), a, b, c, d, e, f, g)
-FAILING(int, 0, EVP_PKEY_get_group_name, (const EVP_PKEY *a, char *b, size_t c, size_t *d), a, b, c, d)
-FAILING(int, 0, EVP_PKEY_get_bn_param, (const EVP_PKEY *a, const char *b, BIGNUM **c), a, b, c)
-FAILING(int, 0, EVP_PKEY_set_utf8_string_param, (EVP_PKEY * a, const char *b, const char *c), a, b, c)
-FAILING(EVP_MD_CTX *, NULL, EVP_MD_CTX_new, (void), )
-FAILING(int, 0, EVP_DigestSignInit, (EVP_MD_CTX * a, EVP_PKEY_CTX **b, const EVP_MD *c, ENGINE *d, EVP_PKEY *e), a, b, c, d, e)
-FAILING(int, 0, EVP_DigestSign, (EVP_MD_CTX * a, unsigned char *b, size_t *c, bytes d, size_t e), a, b, c, d, e)
-FAILING(int, 0, EVP_DigestVerifyInit, (EVP_MD_CTX * a, EVP_PKEY_CTX **b, const EVP_MD *c, ENGINE *d, EVP_PKEY *e), a, b, c, d, e)
-FAILING(int, -1, EVP_DigestVerify, (EVP_MD_CTX * a, bytes b, size_t c, bytes d, size_t e), a, b, c, d, e)
-FAILING(EVP_CIPHER_CTX *, NULL, EVP_CIPHER_CTX_new, (void), )
-FAILING(int, 0, EVP_CIPHER_CTX_ctrl, (EVP_CIPHER_CTX * a, int b, int c, void *d), a, b, c, d)
-FAILING(int, 0, EVP_EncryptInit_ex2, (EVP_CIPHER_CTX * a, const EVP_CIPHER *b, bytes c, bytes d, const OSSL_PARAM *e), a, b, c, d, e)
-FAILING(int, 0, EVP_EncryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, bytes d, int e), a, b, c, d, e)
-FAILING(int, 0, EVP_EncryptFinal_ex, (EVP_CIPHER_CTX * a, unsigned char *b, int *c), a, b, c)
-FAILING(int, 0, EVP_DecryptInit_ex2, (EVP_CIPHER_CTX * a, const EVP_CIPHER *b, bytes c, bytes d, const OSSL_PARAM *e), a, b, c, d, e)
-FAILING(int, 0, EVP_DecryptUpdate, (EVP_CIPHER_CTX * a, unsigned char *b, int *c, bytes d, int e), a, b, c, d, e)
-FAILING(int, 0, EVP_DecryptFinal_ex, (EVP_CIPHER_CTX * a, unsigned char *b, int *c), a, b, c)
 
 /* ---- lives ---- */
 
@@ -112,12 +29,11 @@ static struct arena *arena;
 static struct error err;
 static char folder[96];
 
-static void well(void) { failing_call = 0; }
-
 #define MUST_BE(condition) \
     do { \
         if (!(condition)) { \
-            fprintf(stderr, "%s:%d: call %d: not so: %s (%s)\n", __FILE__, __LINE__, failing_call, #condition, err.message); \
+            fprintf(stderr, "%s:%d: call %d: not so: %s (%s)\n", __FILE__, __LINE__, failing_here.call, \
+                    #condition, err.message); \
             exit(EXIT_WRONG); \
         } \
     } while (0)
@@ -239,12 +155,9 @@ static void prepare(void)
 /* The life with its n-th call failing. True: there was such a call. */
 static bool live(void (*life)(void), int n)
 {
-    calls = 0;
-    hit = false;
-    failing_call = n;
+    fail((struct failing){.which = LIBRARY_CALLS, .ours = true, .call = n});
     life();
-    well();
-    return hit;
+    return well();
 }
 
 /* The n-th call fails, for each n until the life has fewer. */

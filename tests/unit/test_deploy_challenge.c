@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "failing_files.h"
+#include "failing_users.h"
 
 #define CHALLENGE "site/html/.well-known/pki-validation"
 
@@ -166,7 +167,7 @@ static void folders_that_go_meanwhile_are_made_again(void)
     challenge_world();
     happens_before("mkdirat", 2, somebody_removes_the_folder);
     CHECK_OK(presents("A.txt", "one"), err);
-    CHECK(hit && is_there("A.txt", "one"));
+    CHECK(was_hit() && is_there("A.txt", "one"));
 }
 
 static void a_file_that_comes_meanwhile_is_looked_at(void)
@@ -182,7 +183,7 @@ static void a_file_that_comes_meanwhile_is_looked_at(void)
     CHECK_OK(presents("A.txt", "one"), err);
     happens_before("unlinkat", 2, somebody_removes_it);
     CHECK_OK(removes("A.txt", "one"), err);
-    CHECK(hit);
+    CHECK(was_hit());
     CHECK_INT(count_entries(at("site/html"), false), 0);
 }
 
@@ -202,9 +203,9 @@ static void why_a_file_cannot_be_written_is_told(void)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         challenge_world();
         fail_at(cases[i].call, 1, cases[i].error);
-        failing_on = true;
+        failing_here.on = true;
         CHECK(!presents("A.txt", "one"));
-        CHECK(hit);
+        CHECK(was_hit());
         CHECK_INT(err.kind, cases[i].kind);
         CHECK(!exists(at(CHALLENGE "/A.txt")));
         CHECK_OK(presents("A.txt", "one"), err);
@@ -224,7 +225,7 @@ static void what_could_not_be_removed_is_not_said_to_be_gone(void)
         CHECK_OK(presents("A.txt", "one"), err);
         fail_at(cases[i].call, cases[i].nth, cases[i].error);
         CHECK(!removes("A.txt", "one"));
-        CHECK(hit);
+        CHECK(was_hit());
         CHECK_INT(err.kind, ERROR_SYSTEM);
         CHECK_OK(removes("A.txt", "one"), err);
         CHECK_INT(count_entries(at("site/html"), false), 0);
@@ -240,7 +241,7 @@ static void folders_in_use_or_not_ours_stay(void)
             CHECK_OK(presents("A.txt", "one"), err);
             fail_at("unlinkat", level, stay[i]);
             CHECK_OK(removes("A.txt", "one"), err);
-            CHECK(hit);
+            CHECK(was_hit());
         }
         CHECK_OK(presents("A.txt", "one"), err);
         fail_at("unlinkat", level, EIO);

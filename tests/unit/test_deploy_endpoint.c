@@ -1,13 +1,12 @@
 /* Which addresses a probe asks, which answer counts, and which chain it expects. Names and interfaces are as these tests say. */
 #include "deploy_server.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 
 #include "base/address.h"
+#include "failing_files.h"
 
 /* --- the host -------------------------------------------------------------------------------- */
 
@@ -67,17 +66,6 @@ static bool probes(const struct deployment *d)
 {
     memset(&err, 0, sizeof err);
     return deploy_local.probe(&ctx, d, &err);
-}
-
-static int somewhere_fails; /* readlinkat, once */
-
-ssize_t readlinkat(int folder_fd, const char *name, char *text, size_t size)
-{
-    if (somewhere_fails-- == 1) {
-        errno = EIO;
-        return -1;
-    }
-    return ((__typeof__(&readlinkat))dlsym(RTLD_NEXT, "readlinkat"))(folder_fd, name, text, size);
 }
 
 static void begin(const struct pair *pair)
@@ -234,8 +222,9 @@ static void the_chain_on_the_disk_counts_only_beside_this_certificate(void)
     }
     put(leaf, pairs[2].leaf, 0644);
     CHECK(!serves(NULL, 0, NULL));
-    somewhere_fails = 1;
+    fail_at("readlinkat", 1, EIO);
     CHECK_OK(serves(NULL, 0, NULL), err);
+    CHECK(well());
     put(at("default/shop/gen-2/chain.pem"), "-----BEGIN CERTIFICATE-----\nMIIB", 0644);
     CHECK_OK(serves(NULL, 0, NULL), err);
     CHECK(unlink(at("default/shop/gen-2/chain.pem")) == 0);

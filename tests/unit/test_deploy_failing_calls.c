@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/key.h"
 #include "failing_files.h"
+#include "failing_users.h"
 
 /* ---- lives ---- */
 
@@ -13,10 +14,9 @@
 /* A step that did not work says what was the matter. */
 static bool told(bool ok)
 {
-    int call = failing_call;
-    well();
+    enum failing_calls which = failing_pause();
     CHECK(ok || (err.kind != ERROR_NONE && err.kind != ERROR_INTERNAL && err.message[0] != '\0'));
-    failing_call = call;
+    failing_again(which);
     return ok;
 }
 
@@ -26,10 +26,9 @@ static char seen_link[256]; /* where it led when its pair was last looked at */
 /* What a reader of the published path finds fits together. */
 static void published_is_whole(const char *key_path, const char *leaf_path)
 {
-    int call = failing_call;
+    enum failing_calls which = failing_pause();
     struct error why = {0};
     struct x509_info info;
-    well();
     CHECK(!published || exists(leaf_path));
     published = exists(leaf_path);
     char leads[256] = "";
@@ -47,7 +46,7 @@ static void published_is_whole(const char *key_path, const char *leaf_path)
         key_destroy(key);
         memcpy(seen_link, leads, sizeof leads);
     }
-    failing_call = call;
+    failing_again(which);
 }
 
 static bool step(bool (*perform)(struct context *, const struct deployment *, struct error *), int generation, int previous)
@@ -67,9 +66,9 @@ static bool observe_truly(int generation, int previous)
     struct deploy_observation seen = {0};
     bool combined = spec.layout == LAYOUT_COMBINED;
     bool ok = told(deploy_local.observe(&ctx, &d, &seen, &err));
-    int call = failing_call, current = 0, highest = 0;
+    enum failing_calls which = failing_pause();
+    int current = 0, highest = 0;
     char leads[256] = "";
-    well();
     if (readlink(combined ? at("default/shop.pem") : at("default/shop/current"), leads, sizeof leads - 1) > 0)
         CHECK(sscanf(leads, combined ? "shop.generations/gen-%d.pem" : "gen-%d", &current) == 1);
     for (int i = 1; i < (int)COUNT_OF(pairs); i++)
@@ -77,7 +76,7 @@ static bool observe_truly(int generation, int previous)
             highest = i;
     CHECK(!ok || (seen.current == current && seen.highest == highest));
     CHECK(!ok || !seen.whole || strcmp(seen.fingerprint, pairs[current].fingerprint) == 0);
-    failing_call = call;
+    failing_again(which);
     return ok;
 }
 
@@ -102,10 +101,9 @@ static int deployment_life(void)
         failures += step(deploy_local.publish, generation, generation - 1) ? 0 : 1;
     }
     failures += step(deploy_local.rollback, 2, 1) ? 0 : 1;
-    int call = failing_call;
-    well();
+    enum failing_calls which = failing_pause();
     utimensat(AT_FDCWD, combined ? at("default/.shop.pem.generations/gen-1.pem") : at("default/shop/gen-1"), old, 0);
-    failing_call = call;
+    failing_again(which);
     return failures + deployment_end();
 }
 
@@ -132,11 +130,14 @@ static int challenge_life(void)
 {
     bool is = false, there = false;
     int failures = told(deploy_local.challenge_present(&ctx, &target, "A.txt", "one", &err)) ? 0 : 1;
+    enum failing_calls which = failing_pause();
     CHECK(failures > 0 || strcmp(text_of(at("%s", CHALLENGE)), "one") == 0);
     is = exists(at("%s", CHALLENGE));
+    failing_again(which);
     bool looked = told(deploy_local.challenge_look(&ctx, &target, "A.txt", "one", &there, &err));
     CHECK(!looked || there == is);
     bool gone = told(deploy_local.challenge_absent(&ctx, &target, "A.txt", "one", &err));
+    well();
     CHECK(!gone || !exists(at("%s", CHALLENGE)));
     return failures + (looked ? 0 : 1) + (gone ? 0 : 1);
 }
@@ -198,23 +199,23 @@ static void each_call_fails(void (*begin)(enum target_layout), enum target_layou
     static const int errors[] = {EIO, ENOSPC, EPERM};
     const int stride = getenv("CERTWRIGHT_EVERY_CALL") != NULL ? 1 : 3;
     int n = 1 - stride;
-    for (hit = true; hit;) {
+    do {
         arena_reset(own);
         begin(layout);
         ctx.arena = own;
         published = false;
         seen_link[0] = '\0';
         n += stride;
-        fail_all(errors[n / stride % (int)COUNT_OF(errors)]);
-        failing_call = n;
+        int error = errors[n / stride % (int)COUNT_OF(errors)];
+        fail((struct failing){.which = SYSTEM_CALLS, .call = n, .number = error});
         life();
         well();
         int failures = end();
         if (failures != 0)
-            fprintf(stderr, "call %d (%s): %s\n", n, strerror(failing_errno), err.message);
+            fprintf(stderr, "call %d (%s): %s\n", n, strerror(error), err.message);
         CHECK_INT(failures, 0);
         CHECK_INT(count_entries(at("default/shop"), true) > 0, 0);
-    }
+    } while (was_hit());
     CHECK(n > at_least);
 }
 

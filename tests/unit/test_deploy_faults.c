@@ -3,6 +3,7 @@
 #include "deploy_world.h"
 
 #include "failing_files.h"
+#include "failing_users.h"
 
 static bool stages(void)
 {
@@ -187,7 +188,7 @@ static void a_disk_that_does_not_keep_what_was_written_gets_nothing_published(vo
     for (size_t i = 0; i < COUNT_OF(damages); i++) {
         happens_before("pread", 1, damages[i]);
         CHECK(!stages());
-        CHECK(hit);
+        CHECK(was_hit());
         CHECK_INT(err.kind, ERROR_SYSTEM);
         CHECK(strstr(err.message, "not to be trusted") != NULL);
         CHECK_INT(count_entries(at("default/shop"), false), 0);
@@ -231,10 +232,10 @@ static void a_generation_is_durable_before_it_counts_as_staged(void)
         struct deployment d = deployment(2, 1);
         fail_at("fsync", layout == LAYOUT_COMBINED ? 2 : 6, EIO); /* of the pieces, of their folder, of the one above */
         CHECK(!deploy_local.stage(&ctx, &d, &err));
-        CHECK(hit && exists(at(layout == LAYOUT_COMBINED ? "default/shop.generations/gen-2.pem" : "default/shop/gen-2")));
+        CHECK(was_hit() && exists(at(layout == LAYOUT_COMBINED ? "default/shop.generations/gen-2.pem" : "default/shop/gen-2")));
         fail_at("fsync", 1, EIO);
         CHECK(!deploy_local.stage(&ctx, &d, &err));
-        CHECK(hit);
+        CHECK(was_hit());
         well();
         CHECK_OK(deploy(2, 1), err);
     }
@@ -250,7 +251,7 @@ static void what_others_put_there_meanwhile_is_not_written_over(void)
     CHECK_OK(stages(), err);
     happens_before("symlinkat", 1, somebody_puts_a_file);
     CHECK(!publishes());
-    CHECK(hit);
+    CHECK(was_hit());
     CHECK_INT(err.kind, ERROR_CONFLICT);
     CHECK_TEXT(text_of(at("default/shop.pem")), "by hand");
     CHECK_INT(count_entries(at("default"), true), 0);
@@ -270,7 +271,7 @@ static void what_cannot_be_looked_at_does_not_count_as_missing(void)
         for (size_t i = 0; i < COUNT_OF(cases); i++) {
             fail_at(cases[i].call, cases[i].nth, EMFILE);
             CHECK(!deploy_local.observe(&ctx, &d, &seen, &err));
-            CHECK(hit);
+            CHECK(was_hit());
             CHECK_INT(err.kind, ERROR_SYSTEM);
         }
         fail_at("fstatat", 1, EIO);
@@ -289,7 +290,7 @@ static void a_link_of_ours_is_not_kept_as_a_file_of_others(void)
     struct deployment d = deployment(1, 0);
     fail_at("readlinkat", 1, EIO);
     CHECK_OK(deploy_local.publish(&ctx, &d, &err), err);
-    CHECK(hit);
+    CHECK(was_hit());
     CHECK(!exists(at("default/shop/gen-0")));
     well();
     CHECK_OK(deploy(1, 0), err);
@@ -308,7 +309,7 @@ static void cleaning_says_when_it_could_not(void)
     for (size_t i = 0; i < COUNT_OF(calls_of_it); i++) {
         fail_at(calls_of_it[i], 1, EIO);
         CHECK(!deploy_local.clean(&ctx, &d, &err));
-        CHECK(hit);
+        CHECK(was_hit());
         CHECK_INT(err.kind, ERROR_SYSTEM);
     }
     well();

@@ -10,33 +10,21 @@
 #include "base/secret.h"
 #include "check.h"
 #include "dns_peer.h"
-#include "failing_calls.h"
+#include "failing_sockets.h"
 
-FAILING(int, socket, (int a, int b, int c), -1, a, b, c)
-FAILING(int, connect, (int a, const struct sockaddr *b, socklen_t c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
-FAILING(ssize_t, recv, (int a, void *b, size_t c, int d), -1, a, b, c, d)
-FAILING(ldns_rdf *, ldns_dname_new_frm_str, (const char *a), NULL, a)
-FAILING(ldns_rdf *, ldns_rdf_new_frm_data, (ldns_rdf_type a, size_t b, const void *c), NULL, a, b, c)
-FAILING(ldns_rr *, ldns_rr_new, (void), NULL, )
-FAILING(bool, ldns_rr_push_rdf, (ldns_rr * a, const ldns_rdf *b), false, a, b)
-FAILING(bool, ldns_rr_list_push_rr, (ldns_rr_list * a, const ldns_rr *b), false, a, b)
-FAILING(ldns_pkt *, ldns_pkt_query_new, (ldns_rdf * a, ldns_rr_type b, ldns_rr_class c, uint16_t d), NULL, a,
-        b, c, d)
-FAILING(ldns_pkt *, ldns_update_pkt_new,
-        (ldns_rdf * a, ldns_rr_class b, const ldns_rr_list *c, const ldns_rr_list *d, const ldns_rr_list *e),
-        NULL, a, b, c, d, e)
-FAILING(ldns_status, ldns_pkt2wire, (uint8_t * *a, const ldns_pkt *b, size_t *c), LDNS_STATUS_MEM_ERR, a, b,
-        c)
-
-static bool in_pieces; /* what goes out goes byte by byte */
-
-ssize_t send(int fd, const void *data, size_t size, int flags)
-{
-    if (fault_here("send"))
-        return -1;
-    return NEXT(send)(fd, data, in_pieces && fault.name != NULL && size > 1 ? 1 : size, flags);
-}
+FAILING_LIBRARY(ldns_rdf *, NULL, ldns_dname_new_frm_str, (const char *a), a)
+FAILING_LIBRARY(ldns_rdf *, NULL, ldns_rdf_new_frm_data, (ldns_rdf_type a, size_t b, const void *c), a, b, c)
+FAILING_LIBRARY(ldns_rr *, NULL, ldns_rr_new, (void), )
+FAILING_LIBRARY(bool, false, ldns_rr_push_rdf, (ldns_rr * a, const ldns_rdf *b), a, b)
+FAILING_LIBRARY(bool, false, ldns_rr_list_push_rr, (ldns_rr_list * a, const ldns_rr *b), a, b)
+FAILING_LIBRARY(ldns_pkt *, NULL, ldns_pkt_query_new,
+                (ldns_rdf * a, ldns_rr_type b, ldns_rr_class c, uint16_t d), a, b, c, d)
+FAILING_LIBRARY(ldns_pkt *, NULL, ldns_update_pkt_new,
+                (ldns_rdf * a, ldns_rr_class b, const ldns_rr_list *c, const ldns_rr_list *d,
+                 const ldns_rr_list *e),
+                a, b, c, d, e)
+FAILING_LIBRARY(ldns_status, LDNS_STATUS_MEM_ERR, ldns_pkt2wire,
+                (uint8_t * *a, const ldns_pkt *b, size_t *c), a, b, c)
 
 static struct arena *arena;
 static struct error err;
@@ -61,7 +49,7 @@ static bool ask(size_t (*how)(const unsigned char *, size_t, bool, unsigned char
     struct dns_address server = start(&peer);
     err = (struct error){0};
     bool ok = dns_ask(&server, "_x.example.test", DNS_TXT, false, timeout_ms, arena, &answer, &err);
-    fault.name = NULL;
+    well();
     stop(&peer);
     asked_tcp = peer.asked_tcp;
     return ok;
@@ -73,14 +61,14 @@ static bool update(const struct dns_change *change, int timeout_ms)
     struct dns_address server = start(&peer);
     err = (struct error){0};
     bool ok = dns_update(&server, "example.test", change, 1, NULL, timeout_ms, NULL, &err);
-    fault.name = NULL;
+    well();
     stop(&peer);
     return ok;
 }
 
 static const struct dns_change add = {DNS_UPDATE_ADD, {"_x.example.test", DNS_TXT, 60, "hello"}};
 
-struct failing {
+struct faulty_call {
     const char *name;
     int at, code;
     bool ok;
@@ -90,7 +78,7 @@ struct failing {
 static void a_call_that_fails_is_borne_or_told(void)
 {
     /* A question goes on over TCP where UDP fails; an update goes over UDP where no connection came about. */
-    static const struct failing questions[] = {
+    static const struct faulty_call questions[] = {
         {"socket", 1, EMFILE, true, 0},
         {"connect", 1, ENETUNREACH, true, 0},
         {"send", 1, EPERM, true, 0},
@@ -103,7 +91,7 @@ static void a_call_that_fails_is_borne_or_told(void)
         {"ldns_pkt_query_new", 1, 0, false, ERROR_INTERNAL},
         {"ldns_pkt2wire", 1, 0, false, ERROR_INTERNAL},
     };
-    static const struct failing updates[] = {
+    static const struct faulty_call updates[] = {
         {"socket", 1, EMFILE, true, 0},
         {"connect", 1, ENETUNREACH, true, 0},
         {"poll", 1, EINTR, true, 0},
@@ -122,31 +110,31 @@ static void a_call_that_fails_is_borne_or_told(void)
         {"ldns_update_pkt_new", 1, 0, false, ERROR_INTERNAL},
     };
     for (size_t i = 0; i < COUNT_OF(questions); i++) {
-        const struct failing *one = &questions[i];
-        fault_arm(one->name, one->at, one->code);
+        const struct faulty_call *one = &questions[i];
+        fail_at(one->name, one->at, one->code);
         bool ok = ask(says_hello, 3000);
-        if (ok != one->ok || !*fault_hit)
-            fprintf(stderr, "question %s %d: %d %s\n", one->name, one->at, *fault_hit, err.message);
-        CHECK(*fault_hit);
+        if (ok != one->ok || !was_hit())
+            fprintf(stderr, "question %s %d: %d %s\n", one->name, one->at, was_hit(), err.message);
+        CHECK(was_hit());
         CHECK_INT(ok, one->ok);
         CHECK(ok ? strcmp(answer.answers[0].value, "hello") == 0 : err.kind == one->kind);
         if (one->code == EINTR || one->code == EAGAIN) /* no reason to change the way */
             CHECK_INT(asked_tcp, 0);
     }
     for (size_t i = 0; i < COUNT_OF(updates); i++) {
-        const struct failing *one = &updates[i];
-        fault_arm(one->name, one->at, one->code);
+        const struct faulty_call *one = &updates[i];
+        fail_at(one->name, one->at, one->code);
         bool ok = update(&add, 3000);
-        if (ok != one->ok && *fault_hit)
-            fprintf(stderr, "update %s %d: %d %s\n", one->name, one->at, *fault_hit, err.message);
-        CHECK(*fault_hit || one->at > 1); /* how many pieces come is the kernel's affair */
-        CHECK(ok == one->ok || !*fault_hit);
+        if (ok != one->ok && was_hit())
+            fprintf(stderr, "update %s %d: %d %s\n", one->name, one->at, was_hit(), err.message);
+        CHECK(was_hit() || one->at > 1); /* how many pieces come is the kernel's affair */
+        CHECK(ok == one->ok || !was_hit());
         CHECK(ok || err.kind == one->kind);
     }
-    in_pieces = true;
-    fault_arm("none", 0, 0);
+    well();
+    at_most_at_once = 1; /* what goes out goes byte by byte */
     bool ok = update(&add, 3000);
-    in_pieces = false;
+    at_most_at_once = 0;
     CHECK_OK(ok, err);
 }
 

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "check.h"
-#include "failing_calls.h"
+#include "failing.h"
 #include "http_peer.h"
 
 #define HEAD "HTTP/1.1 200 OK\r\n"
@@ -22,8 +22,8 @@ CURLcode curl_easy_perform(CURL *easy)
 {
     return answer_of_curl != CURLE_OK ? answer_of_curl : NEXT(curl_easy_perform)(easy);
 }
-FAILING(struct curl_slist *, curl_slist_append, (struct curl_slist * a, const char *b), NULL, a, b)
-FAILING(CURLU *, curl_url, (void), NULL, )
+FAILING_LIBRARY(struct curl_slist *, NULL, curl_slist_append, (struct curl_slist * a, const char *b), a, b)
+FAILING_LIBRARY(CURLU *, NULL, curl_url, (void), )
 
 static struct arena *arena;
 static struct string_list loopback;
@@ -121,9 +121,9 @@ static void a_request_that_cannot_be_built_is_not_sent(void)
                  {"curl_url", 1, ERROR_CONFIG}};
     for (size_t i = 0; i < COUNT_OF(calls); i++) {
         struct http_peer peer = {.answers = {HEAD "Content-Length: 0\r\n\r\n"}};
-        fault_arm(calls[i].name, calls[i].at, ENOMEM);
+        fail_at(calls[i].name, calls[i].at, ENOMEM);
         bool ok = perform(&peer, (struct http_request){.headers = good, .header_count = 1}, NULL);
-        CHECK(fault_disarm());
+        CHECK(well());
         CHECK(!ok && peer.connections == 0);
         CHECK_INT(err.kind, calls[i].kind);
     }
@@ -178,9 +178,9 @@ static void entries_of_resolve_are_used_or_left_out(void)
     http_client_destroy(http_client_create(&network));
     const char *good = "shop.test:80=127.0.0.1:1";
     list.items = &good;
-    fault_arm("curl_slist_append", 1, ENOMEM);
+    fail_at("curl_slist_append", 1, ENOMEM);
     struct http_client *client = http_client_create(&network);
-    CHECK(fault_disarm());
+    CHECK(well());
     http_client_destroy(client);
     http_client_destroy(NULL);
 }

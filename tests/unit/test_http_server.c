@@ -18,10 +18,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "check.h"
-#include "failing_calls.h"
-
-FAILING(int, getsockname, (int a, struct sockaddr *b, socklen_t *c), -1, a, b, c)
-FAILING(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), NULL, a)
+#include "failing_openssl.h"
+#include "failing_sockets.h"
 
 /* One connection, what to say on it, what came back. Runs on a thread beside the server's loop. */
 struct talk {
@@ -398,17 +396,17 @@ static void says_when_it_cannot_listen_or_prove_who_it_is(void)
     struct error err = {0};
     struct event_base *base = event_base_new();
     struct http_server_options options = {.address = "127.0.0.1"};
-    fault_arm("getsockname", 1, EIO);
+    fail_at("getsockname", 1, EIO);
     struct http_server *server = http_server_create(base, &options, serve, NULL, &err);
-    CHECK(fault_disarm());
+    CHECK(well());
     CHECK(server == NULL && err.kind == ERROR_SYSTEM);
     options.certificate_file = "/nonexistent/cert.pem";
     options.key_file = "/nonexistent/key.pem";
     CHECK(http_server_create(base, &options, serve, NULL, &err) == NULL);
     CHECK(err.kind == ERROR_CONFIG && strstr(err.message, "/nonexistent/cert.pem") != NULL);
-    fault_arm("SSL_CTX_new", 1, 0);
+    fail_at("SSL_CTX_new", 1, 0);
     server = http_server_create(base, &options, serve, NULL, &err);
-    CHECK(fault_disarm());
+    CHECK(well());
     CHECK(server == NULL && err.kind == ERROR_CONFIG && strstr(err.message, "unknown reason") != NULL);
     options = (struct http_server_options){.address = "::1"};
     server = http_server_create(base, &options, serve, NULL, &err);

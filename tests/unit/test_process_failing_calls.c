@@ -1,70 +1,27 @@
 /* Each call that running a program makes of the system fails once, here and in the child. The program then runs all the same,
  * or it is said why not; and neither descriptors nor children are left. */
 #include "check.h"
-#include "failing_calls.h"
+#include "failing_files.h"
+#include "failing_processes.h"
+#include "failing_sockets.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <pwd.h>
-#include <stdarg.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/process.h"
 
-FAILING(int, pipe2, (int a[2], int b), -1, a, b)
-FAILING(ssize_t, read, (int a, void *b, size_t c), -1, a, b, c)
-FAILING(ssize_t, write, (int a, const void *b, size_t c), -1, a, b, c)
-FAILING(pid_t, fork, (void), -1, )
-FAILING(pid_t, waitpid, (pid_t a, int *b, int c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
-FAILING(int, setpgid, (pid_t a, pid_t b), -1, a, b)
-FAILING(int, chdir, (const char *a), -1, a)
-FAILING(int, dup2, (int a, int b), -1, a, b)
-FAILING(int, dup3, (int a, int b, int c), -1, a, b, c)
-FAILING(int, execve, (const char *a, char *const b[], char *const c[]), -1, a, b, c)
-FAILING(int, socketpair, (int a, int b, int c, int d[2]), -1, a, b, c, d)
-FAILING(ssize_t, send, (int a, const void *b, size_t c, int d), -1, a, b, c, d)
-FAILING(ssize_t, recv, (int a, void *b, size_t c, int d), -1, a, b, c, d)
-FAILING(ssize_t, sendmsg, (int a, const struct msghdr *b, int c), -1, a, b, c)
-FAILING(ssize_t, recvmsg, (int a, struct msghdr *b, int c), -1, a, b, c)
-FAILING(ssize_t, readlink, (const char *a, char *b, size_t c), -1, a, b, c)
-
-int open(const char *name, int flags, ...);
-int open(const char *name, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    int mode = va_arg(more, int);
-    va_end(more);
-    return fault_here("open") ? -1 : NEXT(open)(name, flags, mode);
-}
-
-int fcntl(int fd, int command, ...);
-int fcntl(int fd, int command, ...)
-{
-    va_list more;
-    va_start(more, command);
-    void *value = va_arg(more, void *);
-    va_end(more);
-    return fault_here("fcntl") ? -1 : NEXT(fcntl)(fd, command, value);
-}
-
 /* ---- somebody else to be ---- */
 
-static bool in_disguise; /* "stranger" is another user, and we are root that becomes him without doing so */
+/* in_disguise: "stranger" is another user, and we are root that becomes him without doing so. */
 static int groups_of_stranger; /* more than there is room for at first: 100 */
 static bool groups_fail;
 
 uid_t geteuid(void)
 {
-    if (fault_here("geteuid"))
+    if (FAILS(SYSTEM_CALLS, "geteuid"))
         return 12345;
     return in_disguise ? 0 : NEXT(geteuid)();
 }
@@ -75,7 +32,7 @@ int getpwnam_r(const char *name, struct passwd *entry, char *room, size_t size, 
         return NEXT(getpwnam_r)(name, entry, room, size, found);
     *entry = (struct passwd){.pw_uid = 4711, .pw_gid = 4711};
     *found = strcmp(name, "stranger") == 0 ? entry : NULL;
-    return fault_here("getpwnam_r") ? (*found = NULL, EIO) : 0;
+    return FAILS(SYSTEM_CALLS, "getpwnam_r") ? (*found = NULL, EIO) : 0;
 }
 
 int getgrouplist(const char *name, gid_t group, gid_t *groups, int *count)
@@ -87,34 +44,6 @@ int getgrouplist(const char *name, gid_t group, gid_t *groups, int *count)
     for (int i = 0; fits && i < groups_of_stranger; i++)
         groups[i] = group;
     return fits ? *count : -1;
-}
-
-long syscall(long number, ...)
-{
-    static const struct {
-        long number;
-        const char *name;
-        bool as_stranger;
-    } known[] = {{SYS_pidfd_open, "pidfd_open", false},
-                 {SYS_close_range, "close_range", false},
-                 {SYS_setgroups, "setgroups", true},
-                 {SYS_setresgid, "setresgid", true},
-                 {SYS_setresuid, "setresuid", true}};
-    long given[6];
-    va_list list;
-    va_start(list, number);
-    for (int i = 0; i < 6; i++)
-        given[i] = va_arg(list, long);
-    va_end(list);
-    for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (known[i].number != number)
-            continue;
-        if (fault_here(known[i].name))
-            return -1;
-        if (known[i].as_stranger && in_disguise)
-            return 0;
-    }
-    return NEXT(syscall)(number, given[0], given[1], given[2], given[3], given[4], given[5]);
 }
 
 /* ---- one run ---- */
@@ -174,9 +103,9 @@ static void a_call_that_fails_is_borne_or_told(void)
         int hits = 0;
         for (int at = 1; at <= 12; at++) {
             for (int interrupted = 0; interrupted < 2; interrupted++) {
-                fault_arm(cases[i].name, at, interrupted ? EINTR : EIO);
+                fail_at(cases[i].name, at, interrupted ? EINTR : EIO);
                 bool ok = run(cat, NULL);
-                hits += fault_disarm();
+                hits += well();
                 if (ok ? result.exit_code != 0 : err.kind != ERROR_SYSTEM && err.kind != ERROR_INTERNAL)
                     fprintf(stderr, "%s %d: %d %d %s\n", cases[i].name, at, ok, result.exit_code,
                             err.message);
@@ -203,9 +132,9 @@ static void a_program_that_asks_nothing_reads_from_nowhere(void)
     const struct process process = {.argv = cat};
     static const char *const names[] = {"open", "fcntl"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        fault_arm(names[i], 1, EMFILE);
+        fail_at(names[i], 1, EMFILE);
         bool ok = process_run(&process, arena, &result, &err);
-        CHECK(fault_disarm());
+        CHECK(well());
         CHECK(!ok && err.kind == ERROR_SYSTEM && strstr(err.message, "cannot start /bin/cat") != NULL);
     }
     CHECK_OK(process_run(&process, arena, &result, &err), err);
@@ -236,23 +165,23 @@ static void another_user_is_become_whole_or_not_at_all(void)
         CHECK_TEXT(result.answer, "asked");
     }
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        fault_arm(steps[i], 1, EPERM);
+        fail_at(steps[i], 1, EPERM);
         bool ok = run(cat, "stranger");
-        CHECK(fault_disarm());
+        CHECK(well());
         CHECK(!ok && err.kind == ERROR_SYSTEM && strstr(err.message, "changing to its user") != NULL);
     }
     groups_fail = true;
     CHECK(!run(cat, "stranger"));
     CHECK(err.kind == ERROR_SYSTEM && strstr(err.message, "groups of user stranger") != NULL);
     groups_fail = false;
-    fault_arm("getpwnam_r", 1, EIO);
+    fail_at("getpwnam_r", 1, EIO);
     CHECK(!run(cat, "stranger"));
-    CHECK(fault_disarm() && err.kind == ERROR_CONFIG && strstr(err.message, "cannot be looked up") != NULL);
+    CHECK(well() && err.kind == ERROR_CONFIG && strstr(err.message, "cannot be looked up") != NULL);
     CHECK(!run(cat, "nobody-at-all"));
     CHECK(err.kind == ERROR_CONFIG && strstr(err.message, "does not exist") != NULL);
-    fault_arm("geteuid", 2, 0); /* we are somebody, and not root */
+    fail_at("geteuid", 2, 0); /* we are somebody, and not root */
     CHECK(!run(cat, "stranger"));
-    CHECK(fault_disarm() && err.kind == ERROR_CONFIG && strstr(err.message, "only root") != NULL);
+    CHECK(well() && err.kind == ERROR_CONFIG && strstr(err.message, "only root") != NULL);
     in_disguise = false;
 }
 
@@ -264,9 +193,9 @@ static void a_program_of_ours_is_found_beside_us_or_where_it_is_installed(void)
     const char *path = process_helper(own, variable, arena);
     CHECK(path != NULL && access(path, X_OK) == 0);
     CHECK(process_helper("no-such-helper", variable, arena) == NULL);
-    fault_arm("readlink", 1, EACCES);
+    fail_at("readlink", 1, EACCES);
     path = process_helper(own, variable, arena);
-    CHECK(fault_disarm() && path == NULL);
+    CHECK(well() && path == NULL);
     setenv(variable, "/nonexistent", 1);
     CHECK(process_helper(own, variable, arena) == NULL);
     setenv(variable, "/bin/cat", 1);
@@ -282,9 +211,9 @@ static void a_delegate_that_cannot_be_started_is_told(void)
     static const char *const names[] = {"socketpair", "fork"};
     int before = open_descriptors();
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        fault_arm(names[i], 1, EMFILE);
+        fail_at(names[i], 1, EMFILE);
         bool ok = process_delegate(programs, COUNT_OF(programs), &err);
-        CHECK(fault_disarm());
+        CHECK(well());
         CHECK(!ok && err.kind == ERROR_SYSTEM);
         CHECK_INT(open_descriptors(), before);
     }
@@ -305,9 +234,9 @@ static void a_delegate_bears_interruptions_and_one_run_that_fails(void)
         {"send", 2, EPIPE, true, true},    {"fork", 2, EAGAIN, false, true}, /* the first is its own */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        fault_arm(cases[i].name, cases[i].at, cases[i].code);
+        fail_at(cases[i].name, cases[i].at, cases[i].code);
         bool ok = process_delegate(programs, COUNT_OF(programs), &err);
-        fault_disarm();
+        well();
         CHECK_OK(ok, err);
         for (int second = 0; second < 2; second++) {
             bool wanted = second ? cases[i].second : cases[i].first;
@@ -340,9 +269,9 @@ static void a_run_whose_asking_fails_is_told_and_the_next_one_works(void)
     CHECK_OK(process_delegate(programs, COUNT_OF(programs), &err), err);
     int before = open_descriptors();
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        fault_arm(cases[i].name, cases[i].at, cases[i].code);
+        fail_at(cases[i].name, cases[i].at, cases[i].code);
         bool ok = run(cat, NULL);
-        CHECK(fault_disarm());
+        CHECK(well());
         CHECK_INT(ok, cases[i].ok);
         CHECK(ok || err.kind == ERROR_SYSTEM);
         CHECK_INT(open_descriptors(), before);

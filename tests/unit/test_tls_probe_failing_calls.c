@@ -5,50 +5,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "check.h"
-#include "failing_calls.h"
+#include "failing_openssl.h"
+#include "failing_sockets.h"
 #include "tls_server.h"
-
-static __thread ssize_t left_to_receive = -1; /* then the far side has closed; -1: as much as comes */
-static __thread size_t at_most_at_once;       /* 0: as the caller wants */
-
-ssize_t recv(int fd, void *out, size_t size, int flags)
-{
-    if (fault_here("recv"))
-        return -1;
-    if (left_to_receive >= 0 && (ssize_t)size > left_to_receive)
-        size = (size_t)left_to_receive;
-    if (size == 0)
-        return 0;
-    if (at_most_at_once > 0 && size > at_most_at_once)
-        size = at_most_at_once;
-    ssize_t got = NEXT(recv)(fd, out, size, flags);
-    if (left_to_receive >= 0 && got > 0)
-        left_to_receive -= got;
-    return got;
-}
-
-ssize_t send(int fd, const void *data, size_t size, int flags)
-{
-    if (fault_here("send"))
-        return -1;
-    return NEXT(send)(fd, data, at_most_at_once > 0 && size > at_most_at_once ? at_most_at_once : size,
-                      flags);
-}
-
-FAILING(int, socket, (int a, int b, int c), -1, a, b, c)
-FAILING(int, connect, (int a, const struct sockaddr *b, socklen_t c), -1, a, b, c)
-FAILING(int, poll, (struct pollfd * a, nfds_t b, int c), -1, a, b, c)
-FAILING(int, getsockopt, (int a, int b, int c, void *d, socklen_t *e), -1, a, b, c, d, e)
-FAILING(SSL_CTX *, SSL_CTX_new, (const SSL_METHOD *a), NULL, a)
-FAILING(long, SSL_CTX_ctrl, (SSL_CTX * a, int b, long c, void *d), 0, a, b, c, d)
-FAILING(int, SSL_CTX_set_cipher_list, (SSL_CTX * a, const char *b), 0, a, b)
-FAILING(SSL *, SSL_new, (SSL_CTX * a), NULL, a)
-FAILING(long, SSL_ctrl, (SSL * a, int b, long c, void *d), 0, a, b, c, d)
-FAILING(BIO *, BIO_new, (const BIO_METHOD *a), NULL, a)
-FAILING(int, BIO_write, (BIO * a, const void *b, int c), -1, a, b, c)
-FAILING(X509 *, SSL_get0_peer_certificate, (const SSL *a), NULL, a)
-FAILING(int, X509_digest, (const X509 *a, const EVP_MD *b, unsigned char *c, unsigned int *d), 0, a, b, c, d)
-FAILING(int, PEM_write_bio_X509, (BIO * a, const X509 *b), 0, a, b)
 
 static struct arena *arena;
 static struct server server;
@@ -63,9 +22,9 @@ static bool probe(const char *name, int at, int code, bool *out_hit)
     server = (struct server){0};
     start(&server);
     ERR_clear_error();
-    fault_arm(name != NULL ? name : "none", at, code);
+    fail_at(name != NULL ? name : "none", at, code);
     bool ok = tls_probe("127.0.0.1", server.port, "shop.example.com", 10000, arena, &served, &err);
-    *out_hit = fault_disarm();
+    *out_hit = well();
     stop(&server);
     return ok;
 }
