@@ -212,6 +212,20 @@ static void forget_asked(void)
     pthread_mutex_unlock(&far.lock);
 }
 
+/* What it answers from now on; forgets what was asked before. */
+static void script(size_t count, const struct reply *replies)
+{
+    forget_asked();
+    pthread_mutex_lock(&far.lock);
+    memcpy(far.script, replies, count * sizeof *replies);
+    far.length = (int)count;
+    pthread_mutex_unlock(&far.lock);
+}
+#define SCRIPT(...) \
+    script(sizeof((struct reply[]){__VA_ARGS__}) / sizeof(struct reply), (struct reply[]){__VA_ARGS__})
+
+#define FINE "'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'}"
+
 static void stop_stand_in(void)
 {
     close(far.stop[1]);

@@ -19,20 +19,9 @@ static struct endpoint endpoint;
 static struct outcome out;
 static struct error err;
 
-#define FINE "'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'}"
 #define ABSENT "{'AuthResponse':{'isError':true,'Message':['Order not found']}}"
 #define TOKEN_BAD "{'AuthResponse':{'isError':true,'Message':['ErrorCode:-9008|Message:Token/Authentication Failure']}}"
 #define CREDENTIALS_FINE "{'isError':false,'ReplayToken':'%R'}"
-
-static void script(size_t count, const struct reply *replies)
-{
-    forget_asked();
-    pthread_mutex_lock(&far.lock);
-    memcpy(far.script, replies, count * sizeof *replies);
-    far.length = (int)count;
-    pthread_mutex_unlock(&far.lock);
-}
-#define SCRIPT(...) script(sizeof((struct reply[]){__VA_ARGS__}) / sizeof(struct reply), (struct reply[]){__VA_ARGS__})
 
 static void write_secret(const char *name, const char *key, const char *text)
 {

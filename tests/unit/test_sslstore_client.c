@@ -50,18 +50,6 @@ static struct issuer_account account;
 static struct error err;
 static const struct issuer_ops *const ops = &issuer_sslstore;
 
-static void script(size_t count, const struct reply *replies)
-{
-    forget_asked();
-    pthread_mutex_lock(&far.lock);
-    memcpy(far.script, replies, count * sizeof *replies);
-    far.length = (int)count;
-    pthread_mutex_unlock(&far.lock);
-    err = (struct error){0};
-}
-#define SCRIPT(...) \
-    script(sizeof((struct reply[]){__VA_ARGS__}) / sizeof(struct reply), (struct reply[]){__VA_ARGS__})
-
 static int asked_count(void)
 {
     pthread_mutex_lock(&far.lock);
@@ -96,10 +84,10 @@ static const char *evidence;
 static enum answer_class place(int64_t deadline_ms)
 {
     evidence = NULL;
+    err = (struct error){0};
     return ops->order_place(&ctx, &account, frozen_order(), OUR_ID, deadline_ms, &order, &evidence, &err);
 }
 
-#define FINE "'AuthResponse':{'isError':false,'Message':null,'ReplayToken':'%R'}"
 #define PLACED                                                                                               \
     "{" FINE ",'TheSSLStoreOrderID':'4567890','CustomOrderID':'" OUR_ID                                      \
     "','OrderStatus':{'MajorStatus':'Pending'}}"
@@ -284,6 +272,7 @@ static void check_tells_good_from_bad(void)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         script(1, &cases[i].reply);
+        err = (struct error){0};
         bool ok = ops->check(&ctx, &account, &err);
         if (ok != (cases[i].kind == ERROR_NONE) || err.kind != cases[i].kind)
             CHECK_TEXT(arena_printf(arena, "case %zu: %s", i, err.message), error_kind_name(cases[i].kind));
@@ -356,6 +345,7 @@ static void status_tells_absent_from_unknown(void)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         script(1, &cases[i].reply);
+        err = (struct error){0};
         bool ok = ops->order_status(&ctx, &account, cases[i].number, cases[i].id, &order, &err);
         if (ok != (cases[i].kind == ERROR_NONE) || err.kind != cases[i].kind)
             CHECK_TEXT(arena_printf(arena, "case %zu: %s", i, err.message), error_kind_name(cases[i].kind));
@@ -382,6 +372,7 @@ static bool list(size_t *count)
 {
     struct vendor_order *orders = NULL;
     *count = 777;
+    err = (struct error){0};
     return ops->order_list(&ctx, &account, 1408320000, 1414368000, &orders, count, &err);
 }
 
@@ -490,6 +481,7 @@ static void refusals_of_questions_are_told(void)
            {.body = "{'AuthResponse':{'isError':true,'Message':['still working on it']}}"}, {.body = "{}"},
            {.body = "{}"},
            {.body = "{'AuthResponse':{'isError':true,'Message':['The certificate is not issued yet']}}"});
+    err = (struct error){0};
     CHECK(!ops->order_resend(&ctx, &account, "4567890", NULL, &err));
     CHECK_INT(err.kind, ERROR_REFUSED);
     CHECK(!ops->approvers(&ctx, &account, "positivessl", "example.org", &approvers, &err));
