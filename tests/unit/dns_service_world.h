@@ -86,6 +86,19 @@ static bool act(enum act what, struct error *err)
     }
 }
 
+/* An operation by a new account, upon a service as another script has it. */
+__attribute__((unused)) static bool act_by(const struct script_row *rows, const char *type, enum act what,
+                                           struct error *err)
+{
+    const struct script_row *well = script;
+    script = rows;
+    new_account();
+    challenge.type = type;
+    bool ok = act(what, err);
+    script = well;
+    return ok;
+}
+
 /* ---- an odd answer and what is made of it ---- */
 
 struct odd_case {
@@ -123,6 +136,49 @@ __attribute__((unused)) static void check_case(const struct odd_case *one, size_
             check_case(&(cases)[row_], row_, type); \
     } while (0)
 
+/* What stands at the name keeps ours away: that is told, with the name, and nothing is written. */
+__attribute__((unused)) static void check_kept_away(const char *type, struct script_row row, const char *says,
+                                                    const char *written)
+{
+    struct error err = {0};
+    new_account();
+    challenge.type = type;
+    odd = row;
+    CHECK(!act(PRESENT, &err));
+    CHECK_INT(err.kind, ERROR_CONFLICT);
+    CHECK(strstr(err.message, says) != NULL && strstr(err.message, NAME) != NULL);
+    CHECK(strstr(asked_all, written) == NULL);
+}
+
+/* Of what is listed, one record is at the name and has no value, and none is to be removed. */
+__attribute__((unused)) static void check_not_ours(struct script_row row, const char *removal)
+{
+    struct error err = {0};
+    new_account();
+    odd = row;
+    CHECK_OK(act(LIST, &err), err);
+    CHECK_INT(values.count, 1);
+    CHECK_TEXT(values.items[0], "");
+    CHECK_OK(act(ABSENT, &err), err);
+    CHECK(strstr(asked_all, removal) == NULL);
+}
+
+/* The zone is known, then `what` hears that it is gone: the next look asks for it (`about`) again. */
+__attribute__((unused)) static void check_looked_up_anew(enum act look, enum act what, struct script_row row,
+                                                         const char *about)
+{
+    struct error err = {0};
+    new_account();
+    CHECK_OK(act(look, &err), err);
+    odd = row;
+    CHECK(!act(what, &err));
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+    odd.status = -1;
+    asked_all[0] = '\0';
+    CHECK_OK(act(look, &err), err);
+    CHECK(strstr(asked_all, about) != NULL);
+}
+
 /* ---- what holds for every service ---- */
 
 /* So many requests has an operation by an account of which nothing is known. */
@@ -143,6 +199,11 @@ struct trouble {
     struct script_row row;
     enum error_kind kind;
 };
+/* What any service may say: the first rows of each table. */
+#define TROUBLES_OF_ANY_SERVICE \
+    {{.status = 0}, ERROR_UNREACHABLE}, {{.status = 500, .answer = ""}, ERROR_UNREACHABLE}, \
+    {{.status = 429, .answer = ""}, ERROR_THROTTLED}, {{.status = 200, .answer = ""}, ERROR_MALFORMED}, \
+    {{.status = 200, .answer = "<html>"}, ERROR_MALFORMED}
 /* Requests whose trouble is no trouble for the operation: those whose "METHOD URL" holds `path`. */
 struct bearable {
     const char *path;
@@ -157,7 +218,8 @@ static bool is_bearable(const struct bearable *list, enum error_kind kind)
     return false;
 }
 
-/* Each request of each operation gets each bad answer: the operation says what it was, and of which account. */
+/* Each request of each operation gets each bad answer: the operation says what it was, and of which
+ * account. */
 __attribute__((unused)) static void any_request_may_meet_trouble(const char *type,
                                                                  const struct trouble *troubles, size_t count,
                                                                  const struct bearable *bearable)

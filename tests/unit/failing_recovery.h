@@ -146,16 +146,6 @@ static inline void go_on(struct state *state)
     judge_names();
 }
 
-static inline void forget_it(struct state *state)
-{
-    struct error err = {0};
-    struct state_batch *batch = state_batch_create();
-    state_release(state, batch);
-    CHECK_OK(state_commit(state, batch, false, &err), err);
-    state_released(state);
-    state_batch_destroy(batch);
-}
-
 static inline void judge_rotation(void)
 {
     state_close(open_store(STATE_READ)); /* whichever key seals it, looking finds it */
@@ -188,7 +178,7 @@ static inline void judge_recovery(const char *one, const char *other)
     state_close(state);
     state = open_and_judge(); /* and it stays, until a person says so */
     in_trouble(state, one, other);
-    forget_it(state);
+    release(state);
     state_close(state);
     state = open_and_judge();
     CHECK(state_reconcile_only(state) == NULL);

@@ -196,14 +196,20 @@ static void without_a_former_generation_the_new_one_stays(void)
     CHECK(changes.rollout->retry_at > made.view.now);
 }
 
+/* The first target, which other tests see, in a copy that this one may change. */
+static struct deploy_target *own_target(void)
+{
+    struct resource *resource = arena_memdup(arena, made.view.refs.targets[0], sizeof *resource);
+    struct deploy_target *target = arena_memdup(arena, resource->deploy_target, sizeof *target);
+    resource->deploy_target = target;
+    made.view.refs.targets[0] = resource;
+    return target;
+}
+
 static void rollback_never_stays_as_well(void)
 {
     published(1);
-    struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
-    struct resource resource = *made.view.refs.targets[0];
-    target.rollback = ROLLBACK_NEVER;
-    resource.deploy_target = &target;
-    made.view.refs.targets[0] = &resource;
+    own_target()->rollback = ROLLBACK_NEVER;
     record(step_at(ACTION_RELOAD, 0), failed(ERROR_REFUSED, "nginx: test failed"));
     CHECK_INT(changes.rollout->state, ROLLOUT_PUBLISHED);
 }
@@ -333,11 +339,7 @@ static void a_target_by_hand_waits_for_the_word(void)
                 {ROLLOUT_STAGED, false}, {ROLLOUT_PUBLISHED, false}, {ROLLOUT_RELOADED, false}, {ROLLOUT_ROLLING_BACK, false}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         published(1);
-        struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
-        struct resource resource = *made.view.refs.targets[0];
-        target.deploy = DEPLOY_MANUAL;
-        resource.deploy_target = &target;
-        made.view.refs.targets[0] = &resource;
+        own_target()->deploy = DEPLOY_MANUAL;
         rollout()->state = rows[i].state;
         CHECK_INT(decide_rollouts(&made.view, arena).action == ACTION_COUNT, rows[i].waits);
     }
@@ -376,12 +378,9 @@ static void a_target_that_takes_over_and_one_by_hand_differ_about_drift(void)
     } rows[] = {{true, false, DRIFT_REPLACED, true}, {true, true, DRIFT_REPLACED, false}, {false, true, DRIFT_DAMAGED, false}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         published(1);
-        struct deploy_target target = *made.view.refs.targets[0]->deploy_target;
-        struct resource resource = *made.view.refs.targets[0];
-        target.take_over = rows[i].take_over;
-        target.deploy = rows[i].by_hand ? DEPLOY_MANUAL : target.deploy;
-        resource.deploy_target = &target;
-        made.view.refs.targets[0] = &resource;
+        struct deploy_target *target = own_target();
+        target->take_over = rows[i].take_over;
+        target->deploy = rows[i].by_hand ? DEPLOY_MANUAL : target->deploy;
         rollout()->state = ROLLOUT_ACTIVE;
         struct outcome outcome = done();
         outcome.drift = rows[i].drift;

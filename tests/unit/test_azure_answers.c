@@ -31,16 +31,12 @@ static const struct script_row well[] = {
 static void whatever_is_bad_in_an_answer_is_told(void)
 {
     static const struct trouble troubles[] = {
-        {{.status = 0}, ERROR_UNREACHABLE},
-        {{.status = 500, .answer = ""}, ERROR_UNREACHABLE},
-        {{.status = 429, .answer = ""}, ERROR_THROTTLED},
+        TROUBLES_OF_ANY_SERVICE,
         {{.status = 400, .answer = FAILURE("BadRequest", "no")}, ERROR_REFUSED},
         {{.status = 400, .answer = "{\"code\":\"BadRequest\",\"message\":\"no\"}"}, ERROR_REFUSED},
         {{.status = 400, .answer = "{\"error\":\"odd\"}"}, ERROR_REFUSED},
         {{.status = 403, .answer = FAILURE("AuthorizationFailed", "no")}, ERROR_CREDENTIAL},
         {{.status = 404, .answer = FAILURE("ParentResourceNotFound", "no")}, ERROR_NOT_FOUND},
-        {{.status = 200, .answer = ""}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "<html>"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "[]"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"properties\":7}"}, ERROR_MALFORMED},
     };
@@ -124,11 +120,7 @@ static void a_token_that_is_no_longer_taken_is_renewed_once(void)
         {.asked = "/TXT/", .status = 401, .answer = FAILURE("ExpiredAuthenticationToken", "no")},
         {.status = -1},
     };
-    script = rows;
-    new_account();
-    bool ok = act(LIST, &err);
-    script = well;
-    CHECK_OK(ok, err);
+    CHECK_OK(act_by(rows, "TXT", LIST, &err), err);
     CHECK_INT(asked, 4);
     new_account();
     odd = (struct script_row){"/TXT/", .status = 401, .answer = FAILURE("InvalidAuthenticationToken", "no")};
@@ -273,11 +265,7 @@ static void a_set_that_changed_meanwhile_is_read_again_and_five_times_are_enough
                 {.asked = READ, .status = cases[i].read_status, .answer = cases[i].read},
                 {.status = -1},
             };
-            script = rows;
-            new_account();
-            bool ok = act(what, &err);
-            script = well;
-            CHECK(!ok);
+            CHECK(!act_by(rows, "TXT", what, &err));
             CHECK_INT(err.kind, cases[i].kind);
             CHECK_INT(asked, 1 + cases[i].requests);
         }
@@ -286,16 +274,10 @@ static void a_set_that_changed_meanwhile_is_read_again_and_five_times_are_enough
 
 static void a_zone_that_is_gone_is_looked_up_anew(void)
 {
-    struct error err = {0};
-    new_account();
-    CHECK_OK(act(ZONE_OF, &err), err);
-    odd = (struct script_row){AT_SET, .status = 404, .answer = FAILURE("ParentResourceNotFound", "gone")};
-    CHECK(!act(LIST, &err));
-    CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    odd.status = -1;
-    asked_all[0] = '\0';
-    CHECK_OK(act(ZONE_OF, &err), err);
-    CHECK(strstr(asked_all, "dnsZones/example.test?") != NULL);
+    check_looked_up_anew(
+        ZONE_OF, LIST,
+        (struct script_row){AT_SET, .status = 404, .answer = FAILURE("ParentResourceNotFound", "gone")},
+        "dnsZones/example.test?");
 }
 
 int main(void)

@@ -25,15 +25,11 @@ static const struct script_row well[] = {
 static void whatever_is_bad_in_an_answer_is_told(void)
 {
     static const struct trouble troubles[] = {
-        {{.status = 0}, ERROR_UNREACHABLE},
-        {{.status = 500, .answer = ""}, ERROR_UNREACHABLE},
-        {{.status = 429, .answer = ""}, ERROR_THROTTLED},
+        TROUBLES_OF_ANY_SERVICE,
         {{.status = 429, .answer = "{\"errors\":7}"}, ERROR_THROTTLED},
         {{.status = 400, .answer = FAILURE("1004", "no")}, ERROR_REFUSED},
         {{.status = 404, .answer = FAILURE("7003", "no")}, ERROR_NOT_FOUND},
         {{.status = 403, .answer = FAILURE("9109", "no")}, ERROR_CREDENTIAL},
-        {{.status = 200, .answer = ""}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "<html>"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "[]"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"success\":\"yes\"}"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "{\"success\":false}"}, ERROR_MALFORMED},
@@ -138,20 +134,13 @@ static void records_are_read_strictly(void)
 
 static void what_stands_at_other_names_or_has_no_content_is_not_ours(void)
 {
-    struct error err = {0};
-    new_account();
-    odd = (struct script_row){
-        READ, .status = 200,
-        .answer =
-            RESULT(A_RECORD("\"f00\"", "\"TXT\"", "\"other.example.test\"", "\"" THERE "\"") "," A_RECORD(
-                       "\"f01\"", "\"TXT\"", "\"" NAME "\"",
-                       "7") "," A_RECORD("\"f02\"", "\"A\"", "\"" NAME "\"", "\"" THERE "\""),
-                   "")};
-    CHECK_OK(act(LIST, &err), err);
-    CHECK_INT(values.count, 1);
-    CHECK_TEXT(values.items[0], "");
-    CHECK_OK(act(ABSENT, &err), err);
-    CHECK(strstr(asked_all, REMOVE) == NULL);
+    check_not_ours(
+        (struct script_row){
+            READ, .status = 200,
+            .answer = RESULT(A_RECORD("\"f00\"", "\"TXT\"", "\"other.example.test\"", "\"" THERE "\"")
+                             "," A_RECORD("\"f01\"", "\"TXT\"", "\"" NAME "\"", "7")
+                             "," A_RECORD("\"f02\"", "\"A\"", "\"" NAME "\"", "\"" THERE "\""), "")},
+        REMOVE);
 }
 
 static void pages_are_read_to_their_end_and_must_have_one(void)
@@ -165,11 +154,7 @@ static void pages_are_read_to_their_end_and_must_have_one(void)
         {.asked = READ, .status = 200, .answer = RESULT(OURS("one"), ",\"result_info\":{\"total_pages\":2}")},
         {.status = -1},
     };
-    script = rows;
-    new_account();
-    bool ok = act(LIST, &err);
-    script = well;
-    CHECK_OK(ok, err);
+    CHECK_OK(act_by(rows, "TXT", LIST, &err), err);
     CHECK_INT(values.count, 2);
     static const struct odd_case endless[] = {
         {LIST,
@@ -207,33 +192,18 @@ static void what_keeps_a_record_away_is_named(void)
         {"CNAME", AT_NAME("CNAME", "Ours-Ours-Ours.", ",\"proxied\":true"), "proxied"},
     };
 #undef AT_NAME
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct error err = {0};
-        new_account();
-        challenge.type = cases[i].type;
-        odd = (struct script_row){READ, .status = 200, .answer = cases[i].answer};
-        CHECK(!act(PRESENT, &err));
-        CHECK_INT(err.kind, ERROR_CONFLICT);
-        CHECK(strstr(err.message, cases[i].says) != NULL && strstr(err.message, NAME) != NULL);
-        CHECK(strstr(asked_all, WRITE) == NULL);
-    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_kept_away(cases[i].type,
+                        (struct script_row){READ, .status = 200, .answer = cases[i].answer},
+                        cases[i].says, WRITE);
 }
 
 static void a_zone_that_is_gone_is_looked_up_anew(void)
 {
-    struct error err = {0};
-    new_account();
-    CHECK_OK(act(LIST, &err), err);
-    odd = (struct script_row){READ, .status = 404, .answer = FAILURE("7003", "gone")};
-    for (enum act what = PRESENT; what <= ABSENT; what++) {
-        CHECK(!act(what, &err));
-        CHECK_INT(err.kind, ERROR_NOT_FOUND);
-        odd.status = -1;
-        asked_all[0] = '\0';
-        CHECK_OK(act(LIST, &err), err);
-        CHECK(strstr(asked_all, ZONES) != NULL);
-        odd.status = 404;
-    }
+    for (enum act what = PRESENT; what <= ABSENT; what++)
+        check_looked_up_anew(LIST, what,
+                             (struct script_row){READ, .status = 404, .answer = FAILURE("7003", "gone")},
+                             ZONES);
 }
 
 static void what_the_service_says_of_a_failure_is_handed_on_without_the_token(void)

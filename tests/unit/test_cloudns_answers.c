@@ -1,4 +1,5 @@
-/* What ClouDNS may answer beside what it should, and what is made of it (dns-providers.md 7). Failures come with status 200. */
+/* What ClouDNS may answer beside what it should, and what is made of it (dns-providers.md 7). Failures come
+ * with status 200. */
 #include "dns_service_world.h"
 
 #include "reconcilers/dns/service.h"
@@ -30,16 +31,12 @@ static const struct script_row well[] = {
 static void whatever_is_bad_in_an_answer_is_told(void)
 {
     static const struct trouble troubles[] = {
-        {{.status = 0}, ERROR_UNREACHABLE},
-        {{.status = 500, .answer = ""}, ERROR_UNREACHABLE},
-        {{.status = 429, .answer = ""}, ERROR_THROTTLED},
+        TROUBLES_OF_ANY_SERVICE,
         {{.status = 200, .answer = FAILED("Request blocked, too many")}, ERROR_THROTTLED},
         {{.status = 200, .answer = FAILED("no")}, ERROR_REFUSED},
         {{.status = 200, .answer = "{\"status\":\"Failed\"}"}, ERROR_REFUSED},
         {{.status = 200, .answer = FAILED("Missing domain-name")}, ERROR_NOT_FOUND},
         {{.status = 200, .answer = FAILED("Invalid authentication")}, ERROR_CREDENTIAL},
-        {{.status = 200, .answer = ""}, ERROR_MALFORMED},
-        {{.status = 200, .answer = "<html>"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "7"}, ERROR_MALFORMED},
         {{.status = 200, .answer = "[7]"}, ERROR_MALFORMED},
     };
@@ -139,19 +136,13 @@ static void records_are_read_strictly(void)
     };
 #undef ODD
     CHECK_CASES(cases, "TXT");
-    struct error err = {0};
-    new_account(); /* the filter is ours too, and a record without a value is one with none */
-    odd = (struct script_row){
-        READ, .body = "host=_acme", .status = 200,
-        .answer =
-            "{\"7\":" A_RECORD("7", "\"TXT\"", "\"_ACME-challenge\"",
-                               "null") ","
-                                       "\"8\":" A_RECORD("8", "\"TXT\"", "\"other\"", "\"" THERE "\"") "}"};
-    CHECK_OK(act(LIST, &err), err);
-    CHECK_INT(values.count, 1);
-    CHECK_TEXT(values.items[0], "");
-    CHECK_OK(act(ABSENT, &err), err);
-    CHECK(strstr(asked_all, REMOVE) == NULL);
+    /* the filter is ours too, and a record without a value is one with none */
+    check_not_ours(
+        (struct script_row){
+            READ, .body = "host=_acme", .status = 200,
+            .answer = "{\"7\":" A_RECORD("7", "\"TXT\"", "\"_ACME-challenge\"", "null")
+                      ",\"8\":" A_RECORD("8", "\"TXT\"", "\"other\"", "\"" THERE "\"") "}"},
+        REMOVE);
 }
 
 static void pages_are_read_to_their_end_and_must_have_one(void)
@@ -198,10 +189,7 @@ static void a_time_to_live_that_the_plan_lacks_is_replaced_by_the_next_it_has(vo
             well[3],
             {.status = -1},
         };
-        script = rows;
-        new_account();
-        bool ok = act(PRESENT, &err);
-        script = well;
+        bool ok = act_by(rows, "TXT", PRESENT, &err);
         CHECK_INT(ok, cases[i].ttl != NULL);
         if (ok)
             CHECK(strstr(asked_body, cases[i].ttl) != NULL);
@@ -250,30 +238,18 @@ static void what_keeps_a_record_away_is_named(void)
          "elsewhere.test"},
         {"CNAME", OURS("x"), "other records"},
     };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct error err = {0};
-        new_account();
-        challenge.type = cases[i].type;
-        odd = (struct script_row){READ, .body = "host=_acme", .status = 200, .answer = cases[i].answer};
-        CHECK(!act(PRESENT, &err));
-        CHECK_INT(err.kind, ERROR_CONFLICT);
-        CHECK(strstr(err.message, cases[i].says) != NULL && strstr(err.message, NAME) != NULL);
-        CHECK(strstr(asked_all, ADD) == NULL);
-    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_kept_away(cases[i].type,
+                        (struct script_row){READ, .body = "host=_acme", .status = 200,
+                                            .answer = cases[i].answer},
+                        cases[i].says, ADD);
 }
 
 static void a_zone_that_is_gone_is_looked_up_anew(void)
 {
-    struct error err = {0};
-    new_account();
-    CHECK_OK(act(LIST, &err), err);
-    odd = (struct script_row){READ, .status = 200, .answer = FAILED("Missing domain-name")};
-    CHECK(!act(PRESENT, &err));
-    CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    odd.status = -1;
-    asked_all[0] = '\0';
-    CHECK_OK(act(LIST, &err), err);
-    CHECK(strstr(asked_all, ABOUT) != NULL);
+    check_looked_up_anew(
+        LIST, PRESENT,
+        (struct script_row){READ, .status = 200, .answer = FAILED("Missing domain-name")}, ABOUT);
 }
 
 int main(void)

@@ -14,17 +14,6 @@ static void begin(void)
     in_folder(backups, sizeof backups, "audit/backups");
 }
 
-/* What is to be trusted again, by a person's word. */
-static void release(struct state *state)
-{
-    struct error err = {0};
-    struct state_batch *batch = state_batch_create();
-    state_release(state, batch);
-    CHECK_OK(state_commit(state, batch, false, &err), err);
-    state_released(state);
-    state_batch_destroy(batch);
-}
-
 static void in_trouble(struct state *state, const char *why, const char *words)
 {
     const struct state_trouble *trouble = state_reconcile_only(state);

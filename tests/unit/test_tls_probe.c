@@ -131,10 +131,7 @@ static void nobody_there_is_unreachable(void)
 int main(void)
 {
     arena = arena_create();
-    root = make_x509((struct recipe){.cn = "Root", .ca = true});
-    issuing = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &root});
-    shop = make_x509((struct recipe){.cn = "shop.example.com", .issuer = &issuing});
-    other = make_x509((struct recipe){.cn = "other.example.com", .issuer = &issuing});
+    make_served();
     old_key = EVP_RSA_gen(2048);
     old = make_x509((struct recipe){.cn = "shop.example.com", .issuer = &issuing, .key = old_key});
     RUN(what_is_served_is_seen_whole);
@@ -146,9 +143,8 @@ int main(void)
     RUN(what_is_no_tls_is_named);
     RUN(silence_ends_at_the_deadline);
     RUN(nobody_there_is_unreachable);
-    struct made all[] = {root, issuing, shop, other, old};
-    for (size_t i = 0; i < COUNT_OF(all); i++)
-        unmake_x509(all[i]);
+    unmake_served();
+    unmake_x509(old);
     EVP_PKEY_free(old_key);
     arena_destroy(arena);
     return CHECK_REPORT();

@@ -148,17 +148,12 @@ static void addresses_and_ports_are_numbers(void)
 int main(void)
 {
     arena = arena_create();
-    root = make_x509((struct recipe){.cn = "Root", .ca = true});
-    issuing = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &root});
-    shop = make_x509((struct recipe){.cn = "shop.example.com", .issuer = &issuing});
-    other = make_x509((struct recipe){.cn = "other.example.com", .issuer = &issuing});
+    make_served();
     RUN(a_handshake_cut_short_anywhere_shows_nothing);
     RUN(each_call_that_fails_is_borne_or_told);
     RUN(calls_that_openssl_shares_show_nothing_when_they_fail);
     RUN(addresses_and_ports_are_numbers);
-    struct made all[] = {root, issuing, shop, other};
-    for (size_t i = 0; i < COUNT_OF(all); i++)
-        unmake_x509(all[i]);
+    unmake_served();
     arena_destroy(arena);
     return CHECK_REPORT();
 }

@@ -1,4 +1,5 @@
-/* What a script of the operator's may answer beside what docs/dns/exec.md asks for, and what is made of it. */
+/* What a script of the operator's may answer beside what docs/dns/exec.md asks for, and what is made of
+ * it. */
 #include "dns_service_world.h"
 
 #include "reconcilers/dns/script.h"
@@ -24,8 +25,7 @@ static const struct script_row well[] = {
 static void whatever_is_bad_in_an_answer_is_told(void)
 {
     static const struct trouble troubles[] = {
-        {{.status = 0}, ERROR_UNREACHABLE},
-        {{.status = 500, .answer = ""}, ERROR_UNREACHABLE},
+        TROUBLES_OF_ANY_SERVICE,
         {{.status = 429, .answer = "busy", .retry_after_s = 5}, ERROR_THROTTLED},
         {{.status = 403, .answer = ""}, ERROR_CREDENTIAL},
         {{.status = 405, .answer = ""}, ERROR_CONFIG},
@@ -165,15 +165,10 @@ static void what_keeps_a_record_away_is_named(void)
         {"CNAME", RECORDS("{\"type\":\"CNAME\",\"value\":\"elsewhere.test\"}"), "elsewhere.test"},
         {"CNAME", RECORDS("{\"type\":\"A\"}"), "other records"},
     };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct error err = {0};
-        new_account();
-        challenge.type = cases[i].type;
-        odd = (struct script_row){.body = IS_LIST, .status = 200, .answer = cases[i].answer};
-        CHECK(!act(PRESENT, &err));
-        CHECK_INT(err.kind, ERROR_CONFLICT);
-        CHECK(strstr(err.message, cases[i].says) != NULL && strstr(asked_all, IS_PRESENT) == NULL);
-    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_kept_away(cases[i].type,
+                        (struct script_row){.body = IS_LIST, .status = 200, .answer = cases[i].answer},
+                        cases[i].says, IS_PRESENT);
 }
 
 static void without_its_key_or_its_entry_nothing_is_asked(void)
@@ -193,17 +188,11 @@ static void without_its_key_or_its_entry_nothing_is_asked(void)
 
 static void a_zone_that_is_gone_is_looked_up_anew(void)
 {
-    struct error err = {0};
-    new_account();
-    CHECK_OK(act(ZONE_OF, &err), err);
-    odd = (struct script_row){
-        .body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"notFound\"}"};
-    CHECK(!act(PRESENT, &err));
-    CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    odd.status = -1;
-    asked_all[0] = '\0';
-    CHECK_OK(act(ZONE_OF, &err), err);
-    CHECK(strstr(asked_all, IS_ZONE) != NULL);
+    check_looked_up_anew(
+        ZONE_OF, PRESENT,
+        (struct script_row){
+            .body = IS_LIST, .status = 200, .answer = "{\"ok\":false,\"error\":\"notFound\"}"},
+        IS_ZONE);
 }
 
 int main(void)

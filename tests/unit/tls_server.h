@@ -18,6 +18,21 @@
 
 static struct made root, issuing, shop, other;
 
+static void make_served(void)
+{
+    root = make_x509((struct recipe){.cn = "Root", .ca = true});
+    issuing = make_x509((struct recipe){.cn = "Issuing CA", .ca = true, .issuer = &root});
+    shop = make_x509((struct recipe){.cn = "shop.example.com", .issuer = &issuing});
+    other = make_x509((struct recipe){.cn = "other.example.com", .issuer = &issuing});
+}
+
+static void unmake_served(void)
+{
+    struct made all[] = {root, issuing, shop, other};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        unmake_x509(all[i]);
+}
+
 enum manner { SPEAKS_TLS, SPEAKS_HTTP, SAYS_NOTHING, HANGS_UP, FLOODS };
 
 struct server { /* answers one connection, in a thread of its own */
