@@ -21,7 +21,8 @@ enum failing_calls {
     STORE_CALLS = 2,    /* LMDB's */
     SECRET_COMMITS = 4, /* a commit to LMDB that says it failed and is there */
     LIBRARY_CALLS = 8,  /* other libraries' */
-    ALL_CALLS = 15,
+    CHILD_CALLS = 16,   /* what a child makes before its program, and the wait for it */
+    ALL_CALLS = 31,
 };
 
 struct failing {
