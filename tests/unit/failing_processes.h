@@ -14,8 +14,8 @@ FAILING(int, errno, posix_spawn,
          char *const e[], char *const f[]),
         a, b, c, d, e, f)
 
-/* By name alone, not in a life: no system fails to wait for a child that is ours, and what the child makes is not
- * the life's. */
+/* By name alone, not in a life: no system fails to wait for a child that is ours, and what the child makes is
+ * not the life's. */
 #define FAILING_CHILD(...) FAILING_OF(CHILD_CALLS, __VA_ARGS__)
 FAILING_CHILD(pid_t, -1, waitpid, (pid_t a, int *b, int c), a, b, c)
 FAILING_CHILD(int, -1, setpgid, (pid_t a, pid_t b), a, b)
