@@ -172,7 +172,7 @@ class Table:
 
     def text(self):
         lines = [f"{'life':<7} {'inject':<10} {'points':>6} {'hit':>6} {'held':>5} {'paid twice':>10} {'most starts':>11} {'violated':>8}"]
-        for (kind, inject), row in self.rows.items():
+        for (kind, inject), row in sorted(self.rows.items()):
             lines.append(f"{kind:<7} {inject:<10} {row['points']:>6} {row['hit']:>6} {row['held']:>5} {row['doubles']:>10} "
                          f"{row['starts']:>11} {row['violated']:>8}")
         return "\n".join(lines)
@@ -180,7 +180,7 @@ class Table:
     def markdown(self):
         lines = ["| life | injected | points | reached | held | paid twice | most starts | promises broken |",
                  "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-        for (kind, inject), row in self.rows.items():
+        for (kind, inject), row in sorted(self.rows.items()):
             lines.append(f"| {kind} | {inject} | {row['points']:,} | {row['hit']:,} | {row['held']:,} | {row['doubles']:,} | "
                          f"{row['starts']} | {row['violated']:,} |")
         return "\n".join(lines)
