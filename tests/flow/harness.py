@@ -230,10 +230,14 @@ class World:
 
     def zone_records(self, zone):
         dig = need("dig", "bind9-dnsutils")
-        out = subprocess.run([dig, "+noall", "+answer", "-p", str(self.bind_port), "@127.0.0.1", zone, "AXFR"],
-                             capture_output=True, text=True)
-        return sorted(line for line in out.stdout.splitlines()  # ";;": dig had to try again
-                      if not line.startswith(";") and "SOA" not in line.split()[3:4])
+
+        def transfer():
+            out = subprocess.run([dig, "+noall", "+answer", "-p", str(self.bind_port), "@127.0.0.1", zone, "AXFR"],
+                                 capture_output=True, text=True)
+            lines = [line for line in out.stdout.splitlines() if not line.startswith(";")]  # ";;": dig had to try again
+            whole = sum("SOA" in line.split()[3:4] for line in lines) == 2  # RFC 5936, 2.2: it begins and ends with it
+            return lines if whole else None
+        return sorted(line for line in wait_for(transfer, f"a whole transfer of {zone}") if "SOA" not in line.split()[3:4])
 
     def start_nginx(self, names, tls=True):
         """A real nginx: HTTP for challenge files, HTTPS with links into <nginx root>/<first label>/current once deployed.
