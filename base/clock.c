@@ -131,28 +131,40 @@ static bool take_zone(const char *text, int64_t *out_offset)
     return *text == '\0';
 }
 
+/* "T03:40:00Z", "t03:40:00.5+01:00", " 03:40:00Z": seconds from midnight in UTC. */
+static bool take_time(const char *text, int64_t *out_seconds)
+{
+    int hour, minute, second;
+    int64_t offset;
+    if (*text != 'T' && *text != 't' && *text != ' ')
+        return false;
+    text++;
+    if (!take_digits(&text, 2, ':', &hour) || !take_digits(&text, 2, ':', &minute) || !take_digits(&text, 2, '\0', &second) ||
+        hour > 23 || minute > 59 || second > 60)
+        return false;
+    if (*text == '.')
+        text += 1 + strspn(text + 1, "0123456789");
+    if (!take_zone(text, &offset))
+        return false;
+    *out_seconds = hour * 3600 + minute * 60 + second - offset;
+    return true;
+}
+
 bool clock_parse_rfc3339(const char *text, int64_t *out_unix_s)
 {
     struct tm tm = {0};
-    int year, month, hour = 0, minute = 0, second = 0;
-    int64_t offset = 0;
+    int year, month;
+    int64_t seconds = 0;
     if (!take_digits(&text, 4, '-', &year) || !take_digits(&text, 2, '-', &month) || !take_digits(&text, 2, '\0', &tm.tm_mday))
         return false;
-    if (*text != '\0') {
-        if ((*text != 'T' && *text != 't' && *text != ' ') || (text++, !take_digits(&text, 2, ':', &hour)) ||
-            !take_digits(&text, 2, ':', &minute) || !take_digits(&text, 2, '\0', &second) || hour > 23 || minute > 59 || second > 60)
-            return false;
-        if (*text == '.')
-            text += 1 + strspn(text + 1, "0123456789");
-        if (!take_zone(text, &offset))
-            return false;
-    }
+    if (*text != '\0' && !take_time(text, &seconds))
+        return false;
     tm.tm_year = year - 1900;
     tm.tm_mon = month - 1;
     const int day = tm.tm_mday;
     const int64_t midnight = (int64_t)timegm(&tm);
     if (tm.tm_mday != day || tm.tm_mon != month - 1) /* the 31st of February was made another day */
         return false;
-    *out_unix_s = midnight + hour * 3600 + minute * 60 + second - offset;
+    *out_unix_s = midnight + seconds;
     return true;
 }

@@ -224,6 +224,12 @@ bool file_replace(int directory_fd, const char *name, const void *data, size_t l
     return false;
 }
 
+const struct dirent *file_next_entry(DIR *folder)
+{
+    errno = 0;
+    return readdir(folder);
+}
+
 void file_remove_leftovers(int directory_fd, const char *prefix)
 {
     int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

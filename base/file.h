@@ -1,6 +1,7 @@
 /* Files: opened beneath a root, written beside and renamed, with modes as stated. */
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@ bool file_read_path(const char *path, size_t limit, struct buffer *out, struct e
 bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode, struct error *err);
 /* Remove what writers left who were killed: plain files whose names begin with `prefix`. Under the caller's lock. */
 void file_remove_leftovers(int directory_fd, const char *prefix);
+/* The next entry of a folder. NULL: with errno 0 the end; else a failure, and nobody knows what else is there. */
+const struct dirent *file_next_entry(DIR *folder);
 /* write(2) until all is out. */
 bool file_write_all(int fd, const void *data, size_t length, struct error *err);
 bool file_make_directories(const char *path, mode_t mode, struct error *err); /* mkdir -p; an existing one is fine */

@@ -81,11 +81,11 @@ void command_write(struct command_context *ctx, const char *text, size_t length)
 int command_fail(struct command_context *ctx, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int command_fail_error(struct command_context *ctx, const struct error *err); /* code by the kind */
 
-/* Parse "certificate/shop", "cert shop", "shop" (with a default kind): false prints a usage error. Namespace: -n, or
- * "certificate/team-a/shop". */
 /* Say that `word` is no kind, and which was perhaps meant. `more`: words for it beside those of manifests, NULL-terminated, or
  * NULL. Gives EXIT_USAGE. */
 int command_unknown_kind(struct command_context *ctx, const char *word, const char *const *more);
+/* Parse "certificate/shop", "cert shop", "shop" (with a default kind): false prints a usage error. Namespace: -n, or
+ * "certificate/team-a/shop". */
 bool command_parse_object(struct command_context *ctx, const char *text, enum resource_kind fallback,
                           enum resource_kind *out_kind, const char **out_namespace, const char **out_name);
 

@@ -95,10 +95,10 @@ const struct resource *desired_last_good(struct desired *set, enum resource_kind
 {
     struct span json = {0};
     struct error why = {0};
+    bool found = false;
     struct resource *good = arena_alloc(set->arena, sizeof *good);
-    bool found = set->reading.state != NULL && state_get(set->reading.state, TABLE_RESOURCE,
-                                                         form_key(set->arena, kind, namespace_, name), set->arena, &json, NULL, &why);
-    if (why.kind != ERROR_NONE && why.kind != ERROR_NOT_FOUND)
+    if (set->reading.state != NULL && !state_find(set->reading.state, TABLE_RESOURCE, form_key(set->arena, kind, namespace_, name),
+                                                  set->arena, &json, &found, &why))
         desired_fail(set, &why);
     if (!found || !manifest_decode_json(json, position, set->arena, good) || good->kind != kind ||
         strcmp(good->name, name) != 0 || strcmp(good->namespace_, namespace_) != 0)

@@ -143,24 +143,16 @@ static const char *identity_of(struct desired *set)
                               : arena_printf(set->arena, "%llx %llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
-/* NULL: nothing is remembered. */
-static const char *remembered(struct desired *set, const char *row)
-{
-    struct span value;
-    struct error why = {0};
-    if (state_get(set->reading.state, TABLE_META, row, set->arena, &value, NULL, &why))
-        return arena_strndup(set->arena, value.data, value.length);
-    if (why.kind != ERROR_NOT_FOUND)
-        desired_fail(set, &why);
-    return NULL;
-}
-
 static void look_at_tree(struct desired *set)
 {
     struct tree_now *tree = &set->tree;
-    const char *commits = remembered(set, COMMITS_ROW);
+    const char *commits = NULL, *identity_before = NULL; /* NULL: nothing is remembered */
+    struct error why = {0};
+    if (!meta_read(set->reading.state, COMMITS_ROW, set->arena, &commits, &why) ||
+        !meta_read(set->reading.state, ROOT_ROW, set->arena, &identity_before, &why))
+        desired_fail(set, &why);
     *tree = (struct tree_now){.lost = set->lost, .identity = identity_of(set), .commit = set->commit, .left = set->entry_count,
-                              .identity_before = remembered(set, ROOT_ROW)};
+                              .identity_before = identity_before};
     if (commits != NULL)
         tree->commits = text_split(set->arena, commits, ' ');
 }

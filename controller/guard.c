@@ -123,12 +123,9 @@ static bool compare_order(const char *key, struct span value, int64_t revision, 
 static bool in_force(struct state *state, enum resource_kind kind, const char *key, struct arena *arena, struct error *err)
 {
     struct span ignored;
-    struct error why = {0};
-    bool found = state_get(state, TABLE_RESOURCE, arena_printf(arena, "%s/%s", resource_kind_name(kind), key), arena, &ignored,
-                           NULL, &why);
-    if (!found && why.kind != ERROR_NOT_FOUND)
-        *err = why;
-    return found;
+    bool found;
+    return state_find(state, TABLE_RESOURCE, arena_printf(arena, "%s/%s", resource_kind_name(kind), key), arena, &ignored, &found,
+                      err) && found;
 }
 
 static bool find_left_behind(const struct operator_config *config, struct state *state, struct arena *arena,

@@ -48,7 +48,8 @@ struct guard_watch {
 void guard_watch_finish(struct guard_watch *watch);
 
 /* Fills in narrower and reissued of a change, in the arena. An issuer that points at another endpoint leaves behind the
- * certificates that were ordered at the former one; an edit of any other kind needs no reissue. */
+ * certificates that were ordered at the former one; an edit of any other kind needs no reissue. Fails: STATE (the orders cannot be
+ * read, so nobody knows which). */
 bool guard_judge(const struct operator_config *config, struct state *state, struct arena *arena, struct change *change,
                  struct error *err);
 /* Decides what is held. `watch` NULL: typed by a person, no second look. `look_again_ms` 0: no second look is due. */

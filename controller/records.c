@@ -124,13 +124,9 @@ const char *meta_text(struct state *state, const char *key, struct arena *arena)
 bool meta_read(struct state *state, const char *key, struct arena *arena, const char **out, struct error *err)
 {
     struct span value;
-    struct error why = {0};
-    bool found = state_get(state, TABLE_META, key, arena, &value, NULL, &why);
-    if (!found && why.kind != ERROR_NOT_FOUND) {
-        if (err != NULL)
-            *err = why;
+    bool found;
+    if (!state_find(state, TABLE_META, key, arena, &value, &found, err))
         return false;
-    }
     *out = found ? arena_strndup(arena, value.data, value.length) : NULL;
     return true;
 }

@@ -162,6 +162,18 @@ bool state_get(struct state *state, enum state_table table, const char *key, str
     return true;
 }
 
+bool state_find(struct state *state, enum state_table table, const char *key, struct arena *arena,
+                struct span *out_value, bool *out_found, struct error *err)
+{
+    struct error why = {0};
+    *out_found = state_get(state, table, key, arena, out_value, NULL, &why);
+    if (*out_found || why.kind == ERROR_NOT_FOUND)
+        return true;
+    if (err != NULL)
+        *err = why;
+    return false;
+}
+
 struct scan {
     struct state *state;
     struct seal_opener *opener;

@@ -83,6 +83,10 @@ const char *state_room(struct state *state);
  * Fails: NOT_FOUND, STATE (tag wrong, read error). */
 bool state_get(struct state *state, enum state_table table, const char *key, struct arena *arena,
                struct span *out_value, int64_t *out_revision, struct error *err);
+/* The same where a record that is not there is no failure: true, and `*out_found` says. For what guards stand on: a store that cannot
+ * be read has not said that there is nothing. Fails: STATE. */
+bool state_find(struct state *state, enum state_table table, const char *key, struct arena *arena,
+                struct span *out_value, bool *out_found, struct error *err);
 /* Every record whose key begins with `prefix`, in byte order, from one snapshot. The visitor returns false
  * to stop; what it is given lives during the call only. Fails: STATE. */
 typedef bool state_visitor(const char *key, struct span value, int64_t revision, void *arg);

@@ -53,7 +53,11 @@ bool backup_list(const char *directory, struct arena *arena, struct backup_list 
     DIR *folder = opendir(directory);
     bool whole = folder != NULL || errno == ENOENT;
     *out = (struct backup_list){0};
-    for (struct dirent *entry; whole && folder != NULL && (entry = readdir(folder)) != NULL;) {
+    for (const struct dirent *entry; whole && folder != NULL;) {
+        if ((entry = file_next_entry(folder)) == NULL) {
+            whole = errno == 0;
+            break;
+        }
         struct backup backup = {0};
         struct stat st = {0};
         if (!parse_name(entry->d_name, &backup))

@@ -31,30 +31,15 @@ enum resource_kind resource_kind_parse(const char *word)
     return KIND_COUNT;
 }
 
-static const char *lower_into(char *out, const char *word)
-{
-    size_t i = 0;
-    for (; word[i] != '\0'; i++)
-        out[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + ('a' - 'A')) : word[i];
-    out[i] = '\0';
-    return out;
-}
-
 enum resource_kind resource_kind_near(const char *word)
 {
-    enum { WORD_MOST = 32 };
-    char lower[WORD_MOST], words[KIND_COUNT * COUNT_OF(kind_words[0])][WORD_MOST];
-    const char *candidates[COUNT_OF(words)];
+    const char *candidates[KIND_COUNT * COUNT_OF(kind_words[0])];
     size_t count = 0;
-    if (strlen(word) >= WORD_MOST)
-        return KIND_COUNT;
     for (int kind = 0; kind < KIND_COUNT; kind++)
         for (size_t i = 0; i < COUNT_OF(kind_words[0]) && kind_words[kind][i] != NULL; i++)
-            if (strlen(kind_words[kind][i]) > 3) { /* whatever is short is near to one of those */
-                candidates[count] = lower_into(words[count], kind_words[kind][i]);
-                count++;
-            }
-    const char *near = text_nearest(lower_into(lower, word), candidates, count);
+            if (strlen(kind_words[kind][i]) > 3) /* whatever is short is near to one of those */
+                candidates[count++] = kind_words[kind][i];
+    const char *near = text_nearest(word, candidates, count);
     return near != NULL ? resource_kind_parse(near) : KIND_COUNT;
 }
 

@@ -46,12 +46,15 @@ static bool list_generations(const struct place *place, struct arena *arena, str
         fd_release(&fd);
         return false;
     }
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    for (const struct dirent *entry; (entry = file_next_entry(folder)) != NULL;) {
         int number = place_generation_number(place, entry->d_name);
         if (number >= 1)
             *arena_push(arena, &list.numbers, list.count) = number;
     }
+    bool whole = errno == 0 || error_raise(err, ERROR_SYSTEM, "cannot list the generations of %s: %m", place->path);
     closedir(folder);
+    if (!whole)
+        return false;
     if (list.count > 1)
         qsort(list.numbers, list.count, sizeof *list.numbers, by_number_down);
     *out = list;

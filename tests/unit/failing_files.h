@@ -40,6 +40,7 @@ FAILING(ssize_t, -1, write, (int a, const void *b, size_t c), a, b, c)
 FAILING(ssize_t, -1, pwrite, (int a, const void *b, size_t c, off_t d), a, b, c, d)
 FAILING(DIR *, NULL, opendir, (const char *a), a)
 FAILING(DIR *, NULL, fdopendir, (int a), a)
+FAILING(struct dirent *, NULL, readdir, (DIR * a), a)
 FAILING(ssize_t, -1, getdents64, (int a, void *b, size_t c), a, b, c)
 FAILING(FILE *, NULL, fopen, (const char *a, const char *b), a, b)
 

@@ -262,7 +262,7 @@ static void what_cannot_be_looked_at_does_not_count_as_missing(void)
     static const struct {
         const char *call;
         int nth;
-    } cases[] = {{"readlinkat", 1}, {"openat", 1}, {"fdopendir", 1}, {"fcntl", 1}, {"fcntl", 2}, {"openat2", 1}};
+    } cases[] = {{"readlinkat", 1}, {"openat", 1}, {"fdopendir", 1}, {"readdir", 1}, {"readdir", 3}, {"fcntl", 1}, {"fcntl", 2}, {"openat2", 1}};
     struct deployment d = deployment(1, 0);
     struct deploy_observation seen;
     for (enum target_layout layout = LAYOUT_GENERATION; layout <= LAYOUT_COMBINED; layout++) {
