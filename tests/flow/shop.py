@@ -30,6 +30,25 @@ spec:
   propagation: {timeout: 30s, interval: 1s}
 """
 
+CLOSED_ISSUER = """
+apiVersion: certwright/v1alpha1
+kind: Issuer
+metadata: {name: closed}
+spec:
+  enabled: false
+  sslstore: {environment: offline, partnerCode: "10012345", authTokenSecretRef: {name: sslstore, key: auth-token}}
+"""
+
+ORGANIZATION = """
+apiVersion: certwright/v1alpha1
+kind: Organization
+metadata: {name: acme}
+spec:
+  name: Acme
+  phone: "+43 1 5550100"
+  address: {lines: [Ring 1], city: Vienna, region: Vienna, postalCode: "1010", country: AT}
+"""
+
 # Whatever sslstore-api.md, section 5, marks as free and safe to repeat, of what the client speaks.
 FREE_PATHS = {"health/status", "health/validate", "product/query", "order/approverlist", "order/query", "order/status",
               "order/download"}

@@ -6,19 +6,12 @@ import re
 import shutil
 
 from harness import ISSUER, SOURCE, World, main
-from shop import certificate, shop_world
+from shop import CLOSED_ISSUER, certificate, shop_world
 
 BAD = os.path.join(SOURCE, "tests", "bad")
 
 # What the cases refer to, as tests/bad/good.yaml has it; the issuer is the vendor of this world.
-CONTEXT = """
-apiVersion: certwright/v1alpha1
-kind: Issuer
-metadata: {name: closed}
-spec:
-  enabled: false
-  sslstore: {environment: offline, partnerCode: "10012345", authTokenSecretRef: {name: sslstore, key: auth-token}}
----
+CONTEXT = CLOSED_ISSUER + """---
 apiVersion: certwright/v1alpha1
 kind: DNSAccount
 metadata: {name: corp}

@@ -6,18 +6,7 @@ import subprocess
 import time
 
 from harness import ISSUER, main, need, wait_for
-from shop import TARGET, certificate, shop_world
-
-
-ORGANIZATION = """
-apiVersion: certwright/v1alpha1
-kind: Organization
-metadata: {name: acme}
-spec:
-  name: Acme
-  phone: "+43 1 5550100"
-  address: {lines: [Ring 1], city: Vienna, region: Vienna, postalCode: "1010", country: AT}
-"""
+from shop import ORGANIZATION, TARGET, certificate, shop_world
 
 
 def hold_of(world):

@@ -52,7 +52,7 @@ MISTYPED = [
     ("events a b c", "events takes one KIND/NAME"),
     ("events shop", "is no KIND/NAME"),
     ("apply foo/x", 'there is no kind "foo"'),
-    ("plan issuer/main", "issuer"),
+    ("plan issuer/main", "issuer/main: only certificates are planned and applied"),
     ("preflight foo/x", 'there is no kind "foo"'),
     ("reconcile", "write `certwright reconcile --once`, or `certwright run`"),
     ("reconcile --once x", "takes no arguments"),
