@@ -124,9 +124,10 @@ static inline bool fails(enum failing_calls which, const char *name, const char 
     result name parameters; \
     result name parameters \
     { \
-        static __typeof__(&name) next; \
+        static _Atomic(__typeof__(&name)) known; /* far sides call it from their threads */ \
+        __typeof__(&name) next = known; \
         if (next == NULL) \
-            next = NEXT(name); \
+            known = next = NEXT(name); \
         return FAILS(which, #name) ? (failed) : next(__VA_ARGS__); \
     }
 #define FAILING(...) FAILING_OF(SYSTEM_CALLS, __VA_ARGS__)

@@ -328,8 +328,8 @@ static void a_signed_question_is_answered_signed_or_not_at_all(void)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct dns_tsig key = {.key_name = cases[i].key, .algorithm = TSIG_HMAC_SHA256, .key = secret};
         struct peer peer = {.answer = says_code};
-        struct dns_address server = start(&peer);
         code_to_say = cases[i].code;
+        struct dns_address server = start(&peer);
         err = (struct error){0};
         bool ok = dns_ask_signed(&server, "_x.example.test", DNS_TXT, &key, 3000, arena, &answer, &err);
         stop(&peer);
