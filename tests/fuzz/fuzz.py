@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Drive the fuzz targets for scripts/fuzz. Time is the target's own processor time: a busy machine makes the run longer, never
-shorter. A target is ended by SIGUSR1, upon which libFuzzer finishes its input and prints its counts."""
+"""Drive the fuzz targets for scripts/fuzz. Time is the target's own processor time, unless --clock is given: a busy machine makes the
+run longer, never shorter. A target is ended by SIGUSR1, upon which libFuzzer finishes its input and prints its counts."""
 
 import argparse, datetime, glob, os, re, signal, subprocess, sys, time
 
@@ -23,15 +23,12 @@ def processor_seconds(pid):
 
 
 class Target:
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, by_clock):
+        self.name, self.by_clock = name, by_clock or name in WAITS
         self.log = os.path.join(BUILD, name + ".log")
-        self.cpu, self.code, self.pid = 0.0, None, None
+        self.cpu, self.clock, self.code, self.pid = 0.0, 0.0, None, None
         self.began = self.moved = time.monotonic()
         self.asked = False
-
-    def spent(self):
-        return time.monotonic() - self.began if self.name in WAITS else self.cpu
 
     def start(self):
         corpus = os.path.join(BUILD, "corpus", self.name)
@@ -49,7 +46,8 @@ class Target:
         now = processor_seconds(self.pid)
         if now is not None and now > self.cpu:
             self.cpu, self.moved = now, time.monotonic()
-        if not self.asked and self.spent() >= seconds:
+        self.clock = time.monotonic() - self.began
+        if not self.asked and (self.clock if self.by_clock else self.cpu) >= seconds:
             self.asked = True
             os.kill(self.pid, signal.SIGUSR1)
         if time.monotonic() - self.moved > NOTHING:
@@ -78,6 +76,7 @@ def arguments():
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="fuzz_NAME; all unless given")
     parser.add_argument("--seconds", type=float, default=60, help="processor seconds of each target (default 60)")
     parser.add_argument("--total", type=float, help="processor seconds of all targets together, in equal parts")
+    parser.add_argument("--clock", action="store_true", help="count the seconds of the clock instead")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/fuzzing.md")
     parser.add_argument("--yes", action="store_true", help="install what is missing without asking")
@@ -127,15 +126,15 @@ def report(target, seconds):
             print("".join("        " + line for line in log.readlines()[-25:]))
 
 
-HEAD = ["target", "date", "commit", "processor s", "runs", "coverage", "corpus", "slowest s", "memory MiB"]
+HEAD = ["target", "date", "commit", "processor s", "clock s", "runs", "coverage", "corpus", "slowest s", "memory MiB"]
 
 
 def record(target):
     """Write the target's line into the sheet; the lines of other targets stay as their own runs left them."""
     commit = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h"], capture_output=True, text=True).stdout.strip()
     f = target.figures()
-    line = [target.name, str(datetime.date.today()), commit, f"{target.cpu:,.0f}", f"{f['runs']:,}", f"{f['coverage']:,}",
-            f"{f['corpus']:,}", str(f["slowest"]), str(f["memory"])]
+    line = [target.name, str(datetime.date.today()), commit, f"{target.cpu:,.0f}", f"{target.clock:,.0f}", f"{f['runs']:,}",
+            f"{f['coverage']:,}", f"{f['corpus']:,}", str(f["slowest"]), str(f["memory"])]
     with open(SHEET) as sheet:
         head, _, figures = sheet.read().partition(MARK)
     rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in figures.splitlines() if row.startswith("| fuzz_")]
@@ -147,7 +146,7 @@ def record(target):
 
 def main():
     options = arguments()
-    targets = [Target(name) for name in options.targets]
+    targets = [Target(name, options.clock) for name in options.targets]
     print(ROW.format("", "target", "CPU s", "runs", "coverage", "corpus", "slowest", "MiB"))
 
     def ended(target):
