@@ -164,12 +164,23 @@ bool file_read(int fd, size_t limit, struct buffer *out, struct error *err)
     return read_all(fd, "the file", limit, out, err);
 }
 
+int file_open_regular(const char *path, struct error *err)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "cannot open %s: %m", path);
+    } else if (!is_regular(fd, path, &status, err)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 bool file_read_path(const char *path, size_t limit, struct buffer *out, struct error *err)
 {
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return error_raise(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, "cannot open %s: %m", path);
-    return read_all(fd, path, limit, out, err);
+    AUTO(fd) int fd = file_open_regular(path, err);
+    return fd >= 0 && read_all(fd, path, limit, out, err);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -190,37 +201,63 @@ bool file_write_all(int fd, const void *data, size_t length, struct error *err)
     return true;
 }
 
-bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode,
-                  struct error *err)
+bool file_beside_begin(int directory_fd, const char *name, mode_t mode, struct file_beside *out, struct error *err)
 {
     unsigned char random[8];
-    char beside[NAME_MAX + 1];
 
     if (*name == '\0' || strchr(name, '/') != NULL)
         return error_raise(err, ERROR_INTERNAL, "%s is not the name of a file", name);
     random_bytes(random, sizeof random);
-    int written = snprintf(beside, sizeof beside, ".%.200s.%02x%02x%02x%02x%02x%02x%02x%02x", name, random[0],
+    *out = (struct file_beside){.directory_fd = directory_fd, .name = name};
+    int written = snprintf(out->beside, sizeof out->beside, ".%.200s.%02x%02x%02x%02x%02x%02x%02x%02x", name, random[0],
                            random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
-    if (written < 0 || (size_t)written >= sizeof beside)
+    if (written < 0 || (size_t)written >= sizeof out->beside)
         return error_raise(err, ERROR_INTERNAL, "the name %s is too long", name);
 
-    AUTO(fd)
-    int fd = openat(directory_fd, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
+    out->fd = openat(directory_fd, out->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out->fd < 0)
         return error_raise(err, ERROR_SYSTEM, "cannot write beside %s: %m", name);
-    if (fchmod(fd, mode) != 0)
-        error_raise(err, ERROR_SYSTEM, "cannot set the mode of %s: %m", name);
-    else if (!file_write_all(fd, data, length, err))
-        error_prefix(err, "%s", name);
-    else if (fsync(fd) != 0)
-        error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", name);
-    else if (renameat(directory_fd, beside, directory_fd, name) != 0)
-        error_raise(err, ERROR_SYSTEM, "cannot put %s in its place: %m", name);
-    else if (fsync(directory_fd) != 0)
-        return error_raise(err, ERROR_SYSTEM, "cannot make the folder of %s durable: %m", name);
-    else
+    if (fchmod(out->fd, mode) == 0)
         return true;
-    unlinkat(directory_fd, beside, 0);
+    error_raise(err, ERROR_SYSTEM, "cannot set the mode of %s: %m", name);
+    file_beside_drop(out);
+    return false;
+}
+
+bool file_beside_put(struct file_beside *file, struct error *err)
+{
+    bool placed = false;
+    if (fsync(file->fd) != 0)
+        error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", file->name);
+    else if (renameat(file->directory_fd, file->beside, file->directory_fd, file->name) != 0)
+        error_raise(err, ERROR_SYSTEM, "cannot put %s in its place: %m", file->name);
+    else
+        placed = true;
+    if (!placed) {
+        file_beside_drop(file);
+        return false;
+    }
+    close(file->fd);
+    return fsync(file->directory_fd) == 0 ||
+           error_raise(err, ERROR_SYSTEM, "cannot make the folder of %s durable: %m", file->name);
+}
+
+void file_beside_drop(struct file_beside *file)
+{
+    close(file->fd);
+    unlinkat(file->directory_fd, file->beside, 0);
+}
+
+bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode,
+                  struct error *err)
+{
+    struct file_beside beside;
+    if (!file_beside_begin(directory_fd, name, mode, &beside, err))
+        return false;
+    if (file_write_all(beside.fd, data, length, err))
+        return file_beside_put(&beside, err);
+    error_prefix(err, "%s", name);
+    file_beside_drop(&beside);
     return false;
 }
 

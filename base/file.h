@@ -18,10 +18,23 @@ struct secret;
 int file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, bool follow_links, struct error *err);
 /* Open a directory by absolute or relative path, O_PATH not set. Fails: NOT_FOUND, SYSTEM. */
 int file_open_directory(const char *path, struct error *err);
+/* Open a regular file, and nothing else, for reading. Gives a descriptor or -1. Fails: NOT_FOUND, SYSTEM. */
+int file_open_regular(const char *path, struct error *err);
 /* Read a regular file to its end; more than `limit` bytes fail. Fails: SYSTEM. */
 bool file_read(int fd, size_t limit, struct buffer *out, struct error *err);
 bool file_read_path(const char *path, size_t limit, struct buffer *out, struct error *err);
-/* Write beside under a random name, fsync, rename over `name`, fsync the directory. */
+/* A file written beside `name` under a random one, to take its place when it is whole. `name` is borrowed, `fd` is to be written
+ * to. Ended by exactly one of put (fsync, rename over `name`, fsync the directory) and drop. Fails: SYSTEM; put that fails has
+ * dropped it, or cannot say whether it is durable. */
+struct file_beside {
+    int directory_fd, fd;
+    const char *name;
+    char beside[256];
+};
+bool file_beside_begin(int directory_fd, const char *name, mode_t mode, struct file_beside *out, struct error *err);
+bool file_beside_put(struct file_beside *file, struct error *err);
+void file_beside_drop(struct file_beside *file);
+/* All three at once. */
 bool file_replace(int directory_fd, const char *name, const void *data, size_t length, mode_t mode, struct error *err);
 /* Remove what writers left who were killed: plain files whose names begin with `prefix`. Under the caller's lock. */
 void file_remove_leftovers(int directory_fd, const char *prefix);

@@ -23,38 +23,45 @@ const char *hold_digest(struct arena *arena, const char *kind, const struct stri
 struct needs {
     struct model *model;
     struct arena *arena;
-    struct string_list ids;
+    const struct desired_entry **entries; /* of which each may want a first purchase */
+    size_t count;
 };
 
 static void note_need(const char *key, const struct desired_entry *entry, const struct index_row *row, void *arg)
 {
     struct needs *needs = arg;
     (void)key;
-    if (entry == NULL || (row != NULL && (row->flags & (INDEX_HAS_ORDER | INDEX_CONFIRMED)) != 0))
-        return;
-    const struct resource *resource = desired_resource(needs->model->desired, entry);
+    if (entry != NULL && (row == NULL || (row->flags & (INDEX_HAS_ORDER | INDEX_CONFIRMED)) == 0))
+        *arena_push(needs->arena, &needs->entries, needs->count) = entry;
+}
+
+/* What does not resolve cannot be bought. */
+static bool wants_purchase(struct model *model, const struct desired_entry *entry)
+{
+    const struct resource *resource = desired_resource(model->desired, entry);
     if (resource == NULL || resource->certificate->suspend)
-        return;
-    /* What does not resolve cannot be bought. */
+        return false;
     AUTO(arena) struct arena *arena = arena_create();
     struct problem_list problems = {.arena = arena};
-    struct resource_lookup lookup = desired_lookup(needs->model->desired);
+    struct resource_lookup lookup = desired_lookup(model->desired);
     struct certificate_references refs;
-    if (certificate_resolve(resource, &lookup, needs->model->config, clock_now(), arena, &refs, &problems))
-        string_list_push(needs->arena, &needs->ids,
-                         resource_id(needs->arena, KIND_CERTIFICATE, entry->namespace_, entry->name));
+    return certificate_resolve(resource, &lookup, model->config, clock_now(), arena, &refs, &problems);
 }
 
 bool holds_purchases(struct model *model, struct arena *arena, struct string_list *out_ids, const char **out_digest,
                      struct error *err)
 {
     struct needs needs = {.model = model, .arena = arena};
+    struct string_list ids = {0};
+    size_t most = (size_t)model->config->orders_per_pass;
     if (model->desired != NULL && !index_walk(model->state, model->desired, note_need, &needs, err))
         return false;
-    *out_ids = needs.ids;
-    *out_digest = needs.ids.count > (size_t)model->config->orders_per_pass
-                      ? hold_digest(arena, "MassPurchase", &needs.ids)
-                      : NULL;
+    for (size_t i = 0; needs.count > most && i < needs.count; i++) /* to look into each costs a file read and parsed */
+        if (wants_purchase(model, needs.entries[i]))
+            string_list_push(arena, &ids, resource_id(arena, KIND_CERTIFICATE, needs.entries[i]->namespace_, needs.entries[i]->name));
+    bool held = ids.count > most;
+    *out_ids = held ? ids : (struct string_list){0};
+    *out_digest = held ? hold_digest(arena, "MassPurchase", &ids) : NULL;
     return true;
 }
 

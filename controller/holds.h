@@ -8,7 +8,8 @@
 
 /* Twelve hex digits that a person types to release just these. */
 const char *hold_digest(struct arena *arena, const char *kind, const struct string_list *subjects);
-/* The certificates that want a first purchase and were not released one by one; `out_digest` NULL: few enough. Fails: STATE. */
+/* The certificates that want a first purchase and were not released one by one, if they are too many for one pass; else none, and
+ * `out_digest` NULL. Fails: STATE. */
 bool holds_purchases(struct model *model, struct arena *arena, struct string_list *out_ids, const char **out_digest,
                      struct error *err);
 /* Whether so many manifests may not go at once: `gone` of `known` certificates, where `left` resources are left in the tree. */

@@ -3,19 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/seal.h"
 #include "base/secret.h"
 
 #define NAME "journal.seal"
 
-enum { HEADER_SIZE = sizeof JOURNAL_HEADER - 1, ENTRY_MOST = 64 << 20, FILE_MOST = 1 << 30, FIXED = 32 + 3 * 8 + 4 };
+enum { HEADER_SIZE = sizeof JOURNAL_HEADER - 1, ENTRY_MOST = 64 << 20, CHUNK = 64 * 1024 };
 
 static const struct span entry_associated = {JOURNAL_ASSOCIATED, sizeof JOURNAL_ASSOCIATED - 1};
 
@@ -96,15 +98,55 @@ bool journal_exists(const char *directory)
                                                                       : errno != ENOENT && errno != ENOTDIR;
 }
 
+/* A file is read in pieces: a journal may be larger than memory. */
 struct reader {
     const unsigned char *at;
     size_t left;
     bool bad;
+    int fd; /* where more comes from; -1: nothing more comes */
+    unsigned char *room;
+    size_t capacity;
+    int trouble; /* errno of a read that failed */
 };
+
+/* So that `length` bytes are there, unless the file ends before. */
+static void read_more(struct reader *in, size_t length)
+{
+    if (length > in->capacity) {
+        unsigned char *room = fatal_unless(malloc(length));
+        if (in->left > 0)
+            memcpy(room, in->at, in->left);
+        free(in->room);
+        in->room = room;
+        in->capacity = length;
+    } else if (in->left > 0) {
+        memmove(in->room, in->at, in->left);
+    }
+    in->at = in->room;
+    while (in->left < length) {
+        ssize_t got = read(in->fd, in->room + in->left, in->capacity - in->left);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            in->trouble = errno;
+        if (got <= 0)
+            return;
+        in->left += (size_t)got;
+    }
+}
+
+static bool at_end(struct reader *in)
+{
+    if (in->left == 0 && in->fd >= 0)
+        read_more(in, CHUNK);
+    return in->left == 0;
+}
 
 static const unsigned char *take(struct reader *in, size_t length)
 {
     static const unsigned char nothing[32];
+    if (!in->bad && in->fd >= 0 && length > in->left && length <= ENTRY_MOST)
+        read_more(in, length > CHUNK ? length : CHUNK);
     if (in->bad || length > in->left) {
         in->bad = true;
         return nothing;
@@ -126,7 +168,7 @@ static uint64_t take_number(struct reader *in, int bytes)
 
 static bool parse(struct span plain, struct arena *arena, struct journal_entry *out)
 {
-    struct reader in = {(const unsigned char *)plain.data, plain.length, false};
+    struct reader in = {.at = (const unsigned char *)plain.data, .left = plain.length, .fd = -1};
     struct journal_entry entry = {0};
     memcpy(entry.installation, take(&in, 32), 32);
     entry.revision = (int64_t)take_number(&in, 8);
@@ -176,31 +218,41 @@ static bool read_entry(struct reader *in, const struct keyring *ring, struct are
     return more;
 }
 
+static void read_entries(struct reader *in, const struct keyring *ring, journal_visitor *visit, void *arg,
+                         struct journal_summary *out)
+{
+    AUTO(arena) struct arena *scratch = arena_create();
+    const unsigned char *header = take(in, HEADER_SIZE);
+    *out = (struct journal_summary){.there = true, .broken = in->bad || memcmp(header, JOURNAL_HEADER, HEADER_SIZE) != 0};
+    while (!out->broken && !at_end(in) && read_entry(in, ring, scratch, out, visit, arg))
+        ;
+}
+
 void journal_read_bytes(struct span bytes, const struct keyring *ring, journal_visitor *visit, void *arg,
                         struct journal_summary *out)
 {
-    AUTO(arena) struct arena *scratch = arena_create();
-    struct reader in = {(const unsigned char *)bytes.data, bytes.length, false};
-    const unsigned char *header = take(&in, HEADER_SIZE);
-    *out = (struct journal_summary){.there = true, .broken = in.bad || memcmp(header, JOURNAL_HEADER, HEADER_SIZE) != 0};
-    while (!out->broken && in.left > 0 && read_entry(&in, ring, scratch, out, visit, arg))
-        ;
+    struct reader in = {.at = (const unsigned char *)bytes.data, .left = bytes.length, .fd = -1};
+    read_entries(&in, ring, visit, arg, out);
+}
+
+static bool unreadable(const char *directory, const char *why, struct error *err)
+{
+    return error_raise(err, ERROR_SYSTEM, "the journal in %s cannot be read: %s", directory, why);
 }
 
 bool journal_read(const char *directory, const struct keyring *ring, journal_visitor *visit, void *arg,
                   struct journal_summary *out, struct error *err)
 {
     AUTO(arena) struct arena *arena = arena_create();
-    struct buffer bytes = {.limit = FILE_MOST};
     struct error why = {0};
     *out = (struct journal_summary){0};
-    if (!file_read_path(arena_printf(arena, "%s/" NAME, directory), FILE_MOST, &bytes, &why)) {
-        buffer_release(&bytes);
-        return why.kind == ERROR_NOT_FOUND || error_raise(err, ERROR_SYSTEM, "the journal in %s cannot be read: %s", directory, why.message);
-    }
-    journal_read_bytes(span_of(buffer_text(&bytes), bytes.length), ring, visit, arg, out);
-    buffer_release(&bytes);
-    return true;
+    AUTO(fd) int fd = file_open_regular(arena_printf(arena, "%s/" NAME, directory), &why);
+    if (fd < 0)
+        return why.kind == ERROR_NOT_FOUND || unreadable(directory, why.message, err);
+    struct reader in = {.fd = fd};
+    read_entries(&in, ring, visit, arg, out);
+    free(in.room);
+    return in.trouble == 0 || unreadable(directory, strerror(in.trouble), err);
 }
 
 /* ---- trimming ---- */
@@ -209,7 +261,8 @@ struct keep {
     int64_t revision;
     const struct seal *key;
     struct arena *arena;
-    struct buffer out;
+    int fd;
+    struct buffer frame;
     struct error err;
     bool failed;
 };
@@ -217,8 +270,12 @@ struct keep {
 static bool keep_entry(const struct journal_entry *entry, void *arg)
 {
     struct keep *keep = arg;
-    if (entry->revision > keep->revision && !journal_frame(entry, keep->key, keep->arena, &keep->out, &keep->err))
-        keep->failed = true;
+    if (entry->revision <= keep->revision)
+        return true;
+    arena_reset(keep->arena);
+    buffer_clear(&keep->frame);
+    keep->failed = !journal_frame(entry, keep->key, keep->arena, &keep->frame, &keep->err) ||
+                   !file_write_all(keep->fd, keep->frame.data, keep->frame.length, &keep->err);
     return !keep->failed;
 }
 
@@ -232,15 +289,20 @@ void journal_tidy(const char *directory)
 bool journal_trim(const char *directory, const struct keyring *ring, const struct seal *key, int64_t revision,
                   struct error *err)
 {
-    AUTO(arena) struct arena *arena = arena_create();
     struct journal_summary summary;
-    struct keep keep = {.revision = revision, .key = key, .arena = arena, .out = {.limit = FILE_MOST}};
-    buffer_puts(&keep.out, JOURNAL_HEADER);
-    bool ok = journal_read(directory, ring, keep_entry, &keep, &summary, err);
+    struct file_beside beside;
+    AUTO(fd) int folder = file_open_directory(directory, err);
+    if (folder < 0 || !file_beside_begin(folder, NAME, 0600, &beside, err))
+        return false;
+    AUTO(arena) struct arena *arena = arena_create();
+    struct keep keep = {.revision = revision, .key = key, .arena = arena, .fd = beside.fd, .frame = {.limit = ENTRY_MOST}};
+    bool ok = file_write_all(beside.fd, JOURNAL_HEADER, HEADER_SIZE, err) &&
+              journal_read(directory, ring, keep_entry, &keep, &summary, err);
     if (keep.failed && err != NULL)
         *err = keep.err;
-    AUTO(fd) int folder = ok && !keep.failed ? file_open_directory(directory, err) : -1;
-    ok = folder >= 0 && file_replace(folder, NAME, keep.out.data, keep.out.length, 0600, err);
-    buffer_release(&keep.out);
-    return ok;
+    buffer_release(&keep.frame);
+    if (ok && !keep.failed)
+        return file_beside_put(&beside, err);
+    file_beside_drop(&beside);
+    return false;
 }

@@ -6,6 +6,7 @@
  * With `forget` the manifest files are not remembered, so that the next look is the first one at them. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "controller/index.h"
 #include "controller/model.h"
 #include "controller/records.h"
+#include "controller/state_backup.h"
 #include "reconcilers/certificate/decide_parts.h"
 #include "schema/problem.h"
 
@@ -150,7 +152,7 @@ static struct state *open_state(const struct fill *fill, struct error *err)
 
 static bool commit(struct fill *fill, struct error *err)
 {
-    bool ok = state_commit(fill->state, fill->batch, false, err);
+    bool ok = state_commit(fill->state, fill->batch, true, err);
     state_batch_destroy(fill->batch);
     fill->batch = state_batch_create();
     return ok;
@@ -162,6 +164,18 @@ static bool open_again(struct fill *fill, struct model *model, struct error *err
     state_close(fill->state);
     fill->state = model->state = model->budget.state = open_state(fill, err);
     return fill->state != NULL;
+}
+
+/* Today's backup is made, and of the days when all this was bought neither backup nor journal is left. */
+static bool backed_up(struct fill *fill, struct arena *arena, struct error *err)
+{
+    struct backup_list list;
+    const char *made;
+    if (!backup_list(arena_printf(arena, "%s/backups", fill->config.audit_directory), arena, &list, err))
+        return false;
+    for (size_t i = 0; i < list.count; i++)
+        unlink(list.items[i].path);
+    return state_backup(fill->state, arena, &made, err);
 }
 
 static bool fill_all(struct fill *fill, struct desired *desired, struct error *err)
@@ -190,7 +204,7 @@ static bool fill_all(struct fill *fill, struct desired *desired, struct error *e
         if (ok && done % OPENED_AGAIN == 0)
             ok = open_again(fill, &model, err);
     }
-    ok = ok && commit(fill, err);
+    ok = ok && commit(fill, err) && backed_up(fill, model.arena, err);
     printf("%zu certificates\n", done);
     model_finish(&model);
     return ok;

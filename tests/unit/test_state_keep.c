@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "controller/state_journal.h"
 #include "controller/state_pages.h"
@@ -288,6 +289,69 @@ static void the_journal_holds_what_is_paid_and_every_key(void)
     arena_destroy(arena);
 }
 
+struct seen {
+    size_t entries;
+    int64_t first; /* revision */
+};
+
+/* Rows of which no two have the same length, so that entries begin anywhere in what is read at a time. */
+static size_t row_length(int number) { return 4000 + (size_t)number * 977 % 9000; }
+
+static bool see_row(const struct journal_entry *entry, void *arg)
+{
+    struct seen *seen = arg;
+    int number = 0;
+    CHECK(entry->count == 1 && sscanf(entry->rows[0].key.data, "blob/key/%d", &number) == 1);
+    CHECK_INT(entry->rows[0].value.length, row_length(number));
+    for (size_t i = 0; i < entry->rows[0].value.length; i++)
+        if (entry->rows[0].value.data[i] != (char)('a' + number % 26))
+            CHECK(false);
+    if (seen->entries++ == 0)
+        seen->first = entry->revision;
+    return true;
+}
+
+static void a_journal_is_read_and_trimmed_piece_by_piece(void)
+{
+    begin();
+    enum { ROWS = 60, KEPT = 23 };
+    struct error err = {0};
+    struct keyring ring;
+    struct arena *arena = arena_create();
+    struct journal_summary all, kept;
+    struct stat st;
+    struct seen seen = {0};
+    struct state *state = open_store(STATE_WRITE);
+    for (int i = 0; i < ROWS; i++) {
+        char key[32], *value = malloc(row_length(i) + 1);
+        CHECK(value != NULL);
+        memset(value, 'a' + i % 26, row_length(i));
+        value[row_length(i)] = '\0';
+        snprintf(key, sizeof key, "key/%03d", i);
+        put(state, TABLE_BLOB, key, value);
+        free(value);
+    }
+    CHECK_OK(keyring_load(&ring, key_file, arena, &err), err);
+    CHECK_OK(journal_read(audit, &ring, see_row, &seen, &all, &err), err);
+    CHECK(seen.entries == ROWS && all.entries == ROWS && !all.broken);
+    CHECK(stat(journal_file, &st) == 0 && st.st_size > 5 * 64 * 1024);
+
+    CHECK_OK(journal_trim(audit, &ring, ring.keys[0], all.revision - KEPT, &err), err);
+    seen = (struct seen){0};
+    CHECK_OK(journal_read(audit, &ring, see_row, &seen, &kept, &err), err);
+    CHECK(seen.entries == KEPT && !kept.broken && kept.revision == all.revision);
+    CHECK_INT(seen.first, all.revision - KEPT + 1);
+    /* Nothing is left of it: the next entry still finds its header. */
+    CHECK_OK(journal_trim(audit, &ring, ring.keys[0], all.revision, &err), err);
+    put(state, TABLE_BLOB, "key/007", "");
+    CHECK_OK(journal_read(audit, &ring, NULL, NULL, &kept, &err), err);
+    CHECK(kept.entries == 1 && !kept.broken);
+    CHECK_INT(count_files(audit, ".journal"), 0);
+    state_close(state);
+    keyring_release(&ring);
+    arena_destroy(arena);
+}
+
 /* ---- pages ---- */
 
 static void every_page_of_a_store_is_accounted_for(void)
@@ -340,6 +404,7 @@ int main(void)
     RUN(a_nearly_full_map_says_so);
     RUN(a_reader_takes_over_the_map_that_grew);
     RUN(the_journal_holds_what_is_paid_and_every_key);
+    RUN(a_journal_is_read_and_trimmed_piece_by_piece);
     RUN(every_page_of_a_store_is_accounted_for);
     return CHECK_REPORT();
 }
