@@ -9,11 +9,14 @@
 #include "base/arena.h"
 #include "base/text.h"
 
+enum { NAME_MOST = 253 };
+static const char TOO_LONG[] = "it is longer than 253 characters";
+
 static bool check_labels(const char *name, bool underscore, const char **out_reason)
 {
     size_t label = 0, total = strlen(name);
-    if (total == 0 || total > 253) {
-        *out_reason = total == 0 ? "it is empty" : "it is longer than 253 characters";
+    if (total == 0 || total > NAME_MOST) {
+        *out_reason = total == 0 ? "it is empty" : TOO_LONG;
         return false;
     }
     for (const char *c = name;; c++) {
@@ -83,6 +86,10 @@ const char *name_canonical(struct arena *arena, const char *text, const char **o
     }
     if (last[1 + strspn(last + 1, "0123456789")] == '\0') {
         *out_reason = "it is an IP address; these products certify DNS names";
+        return NULL;
+    }
+    if (wildcard && strlen(name) > NAME_MOST - 2) {
+        *out_reason = TOO_LONG;
         return NULL;
     }
     return wildcard ? arena_printf(arena, "*.%s", name) : name;

@@ -509,9 +509,16 @@ static void end_document(struct reader *r, bool partial, struct yaml_document_li
         fail(r, "alias-budget", yaml_position(r->root), "write the values out",
              "aliases make the document more than %u times as large as it is written", r->limits->factor);
     bool empty = r->root == NULL || yaml_scalar_type(r->root) == YAML_NULL;
-    if (r->broken || !empty)
+    if ((r->broken || !empty) && out->count <= r->limits->documents) /* the first too many stands for the rest */
         *arena_push(r->arena, &out->items, out->count) = (struct yaml_document){r->root, r->broken, partial};
     begin_document(r, r->began);
+}
+
+static bool too_many_documents(struct reader *r, struct position at)
+{
+    r->hopeless = true;
+    return fail(r, "too-many-documents", at, "split it into several files", "the file holds more than %u documents",
+                r->limits->documents);
 }
 
 /* Read from the parser until the stream ends (true) or a document is given up (false). */
@@ -527,11 +534,8 @@ static bool read_piece(struct reader *r, struct yaml_document_list *out)
             begin_document(r, r->piece_line == 0 && event.data.document_start.implicit
                                   ? r->piece
                                   : offset_of_line(r, event.start_mark.line));
-            if (out->count == r->limits->documents) {
-                r->hopeless = true;
-                ok = fail(r, "too-many-documents", place(r, event.start_mark), "split it into several files",
-                          "the file holds more than %u documents", r->limits->documents);
-            }
+            if (out->count >= r->limits->documents)
+                ok = too_many_documents(r, place(r, event.start_mark));
         } else if (type == YAML_DOCUMENT_END_EVENT) {
             end_document(r, false, out);
         } else {
@@ -570,6 +574,12 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
             return;
         end_document(r, true, out);
         size_t next = r->hopeless ? r->length : next_document(r);
+        if (next < r->length && out->count >= r->limits->documents) { /* it may be given up before the parser says that it begins */
+            begin_document(r, next);
+            too_many_documents(r, place_of_offset(r, next));
+            end_document(r, true, out);
+            return;
+        }
         r->piece_line = place_of_offset(r, next).line - 1;
         r->piece = next;
         done = next == r->length;

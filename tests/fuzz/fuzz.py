@@ -34,7 +34,7 @@ class Target:
         corpus = os.path.join(BUILD, "corpus", self.name)
         seeds = os.path.join(ROOT, "tests/fuzz/seeds", self.name.removeprefix("fuzz_"))
         os.makedirs(corpus, exist_ok=True)
-        command = [os.path.join(BUILD, "tests", self.name), "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-timeout=20", "-print_final_stats=1",
+        command = [os.path.join(BUILD, "tests", self.name), "-rss_limit_mb=2048", "-malloc_limit_mb=512", "-timeout=60", "-print_final_stats=1",
                    "-reload=0", f"-artifact_prefix={BUILD}/{self.name}-", corpus]
         command += [seeds] if os.path.isdir(seeds) else []
         self.began = time.monotonic()

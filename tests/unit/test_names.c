@@ -1,4 +1,6 @@
 /* Domain names as people write them, and the one form that is kept. */
+#include <string.h>
+
 #include "check.h"
 
 #include "base/arena.h"
@@ -32,6 +34,21 @@ static void what_is_no_name_is_refused(void)
             CHECK_TEXT(bad[i], "refused");
 }
 
+/* 253 characters are the most (RFC 1035, 2.3.4, without the length and root bytes), and the asterisk counts. */
+static void the_longest_name_counts_its_asterisk(void)
+{
+    char name[300] = "";
+    for (int i = 0; i < 5; i++)
+        strcat(name, "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklm."); /* 50 each */
+    strcat(name, "com");
+    CHECK_INT(strlen(name), 253);
+    CHECK(canonical(name) != NULL);
+    CHECK(canonical(arena_printf(arena, "*.%s", name)) == NULL);
+    CHECK(canonical(arena_printf(arena, "*.%s", name + 1)) == NULL);
+    CHECK(canonical(arena_printf(arena, "*.%s", name + 2)) != NULL);
+    CHECK(canonical(arena_printf(arena, "a%s", name)) == NULL);
+}
+
 static void a_zone_may_have_an_underscore_in_front(void)
 {
     const char *reason = NULL;
@@ -44,6 +61,7 @@ int main(void)
     arena = arena_create();
     RUN(a_name_has_one_form);
     RUN(what_is_no_name_is_refused);
+    RUN(the_longest_name_counts_its_asterisk);
     RUN(a_zone_may_have_an_underscore_in_front);
     arena_destroy(arena);
     return CHECK_REPORT();

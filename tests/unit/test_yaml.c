@@ -147,6 +147,19 @@ static void limits_hold_while_reading(void)
     check_refused(buffer_text(&text), "too-many-documents", 201, 1);
     CHECK_INT(documents.count, 101); /* the hundred, and the one that was given up */
     buffer_clear(&text);
+    for (int i = 0; i < 100; i++)
+        buffer_puts(&text, "---\na: 1\n");
+    buffer_puts(&text, "...\n%YAML 5.2\n--- 1\n--- 2\n%YAML 5.2\n--- 3\n--- 4\n");
+    CHECK(!parse(buffer_text(&text)));
+    CHECK_INT(documents.count, 101);
+    buffer_clear(&text);
+    for (int i = 0; i < 300; i++) /* each is given up before it begins */
+        buffer_puts(&text, "---\na: 1\n...\n%YAML 5.2\n");
+    CHECK(!parse(buffer_text(&text)));
+    CHECK_INT(documents.count, 101);
+    CHECK_TEXT(problems.items[problems.count - 1].code, "too-many-documents");
+    CHECK(documents.items[100].broken && documents.items[100].partial);
+    buffer_clear(&text);
     buffer_puts(&text, "a: '");
     for (int i = 0; i < 17000; i++)
         buffer_putc(&text, 'x');
