@@ -17,7 +17,7 @@
 
 #define NAME "journal.seal"
 
-enum { HEADER_SIZE = sizeof JOURNAL_HEADER - 1, ENTRY_MOST = 64 << 20, CHUNK = 64 * 1024 };
+enum { HEADER_SIZE = sizeof JOURNAL_HEADER - 1, ENTRY_MOST = 64 << 20, PLAIN_MOST = ENTRY_MOST - 4096, CHUNK = 64 * 1024 };
 
 static const struct span entry_associated = {JOURNAL_ASSOCIATED, sizeof JOURNAL_ASSOCIATED - 1};
 
@@ -33,7 +33,7 @@ static void put_number(struct buffer *out, uint64_t number, int bytes)
 bool journal_frame(const struct journal_entry *entry, const struct seal *key, struct arena *arena, struct buffer *out,
                    struct error *err)
 {
-    struct buffer plain = {.limit = ENTRY_MOST};
+    struct buffer plain = {.limit = PLAIN_MOST}; /* sealed, and behind a header, it is still an entry */
     struct span sealed = {0};
     buffer_append(&plain, entry->installation, 32);
     put_number(&plain, (uint64_t)entry->revision, 8);
