@@ -56,9 +56,11 @@ bool holds_purchases(struct model *model, struct arena *arena, struct string_lis
     size_t most = (size_t)model->config->orders_per_pass;
     if (model->desired != NULL && !index_walk(model->state, model->desired, note_need, &needs, err))
         return false;
-    for (size_t i = 0; needs.count > most && i < needs.count; i++) /* to look into each costs a file read and parsed */
-        if (wants_purchase(model, needs.entries[i]))
-            string_list_push(arena, &ids, resource_id(arena, KIND_CERTIFICATE, needs.entries[i]->namespace_, needs.entries[i]->name));
+    for (size_t i = 0; needs.count > most && i < needs.count; i++) { /* each costs a file read and parsed */
+        const struct desired_entry *entry = needs.entries[i];
+        if (wants_purchase(model, entry))
+            string_list_push(arena, &ids, resource_id(arena, KIND_CERTIFICATE, entry->namespace_, entry->name));
+    }
     bool held = ids.count > most;
     *out_ids = held ? ids : (struct string_list){0};
     *out_digest = held ? hold_digest(arena, "MassPurchase", &ids) : NULL;

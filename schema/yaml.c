@@ -574,7 +574,8 @@ static void read_file(struct reader *r, struct yaml_document_list *out)
             return;
         end_document(r, true, out);
         size_t next = r->hopeless ? r->length : next_document(r);
-        if (next < r->length && out->count >= r->limits->documents) { /* it may be given up before the parser says that it begins */
+        /* A document may be given up before the parser says that it begins. */
+        if (next < r->length && out->count >= r->limits->documents) {
             begin_document(r, next);
             too_many_documents(r, place_of_offset(r, next));
             end_document(r, true, out);

@@ -53,6 +53,12 @@ def free_port():
         return s.getsockname()[1]
 
 
+def has_thread_of_sanitizer(pid):
+    """The thread sanitizer has a thread of its own in every process: it wakes ten times a second and hears no signal."""
+    with open(f"/proc/{pid}/maps") as file:
+        return "libtsan" in file.read()
+
+
 def wait_for(condition, what, seconds=15.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

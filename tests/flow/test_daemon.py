@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from harness import ISSUER, World, main, need, wait_for
+from harness import ISSUER, World, has_thread_of_sanitizer, main, need, wait_for
 from shop import TARGET, bind_world, certificate, planned, shop_world
 
 SUSPENDED = "  suspend: true\n"
@@ -414,12 +414,6 @@ def ticks(pid):
     return int(rest[11]) + int(rest[12]), switches
 
 
-def woken_by_its_sanitizer(pid):
-    """The thread sanitizer has a thread of its own in every process, which wakes ten times a second."""
-    with open(f"/proc/{pid}/maps") as file:
-        return "libtsan" in file.read()
-
-
 def at_rest_it_does_nothing():
     with quiet_world(200) as w, daemon(w) as d:
         wait_for(lambda: d.text().count("msg=blocked") == 200, "200 decisions", 30)
@@ -431,7 +425,7 @@ def at_rest_it_does_nothing():
         spent = sum(b[0] - a[0] for a, b in zip(before, after))
         switches = sum(b[1] - a[1] for a, b in zip(before, after))
         print(f"at rest for 3 s with 200 manifests: {spent} ticks, {switches} context switches")
-        assert spent <= 2 and switches <= 10 + sum(40 for pid in processes if woken_by_its_sanitizer(pid)), (spent, switches)
+        assert spent <= 2 and switches <= 10 + sum(40 for pid in processes if has_thread_of_sanitizer(pid)), (spent, switches)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def changes_made(calls, allowed=()):
     found = []
     for call, rest in calls:
         if call.startswith("open") and WRITING.search(rest) or CHANGES.match(call):
-            if not any(name in rest for name in ('"/dev/null"', '"/dev/tty"', *allowed)):
+            if not any(name in rest for name in ('"/dev/null"', '"/dev/tty"', '"/tmp/tsan.rodata.', *allowed)):
                 found.append(f"{call}({rest}")
     return found
 
