@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -322,6 +323,17 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     arena_reset(sandbox->scratch);
 }
 
+/* Before there are threads: none of them may be interrupted. */
+static int open_signals(void)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ending, NULL);
+    return signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -396,6 +408,11 @@ int main(int argc, char **argv)
 {
     static struct sandbox sandbox;
     struct error err = {0};
+    int signals = open_signals();
+    if (signals < 0) {
+        perror("certwright-sandbox: signalfd");
+        return EXIT_FAILURE;
+    }
     signal(SIGPIPE, SIG_IGN);
     log_setup(LOG_LOGFMT, LOG_INFO);
     sandbox.arena = arena_create();
@@ -417,10 +434,8 @@ int main(int argc, char **argv)
     sandbox.validated = text_map_create();
     sandbox.next_partner = FIRST_PARTNER_ORDER;
     sandbox.next_vendor = FIRST_VENDOR_ORDER;
-    struct event *term = evsignal_new(sandbox.base, SIGTERM, on_signal, sandbox.base);
-    struct event *interrupt = evsignal_new(sandbox.base, SIGINT, on_signal, sandbox.base);
-    event_add(term, NULL);
-    event_add(interrupt, NULL);
+    struct event *ended = event_new(sandbox.base, signals, EV_READ, on_signal, sandbox.base);
+    event_add(ended, NULL);
     bool started = start(&sandbox, &err);
     if (started) {
         log_event(LOG_INFO, "sandbox ready", "url", sandbox.url, "control", sandbox.control_url, "dir",
@@ -431,8 +446,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "certwright-sandbox: %s\n", err.message);
     }
     stop(&sandbox, own_directory);
-    event_free(term);
-    event_free(interrupt);
+    event_free(ended);
+    close(signals);
     event_base_free(sandbox.base);
     return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
