@@ -26,7 +26,7 @@ class Target:
     def __init__(self, name, by_clock):
         self.name, self.by_clock = name, by_clock or name in WAITS
         self.log = os.path.join(BUILD, name + ".log")
-        self.cpu, self.clock, self.code, self.pid = 0.0, 0.0, None, None
+        self.cpu, self.clock, self.code, self.pid, self.process = 0.0, 0.0, None, None, None
         self.began = self.moved = time.monotonic()
         self.asked = False
 
@@ -39,7 +39,8 @@ class Target:
         command += [seeds] if os.path.isdir(seeds) else []
         self.began = time.monotonic()
         with open(self.log, "w") as log:
-            self.pid = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=BUILD).pid
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=BUILD)  # kept: a dropped one is reaped by others
+        self.pid = self.process.pid
 
     def poll(self, seconds):
         """True when it has ended."""
@@ -55,7 +56,8 @@ class Target:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid == 0:
             return False
-        self.code, self.cpu = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+        self.process.returncode = self.code = os.waitstatus_to_exitcode(status)
+        self.cpu = usage.ru_utime + usage.ru_stime
         return True
 
     def figures(self):
