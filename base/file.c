@@ -205,10 +205,10 @@ bool file_beside_begin(int directory_fd, const char *name, mode_t mode, struct f
 {
     unsigned char random[8];
 
+    *out = (struct file_beside){.directory_fd = directory_fd, .fd = -1, .name = name};
     if (*name == '\0' || strchr(name, '/') != NULL)
         return error_raise(err, ERROR_INTERNAL, "%s is not the name of a file", name);
     random_bytes(random, sizeof random);
-    *out = (struct file_beside){.directory_fd = directory_fd, .name = name};
     int written = snprintf(out->beside, sizeof out->beside, ".%.200s.%02x%02x%02x%02x%02x%02x%02x%02x", name, random[0],
                            random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
     if (written < 0 || (size_t)written >= sizeof out->beside)
