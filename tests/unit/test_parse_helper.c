@@ -77,9 +77,11 @@ static void without_its_arguments_it_does_nothing(void)
 static void send_batch(uint32_t length, uint32_t files, const struct yaml_limits *limits, const void *bytes, size_t size)
 {
     const struct parsed_batch head = {.length = length, .files = files, .limits = *limits};
-    CHECK(send(end, &head, sizeof head, MSG_NOSIGNAL) == sizeof head);
-    if (size > 0)
-        CHECK(send(end, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
+    char whole[sizeof head + 64]; /* at once: what refuses the head has ended before a second call */
+    CHECK(size <= sizeof whole - sizeof head);
+    memcpy(whole, &head, sizeof head);
+    memcpy(whole + sizeof head, bytes, size);
+    CHECK(send(end, whole, sizeof head + size, MSG_NOSIGNAL) == (ssize_t)(sizeof head + size));
 }
 
 static void what_is_not_whole_has_no_answer(void)
