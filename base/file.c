@@ -226,20 +226,17 @@ bool file_beside_begin(int directory_fd, const char *name, mode_t mode, struct f
 
 bool file_beside_put(struct file_beside *file, struct error *err)
 {
-    bool placed = false;
-    if (fsync(file->fd) != 0)
+    if (fsync(file->fd) != 0) {
         error_raise(err, ERROR_SYSTEM, "cannot make %s durable: %m", file->name);
-    else if (renameat(file->directory_fd, file->beside, file->directory_fd, file->name) != 0)
+    } else if (renameat(file->directory_fd, file->beside, file->directory_fd, file->name) != 0) {
         error_raise(err, ERROR_SYSTEM, "cannot put %s in its place: %m", file->name);
-    else
-        placed = true;
-    if (!placed) {
-        file_beside_drop(file);
-        return false;
+    } else {
+        close(file->fd);
+        return fsync(file->directory_fd) == 0 ||
+               error_raise(err, ERROR_SYSTEM, "cannot make the folder of %s durable: %m", file->name);
     }
-    close(file->fd);
-    return fsync(file->directory_fd) == 0 ||
-           error_raise(err, ERROR_SYSTEM, "cannot make the folder of %s durable: %m", file->name);
+    file_beside_drop(file);
+    return false;
 }
 
 void file_beside_drop(struct file_beside *file)
