@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/process_internal.h"
+#include "base/user.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define TERM_GRACE_MS 5000 /* between TERM and KILL */
@@ -99,14 +100,12 @@ static void child_run(const struct launch *launch)
 /* The user's numbers, unless it is who we are already. */
 static bool find_user(const char *name, struct arena *arena, struct launch *out, struct error *err)
 {
-    struct passwd entry, *found = NULL;
-    size_t size = 16384;
-    char *room = arena_alloc(arena, size);
-    int failed = getpwnam_r(name, &entry, room, size, &found);
+    const struct passwd *found;
 
+    if (!user_named(arena, name, &found, err))
+        return error_prefix(err, "the user to run a program as");
     if (found == NULL)
-        return error_raise(err, ERROR_CONFIG, "the user %s to run a program as %s", name,
-                           failed == 0 ? "does not exist" : "cannot be looked up");
+        return error_raise(err, ERROR_CONFIG, "the user %s to run a program as does not exist", name);
     if (found->pw_uid == geteuid())
         return true;
     if (geteuid() != 0)

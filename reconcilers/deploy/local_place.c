@@ -17,9 +17,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/user.h"
 #include "schema/deploy_target.h"
 
-#define LOOKUP_ROOM 16384
 #define KEY_MODE_WIDEST 0640
 
 void place_release(struct place *place)
@@ -34,14 +34,13 @@ void place_release(struct place *place)
 static bool find_owner(struct arena *arena, struct place *place, const struct stat *root, struct error *err)
 {
     const char *name = place->target->deploy_target->owner;
-    struct passwd entry, *found = NULL;
+    const struct passwd *found;
 
     place->owner = root->st_uid;
     if (name == NULL)
         return true;
-    int failed = getpwnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
-    if (failed != 0 && failed != ENOENT) /* ENOENT: no database to look into */
-        error_raise(err, ERROR_SYSTEM, "owner: user %s cannot be looked up: %s", name, strerror(failed));
+    if (!user_named(arena, name, &found, err))
+        error_prefix(err, "owner");
     else if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "owner: there is no user %s on this host", name);
     else if (found->pw_uid != root->st_uid && !string_list_contains(&place->root->owners, name))
@@ -60,14 +59,13 @@ static bool find_owner(struct arena *arena, struct place *place, const struct st
 static bool find_group(struct arena *arena, struct place *place, const struct stat *root, struct error *err)
 {
     const char *name = place->target->deploy_target->group;
-    struct group entry, *found = NULL;
+    const struct group *found;
 
     place->group = root->st_gid;
     if (name == NULL)
         return true;
-    int failed = getgrnam_r(name, &entry, arena_alloc(arena, LOOKUP_ROOM), LOOKUP_ROOM, &found);
-    if (failed != 0 && failed != ENOENT) /* ENOENT: no database to look into */
-        error_raise(err, ERROR_SYSTEM, "group: group %s cannot be looked up: %s", name, strerror(failed));
+    if (!group_named(arena, name, &found, err))
+        error_prefix(err, "group");
     else if (found == NULL)
         error_raise(err, ERROR_MANIFEST, "group: there is no group %s on this host", name);
     else if (found->gr_gid != root->st_gid && !string_list_contains(&place->root->groups, name))

@@ -175,7 +175,7 @@ def files_of_others_are_left_alone():
 
 def killed(world, moment):
     """One `apply` that is killed when `moment` (called again and again) says so, or ends before. Gives its exit code."""
-    child = world.start(*world.argv("apply", "--yes", "-o", "json", "--timeout", "10s"),
+    child = world.start(*world.argv("apply", "--yes", "-o", "json", "--timeout", "30s"),
                         log="apply.log", env=world.environment())
     while child.poll() is None and not moment():
         time.sleep(0.002)
