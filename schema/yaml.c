@@ -237,11 +237,10 @@ static uint32_t hash_key(const char *key, size_t length)
     return hash;
 }
 
-static bool read_key(struct reader *r, const yaml_event_t *event, bool plain)
+static bool read_key(struct reader *r, const yaml_event_t *event, size_t length, bool plain)
 {
     struct frame *frame = &r->frames[r->depth - 1];
     const char *text = (const char *)event->data.scalar.value;
-    size_t length = event->data.scalar.length;
     if (length > r->limits->key)
         return fail(r, "long-key", place(r, event->start_mark), NULL, "a key is longer than %u bytes", r->limits->key);
     frame->key = arena_strndup(r->arena, text, length);
@@ -291,11 +290,10 @@ static bool read_scalar(struct reader *r, const yaml_event_t *event)
     check_tag(r, (const char *)event->data.scalar.tag, YAML_SCALAR, event->start_mark, &plain);
     /* Everything else was checked with the file; only double quotes can bring in new characters, by escapes. */
     if (event->data.scalar.style == YAML_DOUBLE_QUOTED_SCALAR_STYLE && !text_is_plain_utf8(text, length, &bad))
-        fail(r, "bad-character", at, NULL, "a value holds a control character that is not allowed");
-    if (memchr(text, '\0', length) != NULL)
-        length = strlen(text);
+        fail(r, "bad-character", at, NULL, "a %s holds a control character that is not allowed", wants_key(r) ? "key" : "value");
+    length = strnlen(text, length); /* what follows a NUL, an error by now, is left away */
     if (wants_key(r))
-        return count_node(r, event->start_mark) && read_key(r, event, plain);
+        return count_node(r, event->start_mark) && read_key(r, event, length, plain);
     if (length > r->limits->scalar) {
         fail(r, "long-value", at, NULL, "a value is longer than %u KiB", r->limits->scalar / 1024);
         length = 0;

@@ -183,6 +183,10 @@ static void foreign_bytes_are_refused_with_their_place(void)
     check_refused("a: ä\xe2\x80\xae\n", "bad-character", 1, 5);
     check_refused("a: \"x\\0y\"\n", "bad-character", 1, 4);
     check_refused("a: \"x\\u202ey\"\n", "bad-character", 1, 4);
+    check_refused("a:\n  \"k\\0y\": 1\n", "bad-character", 2, 3);
+    const struct yaml_node *member = documents.items[0].root->first->first;
+    CHECK_TEXT(member->key, "k");
+    CHECK_INT(member->key_length, 1);
     CHECK(!parse_bytes("a: \0\n", 5));
     CHECK_TEXT(problems.items[0].code, "bad-character");
     check_refused("a: !tool x\n", "custom-tag", 1, 4);
