@@ -9,6 +9,7 @@
 
 enum {
     GRACE_S = 900, /* G >= S + D + V of reliability.md section 3 */
+    LIST_MARGIN_S = 86400, /* the vendor's days are those of an unstated zone, its clock is not ours (sslstore-api.md 4.7, 14) */
     LOOK_UPS = 3,
     RESUBMIT_EVERY_S = 86400,
 };
@@ -55,10 +56,10 @@ static bool act_look_up(struct context *ctx, const struct certificate_view *view
         out->found = true;
         out->different = !order_is_same(order, &out->vendor);
     } else if (err->kind == ERROR_NOT_FOUND) {
-        int64_t from = (order->submitted_at > 0 ? order->submitted_at : order->prepared_at) - 3600;
+        int64_t from = (order->submitted_at > 0 ? order->submitted_at : order->prepared_at) - LIST_MARGIN_S;
         struct vendor_order *list = NULL;
         size_t count = 0;
-        ok = ops->order_list(ctx, &account, from, clock_now(), &list, &count, err);
+        ok = ops->order_list(ctx, &account, from, clock_now() + LIST_MARGIN_S, &list, &count, err);
         for (size_t i = 0; ok && i < count && !out->found && out->other_number == NULL; i++) {
             struct vendor_order whole;
             if (!text_empty(list[i].custom_order_id) && !text_equal(list[i].custom_order_id, order->custom_order_id))

@@ -325,6 +325,20 @@ static void the_list_may_show_what_the_id_does_not(void)
     CHECK(!out.found && !out.absent_with_control && out.other_number == NULL);
 }
 
+/* The vendor may compare with the hour of its own zone, hours behind UTC, and its clock may be ahead of ours. */
+static void the_list_reaches_a_day_beyond_the_order_both_ways(void)
+{
+    long long from = 0, to = 0;
+    look_for();
+    int64_t now = clock_now();
+    SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = CREDENTIALS_FINE});
+    CHECK_OK(act(ACTION_LOOK_UP), err);
+    CHECK_INT(sscanf(strstr(asked(1), "\"StartDate\""), "\"StartDate\":\"\\/Date(%lld)", &from), 1);
+    CHECK_INT(sscanf(strstr(asked(1), "\"EndDate\""), "\"EndDate\":\"\\/Date(%lld)", &to), 1);
+    CHECK_INT(from / 1000, made.order->submitted_at - 86400);
+    CHECK(to / 1000 >= now + 86400 && to / 1000 <= clock_now() + 86400);
+}
+
 static void a_look_up_begins_with_writing_down_that_it_is_unknown(void)
 {
     begin(ONE);
@@ -434,6 +448,7 @@ int main(void)
     RUN(absence_needs_the_list_and_a_control);
     RUN(no_answer_is_no_absence);
     RUN(the_list_may_show_what_the_id_does_not);
+    RUN(the_list_reaches_a_day_beyond_the_order_both_ways);
     RUN(a_look_up_begins_with_writing_down_that_it_is_unknown);
     RUN(a_placed_order_is_asked_for_by_its_number);
     RUN(a_number_that_leads_elsewhere_is_not_believed);
