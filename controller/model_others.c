@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/fatal.h"
@@ -193,13 +194,62 @@ bool model_knows_order(struct model *model, const struct vendor_order *order, st
            meta_text(model->state, arena_printf(arena, "id/%s", order->custom_order_id), arena) != NULL;
 }
 
+/* When what was bought runs out; 0: not stated. Without that date, purchase and term say it (sslstore-api.md 13.3). */
+static int64_t term_ends_at(const struct vendor_order *order)
+{
+    if (order->subscription_ends_at > 0 || order->purchased_at <= 0 || order->term_months <= 0)
+        return order->subscription_ends_at;
+    time_t bought = (time_t)order->purchased_at;
+    struct tm tm;
+    gmtime_r(&bought, &tm);
+    tm.tm_mon += order->term_months;
+    int64_t ends_at = (int64_t)timegm(&tm);
+    return ends_at > order->certificate_ends_at ? ends_at : order->certificate_ends_at;
+}
+
 static bool is_live(const struct vendor_order *order, int64_t now)
 {
     if (order->phase == VENDOR_CANCELLED || order->phase == VENDOR_EXPIRED || order->phase == VENDOR_INITIAL)
         return false;
-    if (order->subscription_ends_at > 0)
-        return order->subscription_ends_at > now;
+    int64_t ends_at = term_ends_at(order);
+    if (ends_at > 0)
+        return ends_at > now;
     return order->certificate_ends_at == 0 || order->certificate_ends_at > now;
+}
+
+static const char *without_www(const char *name)
+{
+    return text_has_prefix(name, "www.") ? name + 4 : name;
+}
+
+static struct string_list with_twin(const struct string_list *names, bool included, const char *bare, struct arena *arena)
+{
+    struct string_list all = {0};
+    for (size_t i = 0; i < names->count; i++)
+        string_list_push(arena, &all, names->items[i]);
+    if (included) {
+        string_list_push(arena, &all, bare);
+        string_list_push(arena, &all, arena_printf(arena, "www.%s", bare));
+    }
+    return all;
+}
+
+/* Some products add the www twin of the common name (sslstore-api.md 15.1), whether or not the manifest or the vendor's list says
+ * so: it counts as if they had. */
+static bool is_for_same_names(const struct vendor_order *order, const struct certificate_view *view, struct arena *arena)
+{
+    const struct string_list *wanted = &view->want->certificate->dns_names;
+    if (order->names.count == wanted->count && string_list_same_set(&order->names, wanted))
+        return true;
+    const char *main_name = certificate_main_name(view->want->certificate), *bare = without_www(main_name);
+    if (order->common_name == NULL || !text_equal(without_www(order->common_name), bare))
+        return false;
+    const struct product *bought = product_find(order->product, NULL);
+    bool theirs_comes = bought != NULL && bought->www_included;
+    bool ours_comes = view->product->www_included || (theirs_comes && text_equal(order->common_name, main_name));
+    struct string_list theirs = with_twin(&order->names, theirs_comes, bare, arena);
+    struct string_list ours = with_twin(wanted, ours_comes, bare, arena);
+    return string_list_same_set(&theirs, &ours);
 }
 
 /* Nothing is bought before the account's orders were listed, and the list is at hand then (guards 4.6 3). */
@@ -208,8 +258,7 @@ void model_find_foreign(struct model *model, struct certificate_view *view, stru
     const struct account *account = model_account(model, view->refs.issuer->namespace_, view->refs.issuer->name);
     for (size_t i = 0; i < account->facts.order_count && view->foreign == NULL; i++) {
         const struct vendor_order *order = &account->facts.orders[i];
-        if (order->names.count == view->want->certificate->dns_names.count && is_live(order, view->now) &&
-            string_list_same_set(&order->names, &view->want->certificate->dns_names) && !model_knows_order(model, order, arena))
+        if (is_for_same_names(order, view, arena) && is_live(order, view->now) && !model_knows_order(model, order, arena))
             view->foreign = order;
     }
 }

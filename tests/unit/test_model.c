@@ -198,6 +198,65 @@ static void live_order_of_somebody_else_is_foreign(void)
     account()->facts.order_count = 0;
 }
 
+/* Products that add the www twin: neither the manifest nor the vendor's list need name it. */
+static void www_twin_that_comes_along_makes_no_other_order(void)
+{
+    static const struct {
+        const char *wanted, *product, *bought, *listed[2], *code;
+    } rows[] = {
+        {"[example.com, www.example.com]", "positivessl", "positivessl", {"example.com"}, "ForeignOrder"},
+        {"[example.com]", "positivessl", "positivessl", {"example.com", "www.example.com"}, "ForeignOrder"},
+        {"[www.example.com, example.com]", "positivessl", "positivessl", {"example.com"}, "ForeignOrder"},
+        {"[example.com, www.example.com]", "positivessl", "positivessl", {"www.example.com"}, "ForeignOrder"},
+        {"[example.com]", "positivessl", "positivessl", {"www.example.com"}, "ForeignOrder"},
+        {"[example.com]", "positivessl", "positivemdcssl", {"example.com", "www.example.com"}, "ForeignOrder"},
+        {"[example.com, www.example.com]", "positivemdcssl", "positivessl", {"example.com"}, "ForeignOrder"},
+        {"[example.com]", "positivemdcssl", "positivessl", {"example.com", "www.example.com"}, "ForeignOrder"},
+        /* what does not cover all that is wanted, or is another's name */
+        {"[example.com, www.example.com]", "positivessl", "positivemdcssl", {"example.com"}, "Ordering"},
+        {"[www.example.com]", "positivemdcssl", "positivessl", {"example.com"}, "Ordering"},
+        {"[example.com, www.example.com]", "positivessl", "positivessl", {"shop.example.com"}, "Ordering"},
+        {"[example.com, shop.example.com]", "positivemdcssl", "positivessl", {"example.com"}, "Ordering"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin();
+        account()->facts.prices.items[0].product = rows[i].product;
+        world_write(&world, "manifests/one.yaml",
+                    arena_printf(world.arena, WORLD_DOCUMENT("Certificate", "one") "  dnsNames: %s\n  order: {product: %s}\n"
+                                 "  dcv: {method: Email}\n", rows[i].wanted, rows[i].product));
+        world_look(&world);
+        struct vendor_order order = listed("", VENDOR_ACTIVE);
+        order.product = rows[i].bought;
+        order.common_name = rows[i].listed[0];
+        order.names = (struct string_list){(const char **)rows[i].listed, rows[i].listed[1] != NULL ? 2 : 1};
+        account()->facts.orders = &order;
+        account()->facts.order_count = 1;
+        CHECK_TEXT(code_of("one"), rows[i].code);
+        account()->facts.order_count = 0;
+    }
+}
+
+/* sslstore-api.md 13.3: a certificate of some months runs out long before what was bought. */
+static void order_without_its_end_lives_for_the_term_that_was_bought(void)
+{
+    begin();
+    struct vendor_order order = listed("", VENDOR_ACTIVE);
+    account()->facts.orders = &order;
+    account()->facts.order_count = 1;
+    order.certificate_ends_at = clock_now() - 86400;
+    CHECK_TEXT(code_of("one"), "Ordering"); /* nothing says that more was bought */
+    order.purchased_at = clock_now() - 200 * 86400;
+    order.term_months = 12;
+    CHECK_TEXT(code_of("one"), "ForeignOrder");
+    order.purchased_at = clock_now() - 367 * 86400;
+    CHECK_TEXT(code_of("one"), "Ordering");
+    order.certificate_ends_at = clock_now() + 86400; /* time that was added to the term */
+    CHECK_TEXT(code_of("one"), "ForeignOrder");
+    order.subscription_ends_at = clock_now() - 1; /* the date itself counts, where there is one */
+    CHECK_TEXT(code_of("one"), "Ordering");
+    account()->facts.order_count = 0;
+}
+
 static void our_own_order_is_not_foreign(void)
 {
     begin();
@@ -262,6 +321,8 @@ int main(void)
     RUN(names_edited_away_are_free_again);
     RUN(need_being_prepared_is_claimed);
     RUN(live_order_of_somebody_else_is_foreign);
+    RUN(www_twin_that_comes_along_makes_no_other_order);
+    RUN(order_without_its_end_lives_for_the_term_that_was_bought);
     RUN(our_own_order_is_not_foreign);
     RUN(clock_that_differs_from_the_vendors_buys_nothing);
     RUN(clock_before_what_the_store_has_seen_buys_nothing);
