@@ -88,7 +88,28 @@ void order_add_evidence(struct order_record *order, const char *words, int64_t a
     order->evidence = kept;
 }
 
-static const struct vendor_challenge *wanted_proof(const struct vendor_order *vendor, const char *name)
+static bool proves_by_file(const struct vendor_challenge *proof)
+{
+    const char *method = proof->method != NULL ? proof->method : "";
+    return (proof->file_name != NULL && proof->record_name == NULL) || strcasestr(method, "http") != NULL ||
+           strcasestr(method, "file") != NULL;
+}
+
+/* By DNS and by e-mail an authority may look at a parent, and says so in the domain (sslstore-api.md 17.2); a file proves its own
+ * name only. */
+static const struct vendor_challenge *parents_proof(const struct vendor_order *vendor, const char *name)
+{
+    const struct vendor_challenge *nearest = NULL;
+    for (size_t i = 0; i < vendor->challenge_count; i++) {
+        const struct vendor_challenge *at = &vendor->challenges[i];
+        if (!text_empty(at->domain) && text_name_within(name, at->domain) && !proves_by_file(at) &&
+            (nearest == NULL || strlen(at->domain) > strlen(nearest->domain)))
+            nearest = at;
+    }
+    return nearest;
+}
+
+static const struct vendor_challenge *wanted_proof(const struct vendor_order *vendor, const char *name, enum dcv_method method)
 {
     const struct vendor_challenge *base = NULL;
     for (size_t i = 0; i < vendor->challenge_count; i++) {
@@ -97,7 +118,8 @@ static const struct vendor_challenge *wanted_proof(const struct vendor_order *ve
         if (text_equal(vendor->challenges[i].domain, name_without_wildcard(name)))
             base = &vendor->challenges[i];
     }
-    return base;
+    bool may_climb = method == DCV_DNS || method == DCV_EMAIL;
+    return base != NULL || !may_climb ? base : parents_proof(vendor, name_without_wildcard(name));
 }
 
 /* What was made already is taken away before another takes its place. True: something else was wanted until now, and was not
@@ -147,7 +169,7 @@ static void take_challenges(const struct certificate_view *view, const struct or
         c->namespace_ = view->namespace_;
         c->name = view->name;
         c->cycle = order->cycle;
-        const struct vendor_challenge *proof = wanted_proof(vendor, v->name);
+        const struct vendor_challenge *proof = wanted_proof(vendor, v->name, (enum dcv_method)c->method);
         if (proof == NULL)
             continue;
         c->validated = proof->validated;

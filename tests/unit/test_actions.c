@@ -211,6 +211,46 @@ static void wildcard_is_proven_by_its_base(void)
     CHECK_TEXT(changes.challenges[0].record_name, "_p.example.com");
 }
 
+/* sslstore-api.md 17.2: by DNS and by e-mail the authority may look at a parent. */
+static void a_proof_of_a_parent_is_taken_where_it_counts(void)
+{
+#define BY_RECORD(domain_, name) {.domain = domain_, .record_name = name, .record_type = "CNAME", .record_value = "x.example.net"}
+    static const struct {
+        const char *method;
+        struct vendor_challenge proofs[3];
+        const char *taken;
+    } rows[] = {
+        {"DNS", {BY_RECORD("example.com", "_p.example.com")}, "_p.example.com"},
+        {"DNS", {BY_RECORD("example.com", "_p.example.com"), BY_RECORD("b.example.com", "_b.example.com")}, "_b.example.com"},
+        {"DNS", {BY_RECORD("b.example.com", "_b.example.com"), BY_RECORD("example.com", "_p.example.com")}, "_b.example.com"},
+        {"DNS", {BY_RECORD("example.com", "_p.example.com"), BY_RECORD("a.b.example.com", "_a.example.com")}, "_a.example.com"},
+        {"DNS", {BY_RECORD("ample.com", "_p.ample.com"), BY_RECORD("x.a.b.example.com", "_x.example.com")}, ""},
+        {"DNS", {BY_RECORD("", "_e.example.com")}, ""},
+        {"DNS", {{.domain = "example.com", .file_name = "p.txt", .file_content = "p"}}, ""},
+        {"DNS", {{.domain = "example.com", .method = "HTTP_CSR_HASH"}}, ""},
+        {"HTTP", {{.domain = "example.com", .file_name = "p.txt", .file_content = "p"}}, ""},
+        {"Email", {{.domain = "example.com", .method = "EMAIL"}}, "mail"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct vendor_challenge proofs[3];
+        memcpy(proofs, rows[i].proofs, sizeof proofs);
+        size_t count = 0;
+        for (; count < 3 && proofs[count].domain != NULL; count++)
+            proofs[count].validated = true;
+        char manifest[512];
+        snprintf(manifest, sizeof manifest, MADE_CERTIFICATE("  dnsNames: [a.b.example.com]\n  order: {product: positivessl}\n"
+                                                             "  dcv: {method: %s}\n  targets: [{name: web}]\n"), rows[i].method);
+        begin(manifest);
+        made_placed(&made);
+        made.view.challenge_count = 0;
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = proofs, .challenge_count = count});
+        CHECK_INT(changes.challenges[0].validated, rows[i].taken[0] != '\0');
+        CHECK_TEXT(changes.challenges[0].record_name, strcmp(rows[i].taken, "mail") != 0 ? rows[i].taken : "");
+        CHECK_TEXT(changes.challenges[0].file_name, "");
+        CHECK_TEXT(changes.challenges[0].domain, "a.b.example.com");
+    }
+}
+
 /* Any part of a proof that is another one makes it another proof. */
 static void each_part_of_a_proof_counts(void)
 {
@@ -360,6 +400,7 @@ int main(void)
     RUN(active_order_that_delivers_nothing_is_asked_about);
     RUN(a_proof_that_changes_leaves_a_trace);
     RUN(wildcard_is_proven_by_its_base);
+    RUN(a_proof_of_a_parent_is_taken_where_it_counts);
     RUN(each_part_of_a_proof_counts);
     RUN(vetting_is_asked_about_seldom);
     RUN(what_was_fetched_is_not_dead);

@@ -357,6 +357,16 @@ static void both_sources_are_united(void)
         "'DNSEntry':'x.sectigo.com'},{'domain':'example.org','DNSName':'_a.example.org','DNSEntry':"
         "'x.sectigo.com'}]}}");
     CHECK_INT(order.challenge_count, 1);
+    /* a parent's is the main domain's too, when the order's own level says so */
+    order = order_of(
+        "{'CommonName':'www.example.org','CNAMEAuthName':'_a.example.org','CNAMEAuthValue':'x.sectigo.com',"
+        "'OrderStatus':{'DomainAuthVettingStatus':[{'domain':'example.org','DNSName':'_a.example.org',"
+        "'DNSEntry':'x.sectigo.com'}]}}");
+    CHECK_INT(order.challenge_count, 2);
+    CHECK_TEXT(order.challenges[0].domain, "example.org");
+    CHECK_TEXT(order.challenges[1].domain, "www.example.org");
+    CHECK_TEXT(order.challenges[1].record_name, "_a.example.org");
+    CHECK_TEXT(order.challenges[1].record_type, "CNAME");
     /* another record for the main domain is kept beside */
     order = order_of(
         "{'CommonName':'example.org','CNAMEAuthName':'_z.example.org','CNAMEAuthValue':'x.sectigo.com',"

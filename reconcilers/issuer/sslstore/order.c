@@ -240,16 +240,18 @@ static struct vendor_challenge *main_challenge(struct vendor_order *order, bool 
     return NULL;
 }
 
+/* Under the main domain: the same proof under another one, such as a parent that the authority looks at, may be all that there is
+ * for that one. */
 static bool listed(const struct vendor_order *order, const struct vendor_challenge *proof)
 {
+    const char *name = name_without_wildcard(order->common_name);
     for (size_t i = 0; i < order->challenge_count; i++) {
         const struct vendor_challenge *challenge = &order->challenges[i];
-        if (proof->record_name != NULL ? text_equal(challenge->record_name, proof->record_name) &&
-                                             text_equal(challenge->record_value, proof->record_value)
-                                       : text_equal(challenge->file_name, proof->file_name) &&
-                                             text_equal(challenge->file_content, proof->file_content) &&
-                                             strcmp(name_without_wildcard(challenge->domain),
-                                                    name_without_wildcard(order->common_name)) == 0)
+        if (strcmp(name_without_wildcard(challenge->domain), name) == 0 &&
+            (proof->record_name != NULL ? text_equal(challenge->record_name, proof->record_name) &&
+                                              text_equal(challenge->record_value, proof->record_value)
+                                        : text_equal(challenge->file_name, proof->file_name) &&
+                                              text_equal(challenge->file_content, proof->file_content)))
             return true;
     }
     return false;
