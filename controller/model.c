@@ -427,12 +427,18 @@ bool model_load_material(struct model *model, struct certificate_view *view, con
         if (view->material.leaf == NULL || view->material.chain == NULL)
             return error_prefix(err, "the certificate");
     }
-    if (needs & NEEDS_KEY) {
+    bool may_be_keyless = view->revision != NULL && view->order != NULL && view->order->key_brought;
+    if ((needs & NEEDS_KEY) || ((needs & NEEDS_KEYLESS) && may_be_keyless)) {
         struct error missing = {0};
-        view->material.key = blob_secret(model->state, arena_printf(arena, "key/%s", view->revision->key_id), &missing);
-        if (view->material.key == NULL && !(view->order->key_brought && missing.kind == ERROR_NOT_FOUND)) {
+        AUTO(secret) struct secret *key = blob_secret(model->state, arena_printf(arena, "key/%s", view->revision->key_id), &missing);
+        view->material.keyless = key == NULL && may_be_keyless && missing.kind == ERROR_NOT_FOUND;
+        if (key == NULL && !view->material.keyless) {
             *err = missing;
             return error_prefix(err, "the private key");
+        }
+        if (needs & NEEDS_KEY) {
+            view->material.key = key;
+            key = NULL; /* handed on */
         }
     }
     return true;

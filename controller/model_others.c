@@ -25,17 +25,23 @@ static void free_claim(struct claim *claim)
 
 /* ---- what is held: needs and places ---- */
 
-/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". */
-char *model_place_key(const struct certificate_view *view, size_t rollout, struct arena *arena)
+/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". NULL: the target leads nowhere. */
+static char *place_key(const struct operator_config *config, const struct resource *certificate, const struct resource *target,
+                       struct arena *arena)
 {
     const char *path;
     struct error err;
     unsigned char digest[32];
-    if (!deploy_place(view->config, view->refs.targets[rollout], view->namespace_, view->name,
-                      certificate_main_name(view->want->certificate), arena, &path, &err))
+    if (!deploy_place(config, target, certificate->namespace_, certificate->name,
+                      certificate_main_name(certificate->certificate), arena, &path, &err))
         return NULL;
     hash_sha256(span_of(path, strlen(path)), digest);
     return arena_printf(arena, "place/%s", text_hex(arena, digest, 16));
+}
+
+char *model_place_key(const struct certificate_view *view, size_t rollout, struct arena *arena)
+{
+    return place_key(view->config, view->want, view->refs.targets[rollout], arena);
 }
 
 const char *model_partner_code(const struct certificate_view *view)
@@ -108,12 +114,29 @@ static const struct claim *claimed_by_other(const struct model *model, const str
     return NULL;
 }
 
-static bool has_target(const struct certificate_view *view, const char *target)
+/* Whether that target of the certificate is still one of its targets, and leads to the place. */
+static bool leads_there(const struct model *model, const struct resource *certificate, const struct certificate_references *refs,
+                        const char *target, const char *key, struct arena *arena)
 {
-    for (size_t i = 0; i < view->refs.target_count; i++)
-        if (text_equal(view->refs.targets[i]->name, target))
-            return true;
+    for (size_t i = 0; i < refs->target_count; i++)
+        if (text_equal(refs->targets[i]->name, target))
+            return text_equal(place_key(model->config, certificate, refs->targets[i], arena), key);
     return false;
+}
+
+/* Whether a certificate that published at the place gave it up: its manifest names another target or path now. One that
+ * does not resolve keeps what it has. */
+static bool moved_away(const struct model *model, const struct certificate_view *view, const char *namespace_, const char *name,
+                       const char *target, const char *key, struct arena *arena)
+{
+    if (model->desired == NULL)
+        return false;
+    struct problem_list problems = {.arena = arena};
+    struct resource_lookup lookup = desired_lookup(model->desired);
+    struct certificate_references refs = {0};
+    const struct resource *owner = lookup.find(lookup.set, KIND_CERTIFICATE, namespace_, name);
+    return owner != NULL && certificate_resolve(owner, &lookup, model->config, view->now, arena, &refs, &problems) &&
+           !leads_there(model, owner, &refs, target, key, arena);
 }
 
 /* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
@@ -142,8 +165,9 @@ bool model_find_places(struct model *model, struct certificate_view *view, struc
         if (!ours && !record_find(model->state, TABLE_CERTIFICATE, record_key(arena, parts.items[0], parts.items[1]),
                                   &certificate_record_table, arena, &other, &known, err))
             return false;
-        bool gone = ours ? !has_target(view, parts.items[2])
-                         : string_list_contains(&model->assumed_gone, id) || !known || other.forgotten;
+        bool gone = ours ? !leads_there(model, view->want, &view->refs, parts.items[2], key, arena)
+                         : string_list_contains(&model->assumed_gone, id) || !known || other.forgotten ||
+                               moved_away(model, view, parts.items[0], parts.items[1], parts.items[2], key, arena);
         if (!gone)
             view->places_taken[i] = arena_printf(arena, "%s by target %s", id, parts.items[2]);
         if (view->rollouts[i].state == ROLLOUT_ACTIVE) /* another was there meanwhile: deployed anew, once the place is free */

@@ -71,7 +71,7 @@ struct outcome { /* what act brought home; members by action */
     int64_t at; /* clock_now() when it was done */
 };
 
-enum action_needs { NEEDS_KEY = 1, NEEDS_CERT = 2, NEEDS_REQUEST = 4, NEEDS_OLD_CERT = 8 };
+enum action_needs { NEEDS_KEY = 1, NEEDS_CERT = 2, NEEDS_REQUEST = 4, NEEDS_OLD_CERT = 8, NEEDS_KEYLESS = 16 /* whether there is one */ };
 struct action_row {
     const char *name; /* "present", for logs and errors */
     unsigned needs;   /* material to load */

@@ -75,8 +75,7 @@ static bool act_inspect(struct context *ctx, const struct certificate_view *view
     const struct rollout_record *r = &view->rollouts[step->index];
     struct deployment d = {.target = view->refs.targets[step->index], .namespace_ = view->namespace_, .name = view->name,
                            .common_name = view->order->common_name, .names = view->order->names,
-                           .generation = r->generation, .previous = r->previous, .fingerprint = r->fingerprint,
-                           .previous_fingerprint = r->previous_fingerprint};
+                           .generation = r->generation, .fingerprint = r->fingerprint, .keyless = view->material.keyless};
     struct deploy_observation seen = {0};
     if (!deploy_local.observe(ctx, &d, &seen, err))
         return false;
@@ -124,4 +123,4 @@ static void record_inspect(const struct certificate_view *view, const struct ste
     out->event_message = arena_printf(arena, "%s: %s; it is deployed again", r->target, outcome->words);
 }
 
-const struct action_row action_inspect = {"inspect", 0, false, false, false, NULL, act_inspect, record_inspect};
+const struct action_row action_inspect = {"inspect", NEEDS_KEYLESS, false, false, false, NULL, act_inspect, record_inspect};

@@ -43,6 +43,25 @@ bool rollout_settled(const struct certificate_view *view, size_t index, struct a
            text_equal(r->settings_digest, rollout_settings_digest(view, index, arena));
 }
 
+/* Whether what is under way was begun with what the target says now. "": by a version that did not note it. */
+static bool same_settings(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct rollout_record *r = &view->rollouts[index];
+    return text_empty(r->settings_digest) || text_equal(r->settings_digest, rollout_settings_digest(view, index, arena));
+}
+
+/* Whether what is under way lies where the target leads now. */
+static bool same_place(const struct certificate_view *view, size_t index, struct arena *arena)
+{
+    const struct rollout_record *r = &view->rollouts[index];
+    const char *path;
+    struct error ignored = {0};
+    return text_empty(r->path) ||
+           (deploy_place(view->config, view->refs.targets[index], view->namespace_, view->name, view->order->common_name, arena,
+                         &path, &ignored) &&
+            text_equal(r->path, path));
+}
+
 static struct step rollout_step(const struct certificate_view *view, size_t index, enum action action, enum verb verb,
                                 const char *code, const char *reason, struct arena *arena)
 {
@@ -78,7 +97,8 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
 {
     const struct rollout_record *r = &view->rollouts[index];
     const struct deploy_target *t = target_of(view, index);
-    bool current = r->revision == view->revision->number;
+    bool same = same_settings(view, index, arena);
+    bool current = r->revision == view->revision->number && same; /* else what was begun is not carried on with */
     switch (r->state) {
     case ROLLOUT_STAGED:
         if (current)
@@ -98,6 +118,9 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
                                 r->error[0] != '\0' ? r->error : "reloaded; what is served is looked at", arena);
         break;
     case ROLLOUT_ROLLING_BACK:
+        /* Changed settings may be the cure: forward again, once the former generation is published, or there is none here. */
+        if (!same && (r->published_at == 0 || !same_place(view, index, arena)))
+            break;
         if (r->published_at > 0)
             return rollout_step(view, index, ACTION_ROLL_BACK, VERB_DEPLOY, "RollingBack", r->error, arena);
         return with_cure(rollout_step(view, index, r->reloaded ? ACTION_PROBE_BACK : ACTION_RELOAD_BACK,
@@ -106,12 +129,12 @@ static struct step rollout_next(const struct certificate_view *view, size_t inde
     default: break;
     }
     struct step step = rollout_step(view, index, ACTION_STAGE, VERB_DEPLOY, "Deploying", "", arena);
-    step.reason = r->state == ROLLOUT_ROLLED_BACK && current ? r->error
-                  : r->state == ROLLOUT_ACTIVE && current    ? "the target's settings changed"
-                  : r->error[0] != '\0'                      ? r->error
-                                                             : "this revision is not there yet";
-    if (r->state == ROLLOUT_ROLLED_BACK && !current)
-        step.due = 0; /* another revision: not the one that failed */
+    step.reason = r->state == ROLLOUT_ROLLED_BACK && current               ? r->error
+                  : !same && r->revision == view->revision->number ? "the target's settings changed"
+                  : r->error[0] != '\0'                                    ? r->error
+                                                                           : "this revision is not there yet";
+    if (!current)
+        step.due = 0; /* not what failed: another revision, or other settings */
     if (r->state == ROLLOUT_ROLLED_BACK && step.due > view->now) {
         step.code = "RolledBack";
         step.human = "cure what made it fail; it is tried again when it is due, or at once by sync and apply";
@@ -148,8 +171,8 @@ static struct deployment deployment_of(const struct certificate_view *view, cons
         .target = view->refs.targets[step->index], .namespace_ = view->namespace_, .name = view->name,
         .common_name = view->order->common_name, .names = view->order->names, .generation = r->generation,
         .previous = r->previous, .fingerprint = view->revision->fingerprint,
-        .previous_fingerprint = r->previous_fingerprint, .key = view->material.key, .leaf = view->material.leaf,
-        .chain = view->material.chain};
+        .previous_fingerprint = r->previous_fingerprint, .key = view->material.key,
+        .keyless = view->material.keyless, .leaf = view->material.leaf, .chain = view->material.chain};
 }
 
 static struct rollout_record *rollout_copy(const struct certificate_view *view, const struct step *step,
@@ -187,9 +210,10 @@ static bool prepare_stage(const struct certificate_view *view, const struct step
         r->previous_fingerprint = r->state == ROLLOUT_ACTIVE ? r->fingerprint : r->previous_fingerprint;
         r->generation = 0; /* chosen when the target was looked at */
         r->started_at = view->now;
-        if (r->revision != view->revision->number)
-            r->attempts = 0;
     }
+    if (r->revision != view->revision->number || !same_settings(view, (size_t)step->index, arena))
+        r->attempts = 0;
+    r->settings_digest = rollout_settings_digest(view, (size_t)step->index, arena);
     r->revision = view->revision->number;
     r->fingerprint = view->revision->fingerprint;
     r->state = ROLLOUT_STAGING;
@@ -212,10 +236,11 @@ static bool act_stage(struct context *ctx, const struct certificate_view *view, 
     if (d.generation == 0) /* above everything that exists, so that a number is never used twice */
         d.generation = (seen.highest > d.previous ? seen.highest : d.previous) + 1;
     out->generation = d.generation;
-    bool good = seen.current > 0 && seen.current != d.generation && seen.whole; /* to go back to */
-    out->previous = good ? seen.current : d.previous;
-    out->previous_fingerprint = good ? seen.fingerprint : d.previous_fingerprint;
-    out->previous_ends_at = good ? seen.not_after : view->rollouts[step->index].previous_ends_at;
+    bool good = seen.current > 0 && seen.current != d.generation && seen.whole;
+    /* To go back to: what served before, as long as it lies here whole; else what is published, as after a lost store. */
+    out->previous = seen.previous_whole ? d.previous : good ? seen.current : 0;
+    out->previous_fingerprint = seen.previous_whole ? d.previous_fingerprint : good ? seen.fingerprint : "";
+    out->previous_ends_at = seen.previous_whole ? seen.previous_not_after : good ? seen.not_after : 0;
     d.previous = out->previous;
     return deploy_local.stage(ctx, &d, err);
 }
@@ -267,7 +292,7 @@ static void record_publish(const struct certificate_view *view, const struct ste
     }
     succeeded(r);
     r->state = ROLLOUT_PUBLISHED;
-    r->published_at = outcome->at;
+    r->published_at = r->checked_at = outcome->at;
     r->reloaded = false;
     out->event_type = "Normal";
     out->event_reason = "Published";
@@ -323,8 +348,12 @@ static bool act_probe(struct context *ctx, const struct certificate_view *view, 
                       struct outcome *out, struct error *err)
 {
     struct deployment d = deployment_of(view, step);
-    (void)out;
-    return deploy_local.probe(ctx, &d, err) && deploy_local.clean(ctx, &d, err);
+    struct error why = {0};
+    if (!deploy_local.probe(ctx, &d, err))
+        return false;
+    if (!deploy_local.clean(ctx, &d, &why)) /* what serves well does not go back for it; the next deployment cleans too */
+        out->words = arena_strdup(ctx->arena, why.message);
+    return true;
 }
 
 static void record_probe(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
@@ -339,12 +368,18 @@ static void record_probe(const struct certificate_view *view, const struct step 
         r->active_at = r->checked_at = outcome->at;
         r->drift = "";
         r->attempts = 0;
-        r->settings_digest = rollout_settings_digest(view, (size_t)step->index, arena);
+        if (text_empty(r->settings_digest)) /* begun by a version that did not note it */
+            r->settings_digest = rollout_settings_digest(view, (size_t)step->index, arena);
         out->event_type = "Normal";
         out->event_reason = "Served";
         out->event_message = t->probe.address != NULL
                                  ? arena_printf(arena, "%s: %s serves revision %d", r->target, t->probe.address, r->revision)
                                  : arena_printf(arena, "%s: generation %d is in place", r->target, r->generation);
+        if (!text_empty(outcome->words)) {
+            out->event_type = "Warning";
+            out->event_message = arena_printf(arena, "%s; former generations could not be removed: %s", out->event_message,
+                                              outcome->words);
+        }
         out->audit = "deploy.active";
         out->audit_detail = arena_printf(arena, "revision %d on %s", r->revision, r->target);
         return;
@@ -407,6 +442,13 @@ static void record_roll_back(const struct certificate_view *view, const struct s
     struct rollout_record *r = rollout_copy(view, step, arena, out);
     if (!outcome->ok) {
         failed(r, outcome, "RollbackFailed", arena, out);
+        /* The former generation is not there, not whole, or has ended: there is none, and the new one stays (decisions 21). */
+        if (outcome->err.kind == ERROR_NOT_FOUND || outcome->err.kind == ERROR_MALFORMED || outcome->err.kind == ERROR_CONFLICT) {
+            r->previous = 0;
+            r->previous_fingerprint = "";
+            r->previous_ends_at = 0;
+            r->state = ROLLOUT_PUBLISHED;
+        }
         return;
     }
     r->published_at = 0; /* the link is back; reload and look follow */
@@ -469,10 +511,10 @@ static void record_probe_back(const struct certificate_view *view, const struct 
     out->audit_detail = out->event_message;
 }
 
-const struct action_row action_stage = {"stage", NEEDS_KEY | NEEDS_CERT, false, false, true, prepare_stage, act_stage, record_stage};
-const struct action_row action_publish = {"publish", 0, false, false, true, prepare_publish, act_publish, record_publish};
+const struct action_row action_stage = {"stage", NEEDS_KEY | NEEDS_KEYLESS | NEEDS_CERT, false, false, true, prepare_stage, act_stage, record_stage};
+const struct action_row action_publish = {"publish", NEEDS_KEYLESS, false, false, true, prepare_publish, act_publish, record_publish};
 const struct action_row action_reload = {"reload", 0, false, false, true, prepare_reload, act_reload, record_reload};
 const struct action_row action_probe = {"probe", NEEDS_CERT, false, false, false, NULL, act_probe, record_probe};
-const struct action_row action_roll_back = {"roll back", 0, false, false, true, prepare_roll_back, act_roll_back, record_roll_back};
+const struct action_row action_roll_back = {"roll back", NEEDS_KEYLESS, false, false, true, prepare_roll_back, act_roll_back, record_roll_back};
 const struct action_row action_reload_back = {"reload back", 0, false, false, true, prepare_reload, act_reload_back, record_reload_back};
 const struct action_row action_probe_back = {"probe back", 0, false, false, false, NULL, act_probe_back, record_probe_back};

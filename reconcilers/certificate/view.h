@@ -65,6 +65,7 @@ struct certificate_view {
     /* Material the loop put here for the step at hand; NULL otherwise. */
     struct {
         const struct secret *key; /* PEM */
+        bool keyless;             /* of a brought request: whoever brought it keeps the key */
         const char *csr, *request, *leaf, *chain;
     } material;
 };

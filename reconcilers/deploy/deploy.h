@@ -20,14 +20,17 @@ struct deployment {
     int previous;                  /* P; 0: none */
     const char *fingerprint;       /* of N's leaf */
     const char *previous_fingerprint; /* "": none */
-    const struct secret *key;      /* PEM; NULL where the step needs none. A certificate of a brought CSR has none */
+    const struct secret *key;      /* PEM; NULL where the step needs none */
+    bool keyless;                  /* of a brought CSR: no key lies beside the certificate */
     const char *leaf, *chain;      /* PEM; NULL where the step needs none */
 };
 struct deploy_observation {
     int current;              /* generation the link names; 0: nothing published; -1: something that is not ours */
     const char *fingerprint;  /* of the leaf at the published path; "" none or unreadable */
     int64_t not_after;        /* of that leaf; 0: unknown */
-    bool whole;               /* leaf, chain and key are there and belong together */
+    bool whole;               /* all files are there and belong together */
+    bool previous_whole;      /* so does generation P, and its leaf is the one meant */
+    int64_t previous_not_after; /* of P's leaf; 0: unknown */
     bool rights_ok;           /* owner, group, mode of the key as stated */
     const char *words;        /* what is not as it should be; "" fine */
     int highest;              /* the highest gen-N that exists */
@@ -48,7 +51,8 @@ struct deploy_ops {
     /* D7, one look: the endpoint serves N's leaf under each name. No probe: success. Fails: REFUSED (serves another:
      * says which), UNREACHABLE. */
     bool (*probe)(struct context *ctx, const struct deployment *d, struct error *err);
-    /* The published path is P afterwards (P 0: nothing changes). The caller reloads and probes after it. */
+    /* The published path is P afterwards (P 0: nothing changes). The caller reloads and probes after it. Fails: NOT_FOUND,
+     * MALFORMED, CONFLICT (P is not there, not whole, or has ended; the path is not ours), CONFIG, SYSTEM. */
     bool (*rollback)(struct context *ctx, const struct deployment *d, struct error *err);
     /* D8: keep N and P, the newest two and any younger than 7 days; keys of others go first. */
     bool (*clean)(struct context *ctx, const struct deployment *d, struct error *err);

@@ -73,7 +73,7 @@ static const char *key_rights(const struct place *place, int number, struct aren
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) != 0)
-        return NULL; /* a certificate of a brought CSR has no key here */
+        return NULL; /* a key that should be there is missed elsewhere */
     if ((status.st_mode & 07777) != place->key_mode)
         return arena_printf(arena, "the key in %s has mode %04o, not %04o", place->path,
                             (unsigned)status.st_mode & 07777, (unsigned)place->key_mode);
@@ -84,23 +84,38 @@ static const char *key_rights(const struct place *place, int number, struct aren
     return NULL;
 }
 
-static void observe_current(const struct place *place, struct arena *arena, struct deploy_observation *out)
+/* Whether the generation is whole and, unless NULL or "", the one meant; when it ends, too. */
+static bool look_at(const struct place *place, int number, const char *fingerprint, struct arena *arena, struct x509_info *leaf,
+                    struct error *err)
 {
     AUTO(generation) struct generation found = {0};
-    struct x509_info leaf;
+    return generation_read(place, number, true, arena, &found, err) && x509_parse(found.leaf, arena, leaf, err) &&
+           generation_check(&found, fingerprint, arena, err);
+}
+
+static void observe_current(const struct place *place, struct arena *arena, struct deploy_observation *out)
+{
+    struct x509_info leaf = {.fingerprint = ""};
     struct error why = {0};
 
     const char *rights = key_rights(place, out->current, arena);
     out->rights_ok = rights == NULL;
     if (rights != NULL)
         out->words = rights;
-    if (generation_read(place, out->current, true, arena, &found, &why) && x509_parse(found.leaf, arena, &leaf, &why)) {
-        out->fingerprint = leaf.fingerprint;
-        out->not_after = leaf.not_after;
-        out->whole = generation_check(&found, NULL, arena, &why);
-    }
+    out->whole = look_at(place, out->current, NULL, arena, &leaf, &why);
+    out->fingerprint = leaf.fingerprint;
+    out->not_after = leaf.not_after;
     if (!out->whole)
         out->words = arena_strdup(arena, why.message);
+}
+
+static void observe_previous(const struct place *place, const struct deployment *d, struct arena *arena,
+                             struct deploy_observation *out)
+{
+    struct x509_info leaf;
+    struct error ignored = {0};
+    out->previous_whole = look_at(place, d->previous, d->previous_fingerprint, arena, &leaf, &ignored);
+    out->previous_not_after = out->previous_whole ? leaf.not_after : 0;
 }
 
 static bool observe(struct context *ctx, const struct deployment *d, struct deploy_observation *out,
@@ -131,6 +146,8 @@ static bool observe(struct context *ctx, const struct deployment *d, struct depl
     seen.current = link.generation;
     if (seen.current >= 1)
         observe_current(&place, ctx->arena, &seen);
+    if (d->previous > 0)
+        observe_previous(&place, d, ctx->arena, &seen);
     if (link.words != NULL)
         seen.words = link.words;
     if (place.words != NULL && text_empty(seen.words))
@@ -219,6 +236,9 @@ static bool publish_generation(struct context *ctx, const struct deployment *d, 
     if (!generation_check(&found, fingerprint, ctx->arena, &why))
         return error_raise(err, ERROR_CONFLICT, "generation %d in %s was changed by somebody: %s", number,
                            place.path, why.message);
+    struct x509_info leaf;
+    if (backward && x509_parse(found.leaf, ctx->arena, &leaf, err) && leaf.not_after <= clock_now())
+        return error_raise(err, ERROR_CONFLICT, "generation %d in %s has ended: it is not put back", number, place.path);
     return point_at(&place, d, number, backward, ctx->arena, err);
 }
 

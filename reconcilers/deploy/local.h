@@ -45,6 +45,7 @@ struct place {
     uid_t owner;
     gid_t group;
     mode_t key_mode;
+    bool keyless; /* no key belongs to what is deployed */
     int root_fd, links, generations; /* -1: not there */
     const char *words;               /* PLACE_LOOK: what is wrong with the folders; NULL: nothing */
 };
@@ -85,8 +86,9 @@ struct generation {
     const char *leaf, *chain;
 };
 void generation_release(struct generation *generation);
-/* Read one. Fails: NOT_FOUND, SYSTEM, MALFORMED. */
-bool generation_read(const struct place *place, int number, bool with_key, struct arena *arena,
+/* Read one; `whole`: with its key, and judge the file for servers, which holds leaf and chain. Fails: NOT_FOUND (a file
+ * is missing), SYSTEM, MALFORMED. */
+bool generation_read(const struct place *place, int number, bool whole, struct arena *arena,
                      struct generation *out, struct error *err);
 /* Key belongs to leaf, leaf is the one meant ("" or NULL: any), chain stands in order. Fails: INTERNAL. */
 bool generation_check(const struct generation *generation, const char *fingerprint, struct arena *arena,

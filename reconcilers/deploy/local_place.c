@@ -187,7 +187,7 @@ bool place_enter(struct arena *arena, int *at, const char *name, const char *sho
 bool place_init(struct context *ctx, const struct deployment *d, struct place *out, struct error *err)
 {
     const struct deploy_target *spec = d->target->deploy_target;
-    struct place place = {.target = d->target, .root_fd = -1, .links = -1, .generations = -1};
+    struct place place = {.target = d->target, .keyless = d->keyless, .root_fd = -1, .links = -1, .generations = -1};
     struct error why = {0};
     struct stat status;
 

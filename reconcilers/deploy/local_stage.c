@@ -328,7 +328,7 @@ static bool read_piece(const struct place *place, const char *generation, const 
 }
 
 /* Leaf, chain and key of one text: the certificates stand before the key. */
-static bool split_combined(const struct place *place, const char *text, bool with_key, struct arena *arena,
+static bool split_combined(const struct place *place, const char *text, bool whole, struct arena *arena,
                            struct generation *out, struct error *err)
 {
     const char *first_end = strstr(text, PEM_END);
@@ -342,12 +342,29 @@ static bool split_combined(const struct place *place, const char *text, bool wit
     rest += *rest == '\n';
     out->leaf = arena_strndup(arena, text, (size_t)(rest - text));
     out->chain = arena_strndup(arena, rest, (size_t)(end - rest));
-    if (with_key && key != NULL)
+    if (whole && key != NULL)
         out->key = secret_create(key, strlen(key));
-    return true;
+    return !whole || key != NULL || place->keyless ||
+           error_raise(err, ERROR_MALFORMED, "the key is missing in %s", place->path);
 }
 
-bool generation_read(const struct place *place, int number, bool with_key, struct arena *arena,
+/* fullchain.pem, which servers read, is leaf and chain. */
+static bool full_chain_ok(const struct place *place, const char *generation, const struct generation *found,
+                          struct buffer *text, struct error *err)
+{
+    struct buffer should = {0};
+    if (!read_piece(place, generation, "fullchain.pem", text, err))
+        return false;
+    put_pem(&should, found->leaf);
+    put_pem(&should, found->chain);
+    bool same = text_equal(buffer_text(text), buffer_text(&should));
+    buffer_release(&should);
+    buffer_clear(text);
+    return same || error_raise(err, ERROR_MALFORMED, "%s/fullchain.pem of %s does not hold cert.pem and chain.pem", generation,
+                               place->path);
+}
+
+bool generation_read(const struct place *place, int number, bool whole, struct arena *arena,
                      struct generation *out, struct error *err)
 {
     const char *generation = place_generation(place, number, arena);
@@ -361,17 +378,17 @@ bool generation_read(const struct place *place, int number, bool with_key, struc
     make_room(&text, FILE_LIMIT + 2);
     if (place->combined) {
         ok = read_piece(place, generation, NULL, &text, err) &&
-             split_combined(place, buffer_text(&text), with_key, arena, &found, err);
+             split_combined(place, buffer_text(&text), whole, arena, &found, err);
     } else if (read_piece(place, generation, "cert.pem", &text, err)) {
         found.leaf = arena_strdup(arena, buffer_text(&text));
         buffer_clear(&text);
         ok = read_piece(place, generation, "chain.pem", &text, err);
         found.chain = arena_strdup(arena, buffer_text(&text));
         buffer_clear(&text);
-        if (ok && with_key && read_piece(place, generation, "key.pem", &text, &why))
+        ok = ok && (!whole || full_chain_ok(place, generation, &found, &text, err));
+        if (ok && whole && read_piece(place, generation, "key.pem", &text, &why))
             found.key = secret_create(buffer_text(&text), text.length);
-        else if (ok && with_key &&
-                 why.kind != ERROR_NOT_FOUND) /* a brought CSR's certificate has no key here */
+        else if (ok && whole && !(why.kind == ERROR_NOT_FOUND && place->keyless))
             ok = error_raise(err, why.kind, "%s", why.message);
     }
     buffer_wipe(&text);

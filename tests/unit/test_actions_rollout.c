@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "reconcilers/certificate/decide_parts.h"
+#include "reconcilers/deploy/deploy.h"
 #include "scratch.h"
 
 static struct rollout_record *rollout(void) { return &made.view.rollouts[0]; }
@@ -272,6 +273,39 @@ static void a_way_back_that_fails_is_tried_again(void)
     }
 }
 
+/* Decisions 21: where there is nothing to go back to, the new one stays and is tried again. */
+static void a_former_generation_that_is_not_there_ends_the_way_back(void)
+{
+    static const struct {
+        enum error_kind kind;
+        bool ends;
+    } rows[] = {{ERROR_NOT_FOUND, true}, {ERROR_MALFORMED, true}, {ERROR_CONFLICT, true}, {ERROR_CONFIG, false}, {ERROR_SYSTEM, false}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        rolling_back();
+        record(step_at(ACTION_ROLL_BACK, 0), failed(rows[i].kind, "gen-1 cannot be published"));
+        CHECK_INT(changes.rollout->state, rows[i].ends ? ROLLOUT_PUBLISHED : ROLLOUT_ROLLING_BACK);
+        CHECK_INT(changes.rollout->previous, rows[i].ends ? 0 : 1);
+        CHECK(changes.rollout->retry_at > made.view.now);
+        take();
+        CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_WAIT);
+        made.view.now = rollout()->retry_at;
+        CHECK_INT(certificate_decide(&made.view, arena).action, rows[i].ends ? ACTION_RELOAD : ACTION_ROLL_BACK);
+    }
+}
+
+/* Old files that cannot be removed are no reason to leave what serves. */
+static void what_is_served_stays_when_cleaning_fails(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    struct outcome outcome = done();
+    outcome.words = "the folder may be written by its group";
+    record(step_at(ACTION_PROBE, 0), outcome);
+    CHECK_INT(changes.rollout->state, ROLLOUT_ACTIVE);
+    CHECK_TEXT(changes.event_type, "Warning");
+    CHECK(says(changes.event_message, "could not be removed: the folder may be written by its group"));
+}
+
 static void what_serves_again_is_looked_at_for_the_probes_time(void)
 {
     rolling_back();
@@ -294,6 +328,91 @@ static void what_serves_again_is_looked_at_for_the_probes_time(void)
 }
 
 /* ---- settings ---- */
+
+/* An edit may be the cure of what is failing: it is not waited for, and what was begun with the old settings is left. */
+static void changed_settings_end_what_was_begun_with_others(void)
+{
+    static const enum rollout_state states[] = {ROLLOUT_STAGING, ROLLOUT_STAGED, ROLLOUT_PUBLISHED, ROLLOUT_RELOADED,
+                                                ROLLOUT_ROLLED_BACK};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        published(1);
+        rollout()->state = states[i];
+        rollout()->retry_at = made.view.now + 600;
+        rollout()->attempts = 5;
+        rollout()->settings_digest = "of another mode";
+        struct step step = certificate_decide(&made.view, arena);
+        CHECK_INT(step.action, ACTION_STAGE);
+        CHECK(says(step.reason, "settings changed"));
+        CHECK(prepare(step_at(ACTION_STAGE, 0)));
+        CHECK_INT(changes.rollout->attempts, 0);
+        CHECK_TEXT(changes.rollout->settings_digest, rollout_settings_digest(&made.view, 0, arena));
+        take();
+        struct outcome outcome = failed(ERROR_SYSTEM, "the disk is full");
+        record(step_at(ACTION_STAGE, 0), outcome);
+        take();
+        CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_WAIT); /* its own failure is waited for */
+    }
+}
+
+/* The settings of the moment when it was staged are those that serve: an edit in between deploys again. */
+static void an_edit_while_it_is_looked_at_is_not_taken_for_deployed(void)
+{
+    published(1);
+    rollout()->state = ROLLOUT_RELOADED;
+    rollout()->settings_digest = "of another path";
+    record(step_at(ACTION_PROBE, 0), done());
+    CHECK_INT(changes.rollout->state, ROLLOUT_ACTIVE);
+    take();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_STAGE);
+}
+
+static void changed_settings_go_forward_once_the_way_back_allows(void)
+{
+    static const struct {
+        bool link_is_back, moved;
+        enum action action;
+    } rows[] = {{false, false, ACTION_ROLL_BACK}, {false, true, ACTION_STAGE}, {true, false, ACTION_STAGE}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *path;
+        struct error err = {0};
+        rolling_back();
+        CHECK_OK(deploy_place(made.view.config, made.view.refs.targets[0], made.view.namespace_, made.view.name,
+                              made.order->common_name, arena, &path, &err), err);
+        rollout()->path = rows[i].moved ? "/elsewhere" : path;
+        rollout()->published_at = rows[i].link_is_back ? 0 : made.view.now;
+        rollout()->settings_digest = "of another profile";
+        CHECK_INT(certificate_decide(&made.view, arena).action, rows[i].action);
+    }
+}
+
+/* A number of another place, or of a damaged generation, is nothing to go back to. */
+static void only_what_lies_there_whole_is_gone_back_to(void)
+{
+    char folder[96];
+    struct outcome out = {0};
+    struct error err = {0};
+    published(0);
+    scratch_folder(folder, sizeof folder);
+    struct deploy_root root = {.name = "nginx", .path = arena_printf(arena, "%s/certs", folder)};
+    struct operator_config config = made_config;
+    config.roots = &root;
+    config.root_count = 1;
+    made.view.config = &config;
+    made.order->names = made.revision->names;
+    CHECK(mkdir(root.path, 0755) == 0);
+    rollout()->state = ROLLOUT_STAGING;
+    rollout()->generation = 0;
+    rollout()->previous = 1;
+    rollout()->previous_fingerprint = "f1";
+    rollout()->previous_ends_at = made.view.now + 86400;
+    struct context ctx = {.arena = arena, .config = &config};
+    struct step step = step_at(ACTION_STAGE, 0);
+    CHECK(!certificate_action(ACTION_STAGE)->act(&ctx, &made.view, &step, &out, &err)); /* there is no material here */
+    CHECK_INT(out.generation, 2);
+    CHECK_INT(out.previous, 0);
+    CHECK_TEXT(out.previous_fingerprint, "");
+    CHECK_INT(out.previous_ends_at, 0);
+}
 
 static const char *const text_settings[] = {"other", "another"};
 
@@ -459,7 +578,13 @@ int main(void)
     RUN(probe_is_patient_for_its_time);
     RUN(clock_that_goes_back_does_not_prolong_a_probe_for_ever);
     RUN(a_way_back_that_fails_is_tried_again);
+    RUN(a_former_generation_that_is_not_there_ends_the_way_back);
+    RUN(what_is_served_stays_when_cleaning_fails);
     RUN(what_serves_again_is_looked_at_for_the_probes_time);
+    RUN(changed_settings_end_what_was_begun_with_others);
+    RUN(an_edit_while_it_is_looked_at_is_not_taken_for_deployed);
+    RUN(changed_settings_go_forward_once_the_way_back_allows);
+    RUN(only_what_lies_there_whole_is_gone_back_to);
     RUN(each_setting_that_shows_on_the_target_deploys_anew);
     RUN(a_target_by_hand_waits_for_the_word);
     RUN(an_inspection_is_due_twelve_hours_after_the_last_look);

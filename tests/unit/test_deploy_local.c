@@ -93,12 +93,71 @@ static void a_brought_request_has_no_key_on_the_target(void)
         new_world(layout);
         struct deployment d = deployment(1, 0);
         d.key = NULL;
+        d.keyless = true;
         CHECK_OK(deploy_local.stage(&ctx, &d, &err) && deploy_local.publish(&ctx, &d, &err), err);
         CHECK(!exists(at("default/shop/current/key.pem")));
         CHECK(strstr(text_of(at("default/shop.pem")), "PRIVATE") == NULL);
-        CHECK_TEXT(look().fingerprint, pairs[1].fingerprint);
-        CHECK(look().rights_ok);
+        struct deploy_observation seen = {0};
+        CHECK_OK(deploy_local.observe(&ctx, &d, &seen, &err), err);
+        CHECK_TEXT(seen.fingerprint, pairs[1].fingerprint);
+        CHECK(seen.whole && seen.rights_ok);
     }
+}
+
+/* What a server reads is all there, or the generation is not whole: it is neither published nor gone back to. */
+static void each_file_that_is_missing_or_changed_is_seen(void)
+{
+    static const struct {
+        enum target_layout layout;
+        const char *file;
+        bool gone;
+    } rows[] = {
+        {LAYOUT_GENERATION, "key.pem", true},        {LAYOUT_GENERATION, "cert.pem", true},
+        {LAYOUT_GENERATION, "chain.pem", true},      {LAYOUT_GENERATION, "fullchain.pem", true},
+        {LAYOUT_GENERATION, "fullchain.pem", false}, {LAYOUT_COMBINED, NULL, false} /* without its key */,
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        new_world(rows[i].layout);
+        CHECK_OK(deploy(1, 0) && deploy(2, 1), err);
+        CHECK(look().whole);
+        struct deployment d = deployment(3, 2);
+        struct deploy_observation seen = {0};
+        CHECK_OK(deploy_local.observe(&ctx, &d, &seen, &err) && deploy_local.stage(&ctx, &d, &err), err);
+        CHECK(seen.previous_whole && seen.previous_not_after > clock_now());
+        for (int generation = 2; generation <= 3; generation++) {
+            const char *file = rows[i].file != NULL ? at("default/shop/gen-%d/%s", generation, rows[i].file)
+                                                    : at("default/shop.generations/gen-%d.pem", generation);
+            CHECK(unlink(file) == 0);
+            if (!rows[i].gone)
+                put(file, pairs[generation].leaf, 0600);
+        }
+        CHECK(!look().whole && look().words[0] != '\0');
+        CHECK_OK(deploy_local.observe(&ctx, &d, &seen, &err), err);
+        CHECK(!seen.previous_whole);
+        err = (struct error){0};
+        CHECK(!deploy_local.publish(&ctx, &d, &err));
+        CHECK(err.kind == ERROR_NOT_FOUND || err.kind == ERROR_MALFORMED);
+        err = (struct error){0};
+        CHECK(!deploy_local.rollback(&ctx, &d, &err));
+        CHECK(err.kind == ERROR_NOT_FOUND || err.kind == ERROR_MALFORMED);
+        CHECK_INT(look().current, 2);
+    }
+}
+
+/* Reliability.md 6.4: a pair that has ended is not put back, whenever the way back is taken. */
+static void what_has_ended_is_not_gone_back_to(void)
+{
+    new_world(LAYOUT_GENERATION);
+    CHECK_OK(deploy(1, 0) && deploy(2, 1), err);
+    struct deployment d = deployment(2, 1);
+    clock_turn(look().not_after - clock_now() + 1);
+    bool back = deploy_local.rollback(&ctx, &d, &err);
+    clock_turn(0);
+    CHECK(!back && err.kind == ERROR_CONFLICT && strstr(err.message, "has ended") != NULL);
+    CHECK_INT(look().current, 2);
+    err = (struct error){0};
+    CHECK_OK(deploy_local.rollback(&ctx, &d, &err), err);
+    CHECK_INT(look().current, 1);
 }
 
 static void a_broken_pair_is_never_staged(void)
@@ -456,6 +515,8 @@ int main(void)
     RUN(a_generation_is_published_by_a_link);
     RUN(a_combined_file_holds_chain_and_key);
     RUN(a_brought_request_has_no_key_on_the_target);
+    RUN(each_file_that_is_missing_or_changed_is_seen);
+    RUN(what_has_ended_is_not_gone_back_to);
     RUN(a_broken_pair_is_never_staged);
     RUN(what_was_changed_on_the_disk_is_not_published);
     RUN(an_older_generation_needs_a_rollback);
