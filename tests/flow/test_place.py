@@ -100,4 +100,20 @@ def a_target_under_another_name_is_no_stranger():
         w.run("apply", "--yes", code=0)
 
 
-main([a_place_goes_from_one_to_the_other_and_back, a_target_under_another_name_is_no_stranger, the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
+def a_place_that_its_owner_gave_up_is_free():
+    with World() as w:
+        world(w)
+        w.manifest("store.yaml", TARGET.replace("files", "store").replace("path: one", "path: two"))
+        w.manifest("a.yaml", certificate("a"))
+        w.run("apply", "--yes", code=0)
+        of_a = served_at(w)[1]
+        w.manifest("a.yaml", certificate("a").replace("name: files", "name: store"))
+        w.manifest("b.yaml", certificate("b"))
+        w.run("apply", "--yes", code=0)
+        assert w.read("targets/two/current/cert.pem") == of_a and served_at(w)[1] != of_a
+        w.manifest("a.yaml", certificate("a"))  # back again: it is b's now
+        assert w.run("apply", "--yes", code=4).code == 4
+        assert served_at(w)[1] != of_a
+
+
+main([a_place_that_its_owner_gave_up_is_free, a_place_goes_from_one_to_the_other_and_back, a_target_under_another_name_is_no_stranger, the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])

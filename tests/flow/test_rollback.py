@@ -102,6 +102,40 @@ def a_reload_that_never_works_leaves_the_former_pair():
         assert os.readlink(world.path(CURRENT)) != "gen-1" and world.orders() == 2
 
 
+def an_edit_of_the_target_cures_its_first_deployment():
+    """nginx reads another folder than the one that was filled: the corrected path is deployed to, though the first attempt waits."""
+    with Site() as world:
+        world.manifest("target.yaml", target(path="elsewhere"))
+        world.manifest("shop.yaml", certificate("shop", [NAME]))
+        world.apply("--timeout", "20s", code=None)
+        assert rollout(world)["state"] != "Active", rollout(world)
+        world.manifest("target.yaml", target(path="shop"))
+        world.apply()
+        assert rollout(world)["state"] == "Active" and rollout(world)["path"].endswith("/shop"), rollout(world)
+        world.assert_serves(leaf_digest(world.path(CURRENT, "cert.pem")))
+        assert world.orders() == 1
+        world.assert_at_rest()
+
+
+def a_new_place_has_nothing_to_go_back_to():
+    """Generation 1 lies at the old path: a failing reload leaves generation 2 published at the new one, and a cure goes on from there."""
+    with Site() as world:
+        good = world.profiles["nginx"]
+        world.manifest("target.yaml", target(path="shop"))
+        world.manifest("shop.yaml", certificate("shop", [NAME]))
+        world.apply()
+        world.profiles["nginx"] = dict(good, reload=["/bin/false"])
+        world.manifest("target.yaml", target(path="moved"))
+        world.apply("--timeout", "20s", code=None)
+        assert rollout(world)["state"] == "Published" and not rollout(world).get("previous"), rollout(world)
+        world.profiles["nginx"] = good
+        world.manifest("target.yaml", target(path="shop"))
+        world.apply()
+        assert rollout(world)["state"] == "Active", rollout(world)
+        world.assert_serves(leaf_digest(world.path(CURRENT, "cert.pem")))
+        assert world.orders() == 1
+
+
 def a_check_that_fails_touches_no_service():
     with two_pairs() as world:
         world.profiles["nginx"] = dict(world.good, check=["/bin/false"], reload=["/bin/touch", world.path("reloaded")])
@@ -282,6 +316,7 @@ def killed_while_pairs_change_every_reader_finds_a_whole_one():
 
 
 main([a_reload_that_does_not_serve_is_taken_back, a_reload_that_never_works_leaves_the_former_pair,
+      an_edit_of_the_target_cures_its_first_deployment, a_new_place_has_nothing_to_go_back_to,
       a_check_that_fails_touches_no_service, the_first_deployment_stays_when_its_reload_fails,
       changed_settings_deploy_again_and_can_go_back, files_of_others_are_left_alone, killed_after_every_step_it_converges,
       killed_while_pairs_change_every_reader_finds_a_whole_one])
