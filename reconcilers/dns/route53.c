@@ -226,17 +226,48 @@ static bool choose(struct link *link, const char *text, const char *name, bool e
     return true;
 }
 
-/* The zone that the manifest names by its id. */
+/* The zone that the manifest names by its id. `out_denied`: it is the right to look at it that lacks. */
 static bool configured_zone(struct link *link, const char *id, struct route53_zone *out,
-                            struct string_list *servers, struct error *err)
+                            struct string_list *servers, bool *out_denied, struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
     AUTO(service_answer) struct service_answer answer = {0};
     const struct xml_node *root;
     struct question question = {.method = "GET", .path = arena_printf(arena, "/2013-04-01/hostedzone/%s", id),
                                 .doing = arena_printf(arena, "looking at hosted zone %s", id)};
-    return ask(link, &question, &answer, &root, err) &&
+    bool answered = ask(link, &question, &answer, &root, err);
+    *out_denied = !answered && text_equal(answer.code, "AccessDenied");
+    return answered &&
            (route53_read_zone(root, arena, out, servers, err) || blame(link, question.doing, err));
+}
+
+static const char *servers_key(const struct link *link, const char *id)
+{
+    return arena_printf(link->session.ctx->arena, "servers %s %s", id, link->session.key);
+}
+
+/* The same without GetHostedZone, which dns-providers.md 4.1 does not ask for: a zone's records begin with those of its own name.
+ * That it is no private one is then the manifest's word. */
+static bool zone_by_records(struct link *link, const char *id, struct route53_zone *out, struct error *err)
+{
+    struct arena *arena = link->session.ctx->arena;
+    AUTO(service_answer) struct service_answer answer = {0};
+    struct route53_sets sets = {0};
+    const struct xml_node *root;
+    struct question question = {.method = "GET", .path = arena_printf(arena, "/2013-04-01/hostedzone/%s/rrset", id),
+                                .doing = arena_printf(arena, "reading the name of hosted zone %s", id),
+                                .query = {{"maxitems", "1"}}, .query_count = 1};
+    if (!ask(link, &question, &answer, &root, err))
+        return false;
+    if (!route53_read_sets(root, arena, &sets, err))
+        return blame(link, question.doing, err);
+    if (sets.count == 0) {
+        error_raise(err, ERROR_MALFORMED, "the answer cannot be used: the zone has no records");
+        return blame(link, question.doing, err);
+    }
+    *out = (struct route53_zone){.id = id, .name = sets.items[0].name};
+    service_remember(servers_key(link, id), "", 2 * ZONES_MS); /* they are not to be had either */
+    return true;
 }
 
 /* Whether the DNS leads to the zone, looked at once in a while. A policy that does not let us read the zone's
@@ -245,15 +276,15 @@ static bool check_world(struct link *link, const char *id, const char *zone, con
                         struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
-    const char *key = arena_printf(arena, "servers %s %s", id, link->session.key),
-               *known = service_recall(arena, key);
+    const char *key = servers_key(link, id), *known = service_recall(arena, key);
     struct string_list servers = {0};
+    bool denied;
     struct route53_zone read;
     struct error failure = {0};
     if (known != NULL) {
         if (*known != '\0')
             servers = text_split(arena, known, '\n');
-    } else if (configured_zone(link, id, &read, &servers, &failure)) {
+    } else if (configured_zone(link, id, &read, &servers, &denied, &failure)) {
         if (!delegation_check(link->session.ctx, link->session.service->label, link->session.account->name,
                               zone, &servers, err))
             return false;
@@ -280,7 +311,9 @@ static bool find(struct link *link, const char *name, bool exact, const char **o
         struct string_list servers;
         lines = service_recall(arena, key);
         if (lines == NULL) {
-            if (!configured_zone(link, configured, &zone, &servers, err))
+            bool denied;
+            if (!configured_zone(link, configured, &zone, &servers, &denied, err) &&
+                !(denied && zone_by_records(link, configured, &zone, err)))
                 return false;
             if (zone.is_private)
                 return error_raise(err, ERROR_REFUSED,

@@ -192,6 +192,11 @@ def a_policy_without_sight_of_the_zone_is_enough(s):
     try:
         with s.driver() as d:
             d.present(NAME, VALUE)
+        s.more = {"hostedZoneID": zone.id}
+        with s.driver() as d:
+            assert d.zone(NAME) == ZONE
+            d.present(NAME, SECOND)
+            d.absent(NAME, SECOND)
     finally:
         s.standin.serve = real
 

@@ -391,6 +391,50 @@ static void the_zone_of_the_manifest_is_taken_by_its_id(void)
     CHECK(!ok && err.kind == ERROR_REFUSED && strstr(err.message, "private") != NULL);
 }
 
+/* dns-providers.md 4.1: the rights that are needed do not have GetHostedZone among them. */
+static void without_the_right_to_look_at_the_zone_its_records_name_it(void)
+{
+#define SET_AT(name) SETS(SET_OF(name, "NS", TTL, A_VALUE("ns.test.")), "<IsTruncated>true</IsTruncated>" \
+                          "<NextRecordName>" name "</NextRecordName><NextRecordType>SOA</NextRecordType>")
+#define FIRST_SET "rrset?maxitems=1"
+#define DENIED {.asked = ONE_ZONE "/rrset", .status = 200, .answer = standing}, \
+               {.asked = ONE_ZONE, .status = 403, .answer = FAILURE("AccessDenied", "no")}
+    static const struct {
+        struct script_row rows[6];
+        enum error_kind kind;
+        const char *says;
+    } cases[] = {
+        {{{.asked = FIRST_SET, .status = 200, .answer = SET_AT("EXAMPLE.test.")}, DENIED, {.status = -1}}, ERROR_NONE, NULL},
+        {{{.asked = FIRST_SET, .status = 200, .answer = SET_AT("other.test.")}, DENIED, {.status = -1}}, ERROR_NOT_FOUND, NAME},
+        {{{.asked = FIRST_SET, .status = 200, .answer = SETS("", "")}, DENIED, {.status = -1}}, ERROR_MALFORMED, "no records"},
+        {{{.asked = FIRST_SET, .status = 200, .answer = "<Nothing/>"}, DENIED, {.status = -1}}, ERROR_MALFORMED,
+         "reading the name"},
+        {{{.asked = FIRST_SET, .status = 403, .answer = FAILURE("AccessDenied", "no")}, DENIED, {.status = -1}}, ERROR_CREDENTIAL,
+         "reading the name"},
+        /* nothing else is taken for a right that lacks */
+        {{{.asked = FIRST_SET, .status = 200, .answer = SET_AT("example.test.")},
+          {.asked = ONE_ZONE, .status = 403, .answer = FAILURE("SignatureDoesNotMatch", "no")},
+          {.status = -1}}, ERROR_CREDENTIAL, "looking at hosted zone"},
+    };
+    spec.route53.hosted_zone_id = "Z1";
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        bool ok = act_by(cases[i].rows, "TXT", ZONE_OF, &err);
+        CHECK_INT(ok, cases[i].kind == ERROR_NONE);
+        CHECK(ok || (err.kind == cases[i].kind && strstr(err.message, cases[i].says) != NULL));
+        if (!ok)
+            continue;
+        CHECK_TEXT(zone, ZONE);
+        CHECK_INT(asked, 2); /* the zone's servers are not asked for again, nor is anything from now on */
+        script = cases[i].rows;
+        ok = act(ZONE_OF, &err) && act(LIST, &err);
+        script = well;
+        CHECK_OK(ok, err);
+        CHECK_INT(asked, 3);
+    }
+    spec.route53.hosted_zone_id = NULL;
+}
+
 static void names_are_read_with_their_escapes(void)
 {
     static const struct odd_case cases[] = {
@@ -436,6 +480,7 @@ int main(void)
     RUN(a_change_is_applied_when_the_service_says_so_or_knows_it_no_more);
     RUN(a_clock_that_is_off_is_told_with_its_distance);
     RUN(the_zone_of_the_manifest_is_taken_by_its_id);
+    RUN(without_the_right_to_look_at_the_zone_its_records_name_it);
     RUN(names_are_read_with_their_escapes);
     return CHECK_REPORT();
 }
