@@ -202,8 +202,11 @@ static enum service_finding ask_zone(struct service_session *session, const char
         .path = arena_printf(arena, "/zones?name=%s&per_page=50", service_encode(arena, zone)),
         .doing = arena_printf(arena, "looking for zone %s", zone),
     };
-    if (!ask(session, &request, &answer, err))
-        return SERVICE_FAILED;
+    if (!ask(session, &request, &answer, err)) {
+        /* A token for one zone alone may be refused when it asks for another (dns-providers.md 3.3). */
+        bool forbidden = answer.status == 403 && (text_equal(answer.code, "9109") || text_equal(answer.code, "10000"));
+        return forbidden ? SERVICE_FORBIDDEN : SERVICE_FAILED;
+    }
     enum service_finding finding = cloudflare_read_zones(answer.json, zone, arena, out, err);
     if (finding == SERVICE_FAILED)
         service_blame(session, &request, err);

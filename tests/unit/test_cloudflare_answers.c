@@ -86,6 +86,49 @@ static void zones_are_read_strictly(void)
     CHECK_CASES(cases, "TXT");
 }
 
+/* dns-providers.md 3.3: a token for one zone may be refused when it asks for another name. */
+static void a_name_that_may_not_be_asked_for_does_not_end_the_walk(void)
+{
+    static const struct {
+        int status;
+        const char *answer;
+        bool goes_on;
+    } cases[] = {
+        {403, FAILURE("9109", "Unauthorized to access requested resource"), true},
+        {403, FAILURE("10000", "Authentication error"), true},
+        {400, FAILURE("10000", "Authentication error"), false},
+        {403, FAILURE("9103", "Unknown X-Auth-Key or X-Auth-Email"), false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        const struct script_row rows[] = {
+            {.asked = "name=www.example.test", .status = cases[i].status, .answer = cases[i].answer},
+            {.asked = "name=example.test", .status = 200,
+             .answer = RESULT(A_ZONE("\"abc123\"", "\"example.test\"", ""), "")},
+            {.status = -1},
+        };
+        new_account();
+        challenge.name = "_acme-challenge.www.example.test";
+        script = rows;
+        bool ok = act(ZONE_OF, &err);
+        script = well;
+        CHECK_INT(ok, cases[i].goes_on);
+        CHECK_INT(asked, cases[i].goes_on ? 2 : 1);
+        if (ok)
+            CHECK_TEXT(zone, ZONE);
+        else
+            CHECK_INT(err.kind, ERROR_CREDENTIAL);
+    }
+    /* and is what is told when no other holds the name */
+    struct error err = {0};
+    new_account();
+    challenge.name = "_acme-challenge.www.example.test";
+    odd = (struct script_row){ZONES, .status = 403, .answer = FAILURE("10000", "Authentication error")};
+    CHECK(!act(ZONE_OF, &err));
+    CHECK_INT(err.kind, ERROR_CREDENTIAL);
+    CHECK(strstr(err.message, "looking for zone www.example.test") != NULL);
+}
+
 static void records_are_read_strictly(void)
 {
 #define ODD(text) \
@@ -244,6 +287,7 @@ int main(void)
     RUN(whatever_is_bad_in_an_answer_is_told);
     RUN(without_its_credentials_nothing_is_asked);
     RUN(zones_are_read_strictly);
+    RUN(a_name_that_may_not_be_asked_for_does_not_end_the_walk);
     RUN(records_are_read_strictly);
     RUN(what_stands_at_other_names_or_has_no_content_is_not_ours);
     RUN(pages_are_read_to_their_end_and_must_have_one);
