@@ -291,23 +291,39 @@ static bool present(struct context *ctx, const struct resource *account,
     return done;
 }
 
-/* Replace the set by `rest`, which may be empty. */
-static bool write_rest(struct service_session *session, const struct dns_challenge *challenge,
-                       const struct godaddy_records *rest, struct error *err)
+/* False: none was shorter. */
+static bool raise_ttls(struct godaddy_records *records)
 {
-    AUTO(service_answer) struct service_answer answer = {0};
+    bool raised = false;
+    for (size_t i = 0; i < records->count; i++) {
+        raised = raised || records->items[i].ttl < TTL_S;
+        if (records->items[i].ttl < TTL_S)
+            records->items[i].ttl = TTL_S;
+    }
+    return raised;
+}
+
+/* Replace the set by `rest`, which may be empty. Others' times to live are kept, unless the service takes none so short. */
+static bool write_rest(struct service_session *session, const struct dns_challenge *challenge,
+                       struct godaddy_records *rest, struct error *err)
+{
     struct arena *arena = session->ctx->arena;
-    const char *body = rest->count > 0 ? body_of(arena, challenge, rest, false) : NULL;
-    struct service_request request = {
-        .method = body != NULL ? "PUT" : "DELETE",
-        .path = set_path(session, challenge, challenge->type),
-        .body = body,
-        .body_length = body != NULL ? strlen(body) : 0,
-        .doing = arena_printf(arena, "removing the %s at %s", challenge->type, challenge->name)};
-    if (!ask(session, &request, &answer, err))
-        return false;
-    return service_succeeded(&answer) || (body == NULL && answer.status == 404) ||
-           service_fail(session, &request, &answer, err);
+    for (;;) {
+        AUTO(service_answer) struct service_answer answer = {0};
+        const char *body = rest->count > 0 ? body_of(arena, challenge, rest, false) : NULL;
+        struct service_request request = {
+            .method = body != NULL ? "PUT" : "DELETE",
+            .path = set_path(session, challenge, challenge->type),
+            .body = body,
+            .body_length = body != NULL ? strlen(body) : 0,
+            .doing = arena_printf(arena, "removing the %s at %s", challenge->type, challenge->name)};
+        if (!ask(session, &request, &answer, err))
+            return false;
+        if (service_succeeded(&answer) || (body == NULL && answer.status == 404))
+            return true;
+        if (answer.status != 422 || !raise_ttls(rest))
+            return service_fail(session, &request, &answer, err);
+    }
 }
 
 /* Put back what the replacement lost, though it was in it. */
@@ -324,6 +340,7 @@ static bool repair(struct service_session *session, const struct dns_challenge *
         if (!there)
             *arena_push(session->ctx->arena, &lost.items, lost.count) = rest->items[i];
     }
+    raise_ttls(&lost);
     if (lost.count > 0 && !add_records(session, challenge, &lost, err))
         return false;
     if (holds(&now, challenge))

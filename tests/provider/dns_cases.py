@@ -494,7 +494,18 @@ def empty_left_overs_are_dropped_with_ours(s):
     assert s.standin.zone(ZONE).records == []
 
 
-def a_low_time_to_live_of_others_is_kept(s):
+def a_low_time_to_live_of_others_is_raised_where_it_is_not_taken(s):
+    s.put_txt(NAME, [SECOND], ttl=30)
+    s.put_txt(NAME, ["third"], ttl=900)
+    with s.driver() as d:
+        d.present(NAME, VALUE)
+        d.absent(NAME, VALUE)
+    assert sorted((r["data"], r["ttl"]) for r in s.standin.zone(ZONE).records) == sorted([(SECOND, 600), ("third", 900)])
+    assert s.standin.asked(r"PUT .*/TXT/") == 2
+
+
+def a_low_time_to_live_of_others_is_kept_where_it_is_taken(s):
+    s.standin.keeps_low = True
     s.put_txt(NAME, [SECOND], ttl=30)
     before = s.standin.snapshot()
     with s.driver() as d:
@@ -658,7 +669,9 @@ SPECIAL = {
                 a_record_gone_meanwhile_is_gone, a_plan_without_the_api_is_told, a_sub_user_sees_its_zones_only,
                 many_records_at_a_name_are_all_seen],
     "godaddy": [other_records_of_the_zone_survive_everything, empty_left_overs_are_dropped_with_ours,
-                a_low_time_to_live_of_others_is_kept, domain_protection_is_noticed, a_value_lost_by_a_replacement_is_put_back,
+                a_low_time_to_live_of_others_is_raised_where_it_is_not_taken,
+                a_low_time_to_live_of_others_is_kept_where_it_is_taken, domain_protection_is_noticed,
+                a_value_lost_by_a_replacement_is_put_back,
                 a_service_that_lags_is_asked_again, an_account_too_small_for_the_api_is_told, a_quota_used_up_is_waited_for_long,
                 a_domain_that_may_not_be_changed_is_told],
     "azure": [what_may_not_be_looked_at_is_not_asked_again, one_token_serves_many_requests, a_token_that_ends_in_the_middle_is_renewed, many_share_one_renewal,

@@ -190,6 +190,54 @@ static void what_a_replacement_lost_is_put_back(void)
     }
 }
 
+/* dns-providers.md 6.2: a time to live below 600 gives 422; others' may be from a time when it did not. */
+static void a_short_life_of_others_does_not_keep_ours_there(void)
+{
+#define LOW(value) "{\"name\":\"_acme-challenge\",\"data\":\"" value "\",\"ttl\":300}"
+#define TOO_SHORT FAILURE("INVALID_BODY", "no", ",\"fields\":[{\"path\":\"records[0].ttl\",\"message\":\"is too short\"}]")
+    static const struct {
+        const char *listed;
+        int status, raised_status; /* of the replacement as it was read, and with lives that are raised */
+        int puts;
+        enum error_kind kind;
+    } cases[] = {
+        {"[" HERE(THERE) "," LOW("foreign") "]", 200, 200, 1, ERROR_NONE},
+        {"[" HERE(THERE) "," LOW("foreign") "]", 422, 200, 2, ERROR_NONE},
+        {"[" HERE(THERE) "," LOW("foreign") "]", 422, 422, 2, ERROR_REFUSED},
+        {"[" HERE(THERE) "," LOW("foreign") "]", 500, 200, 1, ERROR_UNREACHABLE},
+        {"[" LOW(THERE) "," HERE("foreign") "]", 422, 422, 1, ERROR_REFUSED}, /* nothing to raise */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct error err = {0};
+        const struct script_row rows[] = {
+            {.asked = REPLACE, .body = "\"ttl\":300", .status = cases[i].status, .answer = TOO_SHORT},
+            {.asked = REPLACE, .body = "[{\"data\":\"foreign\",\"ttl\":600}]", .status = cases[i].raised_status,
+             .answer = TOO_SHORT},
+            {.asked = READ, .after = REPLACE, .status = 200, .answer = "[" HERE("foreign") "]"},
+            {.asked = READ, .status = 200, .answer = cases[i].listed},
+            {.status = -1},
+        };
+        bool ok = act_by(rows, "TXT", ABSENT, &err);
+        CHECK_INT(ok, cases[i].kind == ERROR_NONE);
+        CHECK(ok || (err.kind == cases[i].kind && strstr(err.message, NAME) != NULL));
+        int puts = 0;
+        for (const char *at = asked_all; (at = strstr(at, REPLACE)) != NULL; at++)
+            puts++;
+        CHECK_INT(puts, cases[i].puts);
+    }
+    /* what is put back is added, so its life must be long enough */
+    struct error err = {0};
+    const struct script_row rows[] = {
+        {.asked = ADD, .body = "\"ttl\":600", .status = 200, .answer = ""},
+        {.asked = READ, .after = REPLACE, .status = 200, .answer = "[]"},
+        {.asked = READ, .status = 200, .answer = "[" HERE(THERE) "," LOW("foreign") "]"},
+        {.asked = REPLACE, .status = 200, .answer = ""},
+        {.status = -1},
+    };
+    CHECK_OK(act_by(rows, "TXT", ABSENT, &err), err);
+    CHECK(strstr(asked_all, ADD) != NULL);
+}
+
 static void the_last_value_is_removed_with_its_set(void)
 {
     static const struct {
@@ -261,6 +309,7 @@ int main(void)
     RUN(what_is_added_is_looked_at_again);
     RUN(a_refusal_is_a_conflict_when_a_cname_stands_there);
     RUN(what_a_replacement_lost_is_put_back);
+    RUN(a_short_life_of_others_does_not_keep_ours_there);
     RUN(the_last_value_is_removed_with_its_set);
     RUN(the_services_words_and_its_time_are_kept);
     RUN(a_domain_that_is_gone_is_looked_up_anew);
