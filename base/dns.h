@@ -38,6 +38,10 @@ struct dns_address {
 /* "192.0.2.53", "192.0.2.53:53", "[2001:db8::1]:53", "ns.example.com:53" (resolved by the system). Fails: CONFIG,
  * UNREACHABLE. */
 bool dns_parse_address(const char *text, int default_port, struct dns_address *out, struct error *err);
+enum { DNS_ADDRESSES_MOST = 4 };
+/* The same with every address of a name, at most so many, in the system's order. */
+bool dns_parse_addresses(const char *text, int default_port, struct dns_address out[DNS_ADDRESSES_MOST], size_t *out_count,
+                         struct error *err);
 
 /* One question over UDP, over TCP when truncated. Fails: UNREACHABLE, MALFORMED (wrong id, wrong question). */
 bool dns_ask(const struct dns_address *server, const char *name, enum dns_type type, bool recurse, int timeout_ms,

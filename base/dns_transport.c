@@ -266,15 +266,17 @@ static bool split_address(const char *text, int default_port, char host[256], in
     return true;
 }
 
-bool dns_parse_address(const char *text, int default_port, struct dns_address *out, struct error *err)
+bool dns_parse_addresses(const char *text, int default_port, struct dns_address out[DNS_ADDRESSES_MOST], size_t *out_count,
+                         struct error *err)
 {
     char host[256];
     int port;
     struct sockaddr_storage address;
+    struct addrinfo given = {.ai_addr = (struct sockaddr *)&address}, *found = NULL;
     if (!split_address(text, default_port, host, &port, err))
         return false;
     if (!address_from_text(host, port, &address)) {
-        struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *found = NULL;
+        struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
         int failure = strspn(host, "0123456789.") == strlen(host) ? EAI_NONAME
                                                                   : getaddrinfo(host, NULL, &hints, &found);
         if (failure == EAI_NONAME)
@@ -283,10 +285,24 @@ bool dns_parse_address(const char *text, int default_port, struct dns_address *o
         if (failure != 0)
             return error_raise(err, ERROR_UNREACHABLE, "cannot look up the DNS server \"%s\": %s", host,
                                gai_strerror(failure));
-        memcpy(&address, found->ai_addr, found->ai_addrlen);
-        freeaddrinfo(found);
     }
-    address_to_text((const struct sockaddr *)&address, out->host);
-    out->port = port;
+    *out_count = 0;
+    for (const struct addrinfo *at = found != NULL ? found : &given; at != NULL && *out_count < DNS_ADDRESSES_MOST;
+         at = at->ai_next) {
+        address_to_text(at->ai_addr, out[*out_count].host);
+        out[(*out_count)++].port = port;
+    }
+    if (found != NULL)
+        freeaddrinfo(found);
+    return true;
+}
+
+bool dns_parse_address(const char *text, int default_port, struct dns_address *out, struct error *err)
+{
+    struct dns_address all[DNS_ADDRESSES_MOST];
+    size_t count;
+    if (!dns_parse_addresses(text, default_port, all, &count, err))
+        return false;
+    *out = all[0];
     return true;
 }

@@ -23,9 +23,13 @@ extern const struct dns_provider_ops dns_rfc2136;
 
 enum { TIMEOUT_MS = 10000, TTL_S = 60, DELEGATION_MS = 600 * 1000 };
 
-/* The server and key that serve one name of an account. */
+/* The server and key that serve one name of an account. A name may have several addresses, not all alive: the next is tried until
+ * one has answered, and no other from then on, for what was sent to that one may have been done. */
 struct link {
-    struct dns_address server;
+    struct dns_address server; /* that is spoken to */
+    struct dns_address addresses[DNS_ADDRESSES_MOST];
+    size_t address_count, at;
+    bool answered;
     struct dns_tsig tsig;
     struct secret *key;
     bool is_signed;
@@ -34,6 +38,13 @@ static void link_release(struct link *link) { secret_destroy(link->key); }
 static const struct dns_tsig *link_tsig(const struct link *link)
 {
     return link->is_signed ? &link->tsig : NULL;
+}
+static bool next_address(struct link *link)
+{
+    if (link->answered || link->at + 1 >= link->address_count)
+        return false;
+    link->server = link->addresses[++link->at];
+    return true;
 }
 
 /* The entry of `rfc2136.zones` with the longest name that holds `name`; NULL: none. */
@@ -92,6 +103,32 @@ static bool operator_names(const struct operator_config *config, const struct so
     return false;
 }
 
+/* Those of the server's addresses that may be spoken to. Fails: as address_check, of the first. */
+static bool find_addresses(struct context *ctx, const char *server, struct link *out, struct error *err)
+{
+    struct dns_address all[DNS_ADDRESSES_MOST];
+    size_t count;
+    struct error why = {0}, of_first = {0};
+    if (!dns_parse_addresses(server, 53, all, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct sockaddr_storage address;
+        if (address_from_text(all[i].host, all[i].port, &address) &&
+            (operator_names(ctx->config, (const struct sockaddr *)&address) ||
+             address_check((const struct sockaddr *)&address, &ctx->config->allow_addresses, &why)))
+            out->addresses[out->address_count++] = all[i];
+        else if (of_first.kind == ERROR_NONE)
+            of_first = why;
+    }
+    if (out->address_count == 0) {
+        if (err != NULL)
+            *err = of_first;
+        return false;
+    }
+    out->server = out->addresses[0];
+    return true;
+}
+
 static bool open_link(struct context *ctx, const struct resource *account, const char *name,
                       struct link *out, struct error *err)
 {
@@ -105,14 +142,9 @@ static bool open_link(struct context *ctx, const struct resource *account, const
                                                                            : spec->rfc2136.tsig_key_name;
     int algorithm = mapped != NULL && mapped->tsig_algorithm >= 0 ? mapped->tsig_algorithm
                                                                   : spec->rfc2136.tsig_algorithm;
-    struct sockaddr_storage address;
     if (server == NULL)
         return error_raise(err, ERROR_MANIFEST, "no server is named for %s", name);
-    if (!dns_parse_address(server, 53, &out->server, err))
-        return false;
-    if (!address_from_text(out->server.host, out->server.port, &address) ||
-        (!operator_names(ctx->config, (const struct sockaddr *)&address) &&
-         !address_check((const struct sockaddr *)&address, &ctx->config->allow_addresses, err)))
+    if (!find_addresses(ctx, server, out, err))
         return false;
     if ((key_name == NULL) != (ref->name == NULL))
         return error_raise(err, ERROR_MANIFEST,
@@ -128,13 +160,21 @@ static bool open_link(struct context *ctx, const struct resource *account, const
     return true;
 }
 
-static bool ask(struct context *ctx, const struct link *link, const char *name, enum dns_type type,
+static bool ask(struct context *ctx, struct link *link, const char *name, enum dns_type type,
                 struct dns_answer *out, struct error *err)
 {
+    struct error failure;
+    bool ok;
     if (!dns_turn_begin(ctx, err))
         return false;
-    bool ok = dns_ask_signed(&link->server, name, type, link_tsig(link), TIMEOUT_MS, ctx->arena, out, err);
+    do {
+        failure = (struct error){0};
+        ok = dns_ask_signed(&link->server, name, type, link_tsig(link), TIMEOUT_MS, ctx->arena, out, &failure);
+    } while (!ok && failure.kind == ERROR_UNREACHABLE && next_address(link));
     dns_turn_end(ctx);
+    link->answered = link->answered || ok;
+    if (!ok && err != NULL)
+        *err = failure;
     return ok;
 }
 
@@ -156,7 +196,7 @@ struct seen {
     bool authoritative;
 };
 
-static bool look(struct context *ctx, const struct link *link, const char *name, enum dns_type type,
+static bool look(struct context *ctx, struct link *link, const char *name, enum dns_type type,
                  struct seen *out, struct error *err)
 {
     struct dns_answer answer = {0};
@@ -288,7 +328,7 @@ static bool read_values(struct context *ctx, const struct resource *account,
 
 /* The zone by the SOA that the server gives for the name (dns-providers.md 5.2). A CNAME at the name would
  * give the SOA of its target, so its parent is asked instead: a name with a CNAME is no apex. */
-static bool zone_by_soa(struct context *ctx, const struct link *link, const char *name,
+static bool zone_by_soa(struct context *ctx, struct link *link, const char *name,
                         const char **out_zone, struct error *err)
 {
     for (const char *at = name; at != NULL && *at != '\0';
@@ -331,7 +371,7 @@ static bool zone_by_soa(struct context *ctx, const struct link *link, const char
 }
 
 /* A name below a delegation is taken by the server and never seen: refused beforehand. */
-static bool check_not_delegated(struct context *ctx, const struct link *link, const char *zone,
+static bool check_not_delegated(struct context *ctx, struct link *link, const char *zone,
                                 const char *name, struct error *err)
 {
     struct dns_answer answer = {0};
@@ -343,7 +383,7 @@ static bool check_not_delegated(struct context *ctx, const struct link *link, co
 
 /* The servers that the zone itself names, a hidden primary's too, must be those that the world is sent to.
  * Looked at once in a while. */
-static bool check_world(struct context *ctx, const struct resource *account, const struct link *link,
+static bool check_world(struct context *ctx, const struct resource *account, struct link *link,
                         const char *zone, struct error *err)
 {
     struct dns_answer answer = {0};
@@ -394,8 +434,17 @@ static bool try_update(struct context *ctx, const struct resource *account, cons
                        struct error *err)
 {
     AUTO(link) struct link link = {0};
-    return open_link(ctx, account, zone, &link, err) &&
-           update(ctx, &link, zone, NULL, 0, err);
+    struct error failure;
+    bool ok;
+    if (!open_link(ctx, account, zone, &link, err))
+        return false;
+    do {
+        failure = (struct error){0};
+        ok = update(ctx, &link, zone, NULL, 0, &failure);
+    } while (!ok && failure.kind == ERROR_UNREACHABLE && next_address(&link));
+    if (!ok && err != NULL)
+        *err = failure;
+    return ok;
 }
 
 /* The operations, with the account named in front of what went wrong. */

@@ -29,6 +29,7 @@ static const struct dns_row *dns_rows; /* ends with a row whose rcode is END_OF_
 enum { END_OF_ROWS = -2 };
 static int dns_asked, dns_updated;
 static struct error dns_update_failure; /* kind NONE: updates are taken */
+static char dns_updated_at[64];         /* the last one's host */
 static char dns_asked_all[16384];       /* "host name type\n" of each question */
 
 const char *dns_rcode_name(int rcode)
@@ -108,8 +109,9 @@ bool dns_ask_signed(const struct dns_address *server, const char *name, enum dns
 bool dns_update(const struct dns_address *server, const char *zone, const struct dns_change *changes,
                 size_t count, const struct dns_tsig *tsig, int timeout_ms, int *out_rcode, struct error *err)
 {
-    (void)server, (void)zone, (void)changes, (void)count, (void)tsig, (void)timeout_ms, (void)out_rcode;
+    (void)zone, (void)changes, (void)count, (void)tsig, (void)timeout_ms, (void)out_rcode;
     dns_updated++;
+    snprintf(dns_updated_at, sizeof dns_updated_at, "%s", server->host);
     if (dns_update_failure.kind != ERROR_NONE && err != NULL)
         *err = dns_update_failure;
     return dns_update_failure.kind == ERROR_NONE;

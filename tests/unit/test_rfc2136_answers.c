@@ -4,6 +4,10 @@
 #include "dns_script.h"
 #include "scratch.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
 #include "base/clock.h"
 #include "reconcilers/dns/dns.h"
 #include "reconcilers/dns/turns.h"
@@ -355,6 +359,104 @@ static void an_address_that_the_operator_names_may_be_inside(void)
     spec.rfc2136.nameserver = "127.0.0.7";
 }
 
+/* ---- a server with several addresses ---- */
+
+static const char *const *host; /* the addresses of every name; NULL ends */
+static struct addrinfo infos[8];
+static struct sockaddr_storage infos_at[8];
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    (void)name, (void)service, (void)hints;
+    size_t count = 0;
+    for (; host[count] != NULL; count++) {
+        CHECK(count < COUNT_OF(infos) && address_from_text(host[count], 0, &infos_at[count]));
+        infos[count] = (struct addrinfo){.ai_addr = (struct sockaddr *)&infos_at[count], .ai_next = &infos[count + 1]};
+    }
+    infos[count - 1].ai_next = NULL;
+    *out = infos;
+    return 0;
+}
+void freeaddrinfo(struct addrinfo *found) { (void)found; }
+
+#define FIRST "127.0.0.8"
+#define SECOND "127.0.0.9"
+#define DEAD(address) {.server = address, .rcode = SILENT}
+
+/* dns-providers.md 11, 20. */
+static void a_dead_address_of_the_servers_name_is_passed_over(void)
+{
+    static const struct dns_row first_dead[] = {DEAD(FIRST), {.type = DNS_TXT, .after = 2, .answers = NAME " TXT " VALUE},
+                                                {.rcode = 3, .authority = "example.test SOA ns.test"}, END},
+                                all_dead[] = {END};
+    host = (const char *const[]){FIRST, SECOND, NULL};
+    spec.rfc2136.nameserver = "ns.test:5353";
+    for (enum act what = 0; what < ACTS; what++) {
+        begin(first_dead);
+        bool ok = act(what, &err);
+        CHECK_OK(ok, err);
+        CHECK(what == CHECK_IT || strstr(dns_asked_all, SECOND) != NULL);
+        if (what == PRESENT) { /* to the one that has answered, and looked for there */
+            CHECK_INT(dns_updated, 1);
+            CHECK_TEXT(dns_updated_at, SECOND);
+            CHECK_INT(dns_asked, 3);
+        }
+        begin(all_dead);
+        dns_update_failure = (struct error){.kind = ERROR_UNREACHABLE};
+        CHECK(!act(what, &err) && !act(what, NULL));
+        CHECK_INT(err.kind, ERROR_UNREACHABLE);
+        CHECK_INT(dns_asked + dns_updated, 2 * 2);
+    }
+    begin(all_dead); /* where an update may be tried, it changes nothing */
+    dns_update_failure = (struct error){.kind = ERROR_REFUSED};
+    CHECK(!act(CHECK_IT, &err) && dns_updated == 1);
+    spec.rfc2136.nameserver = "127.0.0.7";
+}
+
+/* What was sent to one address may have been done there. */
+static void an_address_that_has_answered_is_left_no_more(void)
+{
+    static const struct dns_row once[] = {{.server = FIRST, .rcode = SILENT, .after = 1}, {.rcode = 3}, END};
+    host = (const char *const[]){FIRST, SECOND, NULL};
+    spec.rfc2136.nameserver = "ns.test";
+    begin(once);
+    CHECK(!act(PRESENT, &err)); /* the look after the update */
+    CHECK_INT(err.kind, ERROR_UNREACHABLE);
+    CHECK_INT(dns_updated, 1);
+    CHECK(strstr(dns_asked_all, SECOND) == NULL);
+    begin(once);
+    dns_update_failure = (struct error){.kind = ERROR_UNREACHABLE};
+    CHECK(!act(PRESENT, &err));
+    CHECK_INT(dns_updated, 1);
+    CHECK_TEXT(dns_updated_at, FIRST);
+    spec.rfc2136.nameserver = "127.0.0.7";
+}
+
+static void an_address_that_may_not_be_spoken_to_is_none(void)
+{
+    static const struct dns_row rows[] = {DEAD(FIRST), {.rcode = 3}, END};
+    static const struct {
+        const char *host[8];
+        bool ok;
+    } cases[] = {
+        {{"10.9.9.9", SECOND}, true},
+        {{FIRST, "10.9.9.9", SECOND}, true},
+        {{"10.9.9.9", "10.9.9.8"}, false},
+        {{FIRST, "10.9.9.9"}, false},
+        {{FIRST, FIRST, FIRST, SECOND}, true},
+        {{FIRST, FIRST, FIRST, FIRST, SECOND}, false}, /* there is an end to it */
+    };
+    spec.rfc2136.nameserver = "ns.test";
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        host = cases[i].host;
+        begin(rows);
+        CHECK_INT(act(LIST, &err), cases[i].ok);
+        CHECK(strstr(dns_asked_all, "10.9") == NULL);
+        CHECK(i != 2 || (err.kind == ERROR_CONFIG && strstr(err.message, "10.9.9.9") != NULL && dns_asked == 0));
+    }
+    spec.rfc2136.nameserver = "127.0.0.7";
+}
+
 static void who_has_no_turn_left_asks_and_writes_nothing(void)
 {
     static const struct dns_row rows[] = {{.rcode = 3}, END};
@@ -397,6 +499,9 @@ int main(void)
     RUN(zones_of_the_manifest_are_taken_longest_first);
     RUN(an_account_that_lacks_something_is_told_what_and_nobody_is_asked);
     RUN(an_address_that_the_operator_names_may_be_inside);
+    RUN(a_dead_address_of_the_servers_name_is_passed_over);
+    RUN(an_address_that_has_answered_is_left_no_more);
+    RUN(an_address_that_may_not_be_spoken_to_is_none);
     RUN(who_has_no_turn_left_asks_and_writes_nothing);
     arena_destroy(arena);
     return CHECK_REPORT();
