@@ -76,10 +76,12 @@ static bool share_a_name(const struct string_list *a, const struct string_list *
 }
 
 bool delegation_check(struct context *ctx, const char *holder, const char *account, const char *zone,
-                      const struct string_list *servers, struct error *err)
+                      const struct string_list *servers, bool *out_nobody, struct error *err)
 {
     struct dns_answer answer;
     struct string_list delegated = {0}, here = {0}, there = {0};
+    if (out_nobody != NULL)
+        *out_nobody = false;
     if (servers->count == 0 || !ask_dns(ctx, zone, zone, DNS_NS, &answer) ||
         (answer.rcode != 0 && answer.rcode != 3))
         return true;
@@ -87,6 +89,8 @@ bool delegation_check(struct context *ctx, const char *holder, const char *accou
         if (answer.answers[i].type == DNS_NS && strcasecmp(answer.answers[i].name, zone) == 0)
             string_list_push(ctx->arena, &delegated, answer.answers[i].value);
     }
+    if (out_nobody != NULL)
+        *out_nobody = delegated.count == 0;
     if (delegated.count == 0)
         return error_raise(
             err, ERROR_NOT_FOUND,

@@ -13,9 +13,9 @@ struct error;
 
 /* Whether the DNS names one of `servers` for the zone, or another name at one of their addresses. `holder`
  * and `account` are for the words: "Cloudflare", "the server 192.0.2.1". An empty list: not known, and so in
- * order. Fails: NOT_FOUND. */
+ * order. Fails: NOT_FOUND; `out_nobody` (may be NULL): for the DNS there is no such zone. */
 bool delegation_check(struct context *ctx, const char *holder, const char *account, const char *zone,
-                      const struct string_list *servers, struct error *err);
+                      const struct string_list *servers, bool *out_nobody, struct error *err);
 /* Whether the zone's servers answer for `name` themselves, and hand it to nobody. Fails: NOT_FOUND. */
 bool delegation_check_not_below(struct context *ctx, const char *zone, const struct string_list *servers,
                                 const char *name, struct error *err);

@@ -399,7 +399,7 @@ static bool check_world(struct context *ctx, const struct resource *account, str
             string_list_push(ctx->arena, &servers, answer.answers[i].value);
     }
     if (!delegation_check(ctx, arena_printf(ctx->arena, "the server %s", link->server.host), account->name,
-                          zone, &servers, err))
+                          zone, &servers, NULL, err))
         return false;
     service_remember(key, "in order", DELEGATION_MS);
     return true;

@@ -196,8 +196,14 @@ static bool in_manifest(const struct dns_account *spec, const char *zone)
     return spec->zones.count == 0;
 }
 
-/* The longest of the lines that holds `name`; `exact`: that very zone. */
-static bool choose(struct link *link, const char *text, const char *name, bool exact, const char **out_id,
+/* What zone is looked for. */
+struct wish {
+    bool exact;          /* that very name's */
+    size_t shorter_than; /* 0: of any length */
+};
+
+/* The longest of the lines that holds `name` and is as wished. */
+static bool choose(struct link *link, const char *text, const char *name, struct wish wish, const char **out_id,
                    const char **out_zone, struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
@@ -207,7 +213,8 @@ static bool choose(struct link *link, const char *text, const char *name, bool e
     for (size_t i = 0; i < lines.count; i++) {
         const char *space = strchr(lines.items[i], ' '), *zone = space != NULL ? space + 1 : "";
         if (*zone == '\0' || !in_manifest(link->session.account->dns_account, zone) ||
-            !(exact ? strcmp(name, zone) == 0 : text_name_within(name, zone)) || strlen(zone) < longest)
+            !(wish.exact ? strcmp(name, zone) == 0 : text_name_within(name, zone)) || strlen(zone) < longest ||
+            (wish.shorter_than > 0 && strlen(zone) >= wish.shorter_than))
             continue;
         twice = strlen(zone) == longest;
         longest = strlen(zone);
@@ -271,9 +278,9 @@ static bool zone_by_records(struct link *link, const char *id, struct route53_zo
 }
 
 /* Whether the DNS leads to the zone, looked at once in a while. A policy that does not let us read the zone's
- * servers is no reason to refuse. */
+ * servers is no reason to refuse. `out_nobody`: for the DNS there is no such zone. */
 static bool check_world(struct link *link, const char *id, const char *zone, const char *name,
-                        struct error *err)
+                        bool *out_nobody, struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
     const char *key = servers_key(link, id), *known = service_recall(arena, key);
@@ -281,12 +288,13 @@ static bool check_world(struct link *link, const char *id, const char *zone, con
     bool denied;
     struct route53_zone read;
     struct error failure = {0};
+    *out_nobody = false;
     if (known != NULL) {
         if (*known != '\0')
             servers = text_split(arena, known, '\n');
     } else if (configured_zone(link, id, &read, &servers, &denied, &failure)) {
         if (!delegation_check(link->session.ctx, link->session.service->label, link->session.account->name,
-                              zone, &servers, err))
+                              zone, &servers, out_nobody, err))
             return false;
         service_remember(key, string_list_join(arena, &servers, "\n"), 2 * ZONES_MS);
     } else if (failure.kind == ERROR_CREDENTIAL) {
@@ -299,7 +307,7 @@ static bool check_world(struct link *link, const char *id, const char *zone, con
     return delegation_check_not_below(link->session.ctx, zone, &servers, name, err);
 }
 
-static bool find(struct link *link, const char *name, bool exact, const char **out_id, const char **out_zone,
+static bool find(struct link *link, const char *name, struct wish wish, const char **out_id, const char **out_zone,
                  struct error *err)
 {
     struct arena *arena = link->session.ctx->arena;
@@ -330,17 +338,32 @@ static bool find(struct link *link, const char *name, bool exact, const char **o
         if (!zones_below(link, start, &lines, err))
             return false;
     }
-    return choose(link, lines, owner, exact, out_id, out_zone, err);
+    return choose(link, lines, owner, wish, out_id, out_zone, err);
 }
 
+/* A zone that the DNS delegates to nobody, left over perhaps, is passed over for its parent. */
 static bool zone_of(struct context *ctx, const struct resource *account, const char *name,
                     const char **out_zone, struct error *err)
 {
     AUTO(link) struct link link = {0};
-    const char *id;
-    return link_open(ctx, account, &link, err) && find(&link, name, false, &id, out_zone, err) &&
-           check_world(&link, id, *out_zone, text_lower(ctx->arena, service_without_dot(ctx->arena, name)),
-                       err);
+    const char *id, *zone, *owner = text_lower(ctx->arena, service_without_dot(ctx->arena, name));
+    struct error failure = {0}, first = {0};
+    struct wish wish = {0};
+    bool nobody = true;
+    if (!link_open(ctx, account, &link, err))
+        return false;
+    while (nobody && find(&link, name, wish, &id, &zone, &failure)) {
+        if (check_world(&link, id, zone, owner, &nobody, &failure)) {
+            *out_zone = zone;
+            return true;
+        }
+        wish.shorter_than = strlen(zone);
+        if (nobody && first.kind == ERROR_NONE)
+            first = failure;
+    }
+    if (err != NULL)
+        *err = nobody && first.kind != ERROR_NONE && failure.kind == ERROR_NOT_FOUND ? first : failure;
+    return false;
 }
 
 /* ---- records ---- */
@@ -540,7 +563,8 @@ static bool present(struct context *ctx, const struct resource *account,
 {
     AUTO(link) struct link link = {0};
     const char *id = NULL, *zone = NULL;
-    if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
+    if (!link_open(ctx, account, &link, err) ||
+        !find(&link, challenge->zone, (struct wish){.exact = true}, &id, &zone, err))
         return false;
     const char *key = service_name_key(&link.session, challenge);
     service_lock(SERVICE_LOCK_NAME, key);
@@ -578,7 +602,8 @@ static bool absent(struct context *ctx, const struct resource *account, const st
 {
     AUTO(link) struct link link = {0};
     const char *id = NULL, *zone = NULL;
-    if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err))
+    if (!link_open(ctx, account, &link, err) ||
+        !find(&link, challenge->zone, (struct wish){.exact = true}, &id, &zone, err))
         return false;
     const char *key = service_name_key(&link.session, challenge);
     service_lock(SERVICE_LOCK_NAME, key);
@@ -593,7 +618,8 @@ static bool list(struct context *ctx, const struct resource *account, const stru
     AUTO(link) struct link link = {0};
     struct standing standing;
     const char *id = NULL, *zone = NULL;
-    if (!link_open(ctx, account, &link, err) || !find(&link, challenge->zone, true, &id, &zone, err) ||
+    if (!link_open(ctx, account, &link, err) ||
+        !find(&link, challenge->zone, (struct wish){.exact = true}, &id, &zone, err) ||
         !read_standing(&link, id, challenge, &standing, err))
         return false;
     *out = (struct string_list){0};
@@ -646,7 +672,7 @@ static bool check(struct context *ctx, const struct resource *account, const cha
     struct standing standing;
     const char *id = NULL, *found = NULL;
     struct dns_challenge nothing = {.zone = zone, .name = zone, .type = "TXT", .value = ""};
-    return link_open(ctx, account, &link, err) && find(&link, zone, true, &id, &found, err) &&
+    return link_open(ctx, account, &link, err) && find(&link, zone, (struct wish){.exact = true}, &id, &found, err) &&
            read_standing(&link, id, &nothing, &standing, err);
 }
 

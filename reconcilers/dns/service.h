@@ -133,6 +133,7 @@ enum service_finding {
     SERVICE_HERE,      /* *out is filled in */
     SERVICE_NOT_HERE,  /* no zone of this account */
     SERVICE_FORBIDDEN, /* the credentials may not even look; `err` says so */
+    SERVICE_UNSEEN,    /* a zone that the DNS knows nothing of, left over perhaps; `err` says so */
 };
 struct service_zone {
     const char *id;             /* the service's handle */
@@ -140,8 +141,8 @@ struct service_zone {
 };
 typedef enum service_finding service_ask_zone(struct service_session *session, const char *zone,
                                               struct service_zone *out, struct error *err);
-/* The longest zone of the account that holds `name`, public, in use and delegated. Fails: NOT_FOUND, REFUSED
- * (it is there but cannot serve), and what `ask` says. */
+/* The longest zone of the account that holds `name`, public, in use and delegated; one that the DNS delegates to nobody is passed
+ * over for its parent. Fails: NOT_FOUND, REFUSED (it is there but cannot serve), and what `ask` says. */
 bool service_find_zone(struct service_session *session, const char *name, service_ask_zone *ask,
                        const char **out_zone, struct error *err);
 /* The handle of a zone that was found before. */

@@ -55,9 +55,10 @@ static enum service_finding look_up(struct service_session *session, const char 
         service_remember(key, arena_printf(arena, "!%s", err->message), NOT_HERE_MS);
     if (finding != SERVICE_HERE)
         return finding;
+    bool nobody;
     if (!delegation_check(session->ctx, session->service->label, session->account->name, zone, &out->servers,
-                          err))
-        return SERVICE_FAILED;
+                          &nobody, err))
+        return nobody ? SERVICE_UNSEEN : SERVICE_FAILED;
     service_remember(key, zone_to_text(arena, out), HERE_MS);
     return SERVICE_HERE;
 }
@@ -81,7 +82,7 @@ bool service_find_zone(struct service_session *session, const char *name, servic
     struct arena *arena = session->ctx->arena;
     const struct dns_account *spec = session->account->dns_account;
     const char *owner = text_lower(arena, service_without_dot(arena, name));
-    struct error forbidden = {0};
+    struct error passed_over = {0};
     for (const char *at = owner; at != NULL; at = strchr(at, '.') != NULL ? strchr(at, '.') + 1 : NULL) {
         struct service_zone zone = {0};
         struct error failure = {0};
@@ -94,8 +95,9 @@ bool service_find_zone(struct service_session *session, const char *name, servic
             *out_zone = at;
             return true;
         case SERVICE_FORBIDDEN:
-            if (forbidden.kind == ERROR_NONE)
-                forbidden = failure;
+        case SERVICE_UNSEEN:
+            if (passed_over.kind == ERROR_NONE)
+                passed_over = failure;
             break;
         case SERVICE_NOT_HERE:
             break;
@@ -105,9 +107,9 @@ bool service_find_zone(struct service_session *session, const char *name, servic
             return false;
         }
     }
-    if (forbidden.kind != ERROR_NONE) {
+    if (passed_over.kind != ERROR_NONE) {
         if (err != NULL)
-            *err = forbidden;
+            *err = passed_over;
         return false;
     }
     return error_raise(err, ERROR_NOT_FOUND, "%s (DNSAccount %s) has no zone that holds %s%s",

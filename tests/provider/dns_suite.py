@@ -310,6 +310,23 @@ def a_zone_that_the_dns_does_not_know_is_refused(s):
         d.bad("NotFound", "zone", "account", NAME, says="delegates it to nobody")
 
 
+def a_zone_left_over_without_a_delegation_is_passed_over_for_its_parent(s):
+    left = s.standin.add_zone(f"www.{ZONE}")
+    left.in_dns = False
+    with s.driver() as d:
+        name = f"_acme-challenge.www.{ZONE}"
+        assert d.present(name, VALUE)["zone"] == ZONE
+        assert s.standin.values(ZONE, name, "TXT") == [VALUE] and left.records == []
+        d.absent(name, VALUE, zone=ZONE)
+    s.standin.zone(ZONE).delegated = []
+    with s.driver() as d:  # the first that was tried is told when there is no other
+        d.bad("NotFound", "zone", "account", name, says=[f"www.{ZONE}", "delegates it to nobody"])
+    s.standin.zone(ZONE).delegated = ["ns.elsewhere.test"]
+    with s.driver() as d:  # one that is others' is no place to go on to
+        d.bad("NotFound", "zone", "account", name, says=["ns.elsewhere.test", ZONE])
+    assert left.records == []
+
+
 def a_name_below_a_delegation_is_refused(s):
     s.standin.zone(ZONE).children = {f"child.{ZONE}": ["ns.elsewhere.test"]}
     with s.driver() as d:

@@ -59,7 +59,7 @@ class Script(Standin):
         assert question["version"] == 1 and question["account"] == {"namespace": "default", "name": "account"}
         if not self.signed and question["credential"] != self.credential:
             raise Refusal("credential", f"no such token: {question['credential']}")
-        zone = next((z for z in self.zones if z.in_dns and z.name == question["zone"]), None)
+        zone = next((z for z in self.zones if z.name == question["zone"]), None)
         if operation == "zone":
             return {"found": True, "nameservers": zone.servers} if zone else {"found": False}
         if zone is None:

@@ -67,28 +67,40 @@ static void a_zone_that_others_answer_for_is_refused_and_doubt_is_no_reason(void
             string_list_push(arena, &servers, cases[i].servers);
         dns_begin(cases[i].rows);
         err = (struct error){0};
-        bool ok = delegation_check(&ctx, "the service", "main", "example.test", &servers, &err);
+        bool ok = delegation_check(&ctx, "the service", "main", "example.test", &servers, NULL, &err);
         if (ok != cases[i].ok)
             fprintf(stderr, "case %zu: %s\n%s", i, err.message, dns_asked_all);
         CHECK_INT(ok, cases[i].ok);
         CHECK(ok || (err.kind == ERROR_NOT_FOUND && strstr(err.message, cases[i].says) != NULL &&
                      strstr(err.message, "main") != NULL));
     }
+    /* Whether others have it or nobody makes a difference. */
+    static const struct dns_row nowhere[] = {{.rcode = 3}, END},
+                                others[] = {{.type = DNS_NS, .answers = "example.test NS a.test"},
+                                            {.type = DNS_A, .answers = "x A 192.0.2.1", .after = 3},
+                                            {.type = DNS_A, .answers = "x A 192.0.2.2"}, END};
+    struct string_list some = {0};
+    string_list_push(arena, &some, "ns1.here.test");
+    bool nobody = false;
+    dns_begin(nowhere);
+    CHECK(!delegation_check(&ctx, "the service", "main", "example.test", &some, &nobody, &err) && nobody);
+    dns_begin(others);
+    CHECK(!delegation_check(&ctx, "the service", "main", "example.test", &some, &nobody, &err) && !nobody);
     /* The operator names who tells the delegation: then it is its word alone. */
     static const struct dns_row there[] = {{.type = DNS_NS, .answers = "example.test NS ns.there.test"}, END};
     struct string_list servers = {0};
     string_list_push(arena, &servers, "ns1.here.test");
     named_server("example.test", "127.0.0.53:5300");
     dns_begin(there);
-    CHECK(!delegation_check(&ctx, "the service", "main", "example.test", &servers, &err));
+    CHECK(!delegation_check(&ctx, "the service", "main", "example.test", &servers, NULL, &err));
     CHECK(strstr(dns_asked_all, "127.0.0.53 example.test") != NULL);
     string_list_push(arena, &servers, "NS.there.test.");
     dns_begin(there); /* one name in common will do: no addresses are wanted */
-    CHECK_OK(delegation_check(&ctx, "the service", "main", "example.test", &servers, &err), err);
+    CHECK_OK(delegation_check(&ctx, "the service", "main", "example.test", &servers, NULL, &err), err);
     CHECK_INT(dns_asked, 1);
     named_server("example.test", "a b:x"); /* an address that is none tells nothing */
     dns_begin(there);
-    CHECK_OK(delegation_check(&ctx, "the service", "main", "example.test", &servers, &err), err);
+    CHECK_OK(delegation_check(&ctx, "the service", "main", "example.test", &servers, NULL, &err), err);
     CHECK_INT(dns_asked, 0);
     named_server(NULL, NULL);
 }
