@@ -110,13 +110,15 @@ static void assume_rollout(struct certificate_view *next, const struct step *ste
     switch (step->action) {
     case ACTION_STAGE:
         r->state = ROLLOUT_STAGED;
+        r->settings_digest = rollout_settings_digest(next, (size_t)step->index, arena);
         r->revision = next->revision->number;
         break;
     case ACTION_PUBLISH: r->state = ROLLOUT_PUBLISHED; break;
     case ACTION_RELOAD: r->state = ROLLOUT_RELOADED; break;
     case ACTION_PROBE:
         r->state = ROLLOUT_ACTIVE;
-        r->settings_digest = rollout_settings_digest(next, (size_t)step->index, arena);
+        if (text_empty(r->settings_digest))
+            r->settings_digest = rollout_settings_digest(next, (size_t)step->index, arena);
         r->checked_at = next->now;
         break;
     case ACTION_INSPECT: r->checked_at = next->now; break;

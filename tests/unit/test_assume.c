@@ -163,6 +163,31 @@ static void plan_of_a_first_certificate_reads_as_a_life(void)
                "deploy web, reload web");
 }
 
+static void plan_of_changed_settings_ends(void)
+{
+    static const enum rollout_state states[] = {ROLLOUT_STAGED,       ROLLOUT_PUBLISHED,   ROLLOUT_RELOADED, ROLLOUT_ACTIVE,
+                                                ROLLOUT_ROLLING_BACK, ROLLOUT_ROLLED_BACK};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        struct made made;
+        arena_reset(lives);
+        made_begin(&made, lives, MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+                                                  "  targets: [{name: web}]\n"));
+        made_settled(&made);
+        made.view.rollouts[0].state = states[i];
+        made.view.rollouts[0].settings_digest = "of another mode";
+        struct string_list plan = {0};
+        const struct certificate_view *view = &made.view;
+        struct step step = certificate_decide(view, lives);
+        for (int k = 0; k < 100 && step.action != ACTION_REST; k++) {
+            note(&plan, &step, lives);
+            view = certificate_assume(view, &step, lives);
+            step = certificate_decide(view, lives);
+        }
+        CHECK_INT(step.action, ACTION_REST);
+        CHECK_TEXT(string_list_join(lives, &plan, ", "), "deploy web, reload web");
+    }
+}
+
 /* What the manifest asks for stands in the order and the challenges that are assumed. */
 static void what_is_assumed_follows_the_manifest(void)
 {
@@ -206,6 +231,7 @@ int main(void)
     RUN(plan_equals_deed_from_anywhere);
     RUN(assuming_changes_nothing_of_the_view_before);
     RUN(plan_of_a_first_certificate_reads_as_a_life);
+    RUN(plan_of_changed_settings_ends);
     RUN(what_is_assumed_follows_the_manifest);
     arena_destroy(world);
     arena_destroy(lives);
