@@ -181,6 +181,8 @@ static struct step prepare_step(const struct certificate_view *view, const char 
 {
     struct step step = step_do(ACTION_PREPARE, VERB_ORDER, "Ordering", view->product->code, order_words(view, arena), reason);
     step.cost_cents = certificate_price(view, &step.currency);
+    if (step.currency != NULL) /* the price list goes when the account is asked anew, and a step may be under way then */
+        step.currency = arena_strdup(arena, step.currency);
     step.effects = arena_printf(arena, "certificates last at most %d days now; replacing them within the %d months is free",
                                 rules_validity(view->now)->advised_days, view->want->certificate->order.term_months);
     return step;

@@ -17,6 +17,18 @@ static void first_step_is_to_prepare_an_order_with_its_price(void)
     CHECK_INT(step.due, 0);
 }
 
+static void a_step_outlives_the_price_list(void)
+{
+    char currency[] = "USD";
+    begin(ONE);
+    for (size_t i = 0; i < made.prices.count; i++)
+        made.prices.items[i].currency = currency;
+    struct step step = decide();
+    CHECK_INT(step.action, ACTION_PREPARE);
+    memcpy(currency, "---", 3); /* the account is asked anew while the order is prepared */
+    CHECK_TEXT(step.currency, "USD");
+}
+
 static void price_counts_further_names(void)
 {
     begin(TWO);
@@ -497,6 +509,7 @@ int main(void)
 {
     arena = arena_create();
     RUN(first_step_is_to_prepare_an_order_with_its_price);
+    RUN(a_step_outlives_the_price_list);
     RUN(price_counts_further_names);
     RUN(bad_clock_buys_nothing);
     RUN(a_clock_that_was_ahead_is_released_by_a_person);
