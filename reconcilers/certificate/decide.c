@@ -200,8 +200,10 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     case ORDER_PREPARED: {
         struct step guard = guard_purchase(view, arena);
         bool dearer = certificate_price(view, NULL) > order->price_cents;
-        /* The budget was reserved when it was prepared. */
-        bool reserved = text_equal(guard.code, "MassPurchase") || (!dearer && text_equal(guard.code, "BudgetExceeded"));
+        bool same_issuer = text_equal(order->issuer, view->refs.issuer->name);
+        /* The budget was reserved when it was prepared, and that of no other issuer. */
+        bool reserved = text_equal(guard.code, "MassPurchase") ||
+                        (!dearer && same_issuer && text_equal(guard.code, "BudgetExceeded"));
         if (!nothing_yet(&guard) && !reserved)
             return guard;
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))

@@ -172,7 +172,7 @@ struct reservation certificate_reservation(const struct certificate_view *view, 
     const struct order_record *order = view->order;
     int64_t cost = step->cost_cents > 0 ? step->cost_cents : 0;
     const char *period = view->account.budget_period != NULL ? view->account.budget_period : "";
-    if (order == NULL || !text_equal(order->budget_period, period))
+    if (order == NULL || !text_equal(order->budget_period, period) || !text_equal(order->issuer, view->refs.issuer->name))
         return (struct reservation){1, cost};
     int64_t before = order->price_cents > 0 ? order->price_cents : 0;
     return (struct reservation){0, cost > before ? cost - before : 0};

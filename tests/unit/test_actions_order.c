@@ -76,6 +76,23 @@ static void one_need_is_one_order_in_the_budget(void)
     CHECK_INT(certificate_reservation(&made.view, &(struct step){.cost_cents = 750}).orders, 1);
 }
 
+static void an_order_that_goes_to_another_issuer_counts_there(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    take();
+    made.order->issuer = "former";
+    made.order->state = ORDER_REFUSED;
+    CHECK_INT(certificate_reservation(&made.view, &(struct step){.cost_cents = 750}).orders, 1);
+    record(priced(750), made_request("k2"));
+    CHECK(changes.reserve_budget);
+    CHECK_INT(changes.reserve_cents, 750);
+    take();
+    CHECK_TEXT(made.order->issuer, "main");
+    record(priced(750), made_request("k3")); /* and once */
+    CHECK(!changes.reserve_budget);
+}
+
 static void only_attempts_that_could_have_been_sent_count(void)
 {
     begin(ONE);
@@ -580,6 +597,7 @@ int main(void)
     RUN(prepared_order_holds_everything_it_is_about);
     RUN(failed_preparation_writes_no_order);
     RUN(one_need_is_one_order_in_the_budget);
+    RUN(an_order_that_goes_to_another_issuer_counts_there);
     RUN(only_attempts_that_could_have_been_sent_count);
     RUN(a_brought_key_may_be_sent_twice_and_is_one_key);
     RUN(keys_of_former_attempts_are_remembered);

@@ -257,6 +257,18 @@ static void dearer_order_than_was_prepared_needs_budget_again(void)
     expect(ACTION_BLOCKED, "BudgetExceeded");
 }
 
+static void prepared_order_that_goes_to_another_issuer_needs_its_budget(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->issuer = "former";
+    made.order->relevant_digest = "of the former issuer";
+    expect(ACTION_PREPARE, "Ordering");
+    made.view.account.within_budget = false;
+    made.view.account.budget_words = "spent";
+    expect(ACTION_BLOCKED, "BudgetExceeded");
+}
+
 static void edit_before_sending_prepares_anew(void)
 {
     begin(ONE);
@@ -531,6 +543,7 @@ int main(void)
     RUN(prepared_order_is_not_sent_past_a_guard);
     RUN(prepared_order_has_its_budget_already);
     RUN(dearer_order_than_was_prepared_needs_budget_again);
+    RUN(prepared_order_that_goes_to_another_issuer_needs_its_budget);
     RUN(edit_before_sending_prepares_anew);
     RUN(further_attempt_asks_the_vendor_first);
     RUN(unknown_order_is_looked_up_and_nothing_else);
