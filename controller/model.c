@@ -187,19 +187,22 @@ static void sort_challenges(struct collect *collect, const struct string_list *n
         }
 }
 
+/* An order without a certificate that tells its cycle, as a journal of former versions may bring it back, is the first one. */
 static bool load_order(struct model *model, struct certificate_view *view, struct arena *arena, struct error *err)
 {
     struct order_record *order = arena_alloc(arena, sizeof *order);
     struct error missing = {0};
-    if (view->record.cycle == 0)
-        return true;
-    if (record_load(model->state, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, view->record.cycle),
-                    &order_record_table, arena, order, &view->order_revision, &missing))
+    int cycle = view->record.cycle > 0 ? view->record.cycle : 1;
+    if (record_load(model->state, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, cycle),
+                    &order_record_table, arena, order, &view->order_revision, &missing)) {
         view->order = order;
-    else if (missing.kind != ERROR_NOT_FOUND) {
+        view->record.cycle = cycle;
+    } else if (missing.kind != ERROR_NOT_FOUND) {
         *err = missing;
         return false;
     }
+    if (view->record.cycle == 0)
+        return true;
     struct collect collect = {.arena = arena};
     if (!record_scan(model->state, TABLE_CHALLENGE,
                      arena_printf(arena, "%s/%s/%06d/", view->namespace_, view->name, view->record.cycle),
@@ -471,9 +474,11 @@ bool model_write(struct model *model, const struct certificate_view *view, const
         record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, changes->certificate, STATE_ANY);
     if (changes->order != NULL)
         write_unknown(view, changes->order, batch, arena);
+    /* A new order never takes the place of one that is there: that one may have been paid for. */
+    int64_t order_must = view->order == NULL ? 0 : changes->order_claim ? view->order_revision : STATE_ANY;
     if (changes->order != NULL)
         record_put(batch, TABLE_ORDER, record_key_number(arena, view->namespace_, view->name, changes->order->cycle),
-                   &order_record_table, changes->order, changes->order_claim ? view->order_revision : STATE_ANY);
+                   &order_record_table, changes->order, order_must);
     for (size_t i = 0; i < changes->challenge_count; i++)
         record_put(batch, TABLE_CHALLENGE, challenge_key(arena, &changes->challenges[i]), &challenge_record_table,
                    &changes->challenges[i], STATE_ANY);

@@ -333,10 +333,14 @@ static bool write_batch(struct state *state, const struct state_batch *batch, bo
 
 /* ---- the journal ---- */
 
+/* What is paid, every key, and every order that was prepared: what it counts in the budget and which cycle of its certificate it
+ * is stand nowhere else. */
 static bool belongs_in_journal(const struct state_batch *batch, bool paid)
 {
-    for (size_t i = 0; batch != NULL && i < batch->count && !paid; i++)
-        paid = batch->ops[i].put && batch->ops[i].table == TABLE_BLOB && text_has_prefix(batch->ops[i].key, "key/");
+    for (size_t i = 0; batch != NULL && i < batch->count && !paid; i++) {
+        const struct state_op *op = &batch->ops[i];
+        paid = op->put && op->table == TABLE_BLOB && (text_has_prefix(op->key, "key/") || text_has_prefix(op->key, "request/"));
+    }
     return paid;
 }
 

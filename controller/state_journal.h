@@ -1,4 +1,4 @@
-/* The journal: every commit that is paid or stores a private key, sealed by the sealing key, in another directory than the
+/* The journal: every commit that is paid, prepares an order or stores a private key, sealed by the sealing key, in another directory than the
  * store's (decisions 20). A backup of yesterday and the journal give back every order and key of today. It holds what came
  * after the oldest backup that is kept.
  *

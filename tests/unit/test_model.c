@@ -55,23 +55,28 @@ static void put_changes(const struct certificate_view *view, const struct change
     world_commit(&world, batch);
 }
 
-/* An order of `name` with its present names, in `state`. */
-static void put_order(const char *name, enum order_state state)
+static struct order_record order_of(const struct certificate_view *view, enum order_state state)
 {
-    struct certificate_view view = view_of(name);
-    struct order_record order = {.namespace_ = "default",
-                                 .name = name,
+    return (struct order_record){.namespace_ = "default",
+                                 .name = view->name,
                                  .cycle = 1,
                                  .attempt = 1,
                                  .issuer = "main",
                                  .product = "positivemdcssl",
-                                 .custom_order_id = certificate_custom_order_id(&view, 1, world.arena),
+                                 .custom_order_id = certificate_custom_order_id(view, 1, world.arena),
                                  .state = state,
                                  .price_cents = 750,
-                                 .names = string_list_sorted(world.arena, &view.want->certificate->dns_names),
+                                 .names = string_list_sorted(world.arena, &view->want->certificate->dns_names),
                                  .environment = "offline",
                                  .endpoint = world.endpoint.url,
-                                 .relevant_digest = certificate_relevant_digest(&view, world.arena)};
+                                 .relevant_digest = certificate_relevant_digest(view, world.arena)};
+}
+
+/* An order of `name` with its present names, in `state`. */
+static void put_order(const char *name, enum order_state state)
+{
+    struct certificate_view view = view_of(name);
+    struct order_record order = order_of(&view, state);
     view.record.cycle = 1;
     put_changes(&view,
                 &(struct changes){.certificate = &view.record, .order = &order, .register_need = true});
@@ -165,6 +170,85 @@ static void need_being_prepared_is_claimed(void)
     CHECK_TEXT(code_of("two"), "DuplicateNeed");
     model_unclaim(&world.model, "default", "one");
     CHECK_TEXT(code_of("two"), "Ordering");
+}
+
+/* ---- a store that was lost ---- */
+
+static struct state *open_state(void)
+{
+    struct error err = {0};
+    const struct state_options options = {world_at(&world, "state"), world_at(&world, "sealing.key"),
+                                          world_at(&world, "audit"), STATE_WRITE, "test", 0, NULL};
+    struct state *state = state_open(&options, &err);
+    CHECK_OK(state != NULL, err);
+    return state;
+}
+
+static void lose_store(void)
+{
+    model_finish(&world.model);
+    state_close(world.state);
+    CHECK(rename(world_at(&world, "state"), world_at(&world, "state.lost")) == 0);
+    world.state = open_state();
+    model_init(&world.model, &world.config, world.state);
+    world_look(&world);
+    CHECK(state_reconcile_only(world.state) != NULL);
+}
+
+/* As with a request that was brought: there is no key to be stored. */
+static void prepare_order(const char *name, bool with_certificate)
+{
+    struct certificate_view view = view_of(name);
+    struct order_record order = order_of(&view, ORDER_PREPARED);
+    struct blob request = {.key = arena_printf(world.arena, "request/%s", order.custom_order_id), .text = "frozen"};
+    view.record.cycle = 1;
+    put_changes(&view, &(struct changes){.certificate = with_certificate ? &view.record : NULL, .order = &order,
+                                         .blobs = &request, .blob_count = 1, .register_need = true});
+}
+
+static void submit_order(const char *name)
+{
+    struct error err = {0};
+    struct certificate_view view = view_of(name);
+    struct order_record order = order_of(&view, ORDER_SUBMITTING);
+    struct changes changes = {.order = &order, .order_claim = true, .register_need = true, .paid = true};
+    struct state_batch *batch = state_batch_create();
+    CHECK_OK(model_write(&world.model, &view, &changes, batch, world.arena, &err), err);
+    CHECK_OK(state_commit(world.state, batch, true, &err), err);
+    state_batch_destroy(batch);
+}
+
+static void an_order_with_a_brought_request_outlives_the_store(void)
+{
+    begin();
+    prepare_order("one", true);
+    submit_order("one");
+    lose_store();
+    struct certificate_view view = view_of("one");
+    CHECK(view.order != NULL && view.record.cycle == 1);
+    CHECK_TEXT(code_of("one"), "OrderUnknown");
+    CHECK_TEXT(code_of("two"), "DuplicateNeed");
+}
+
+/* What a former version's journal brought back. */
+static void an_order_is_found_without_its_certificate_and_never_overwritten(void)
+{
+    begin();
+    struct certificate_view before = view_of("one");
+    prepare_order("one", false);
+    struct certificate_view view = view_of("one");
+    CHECK(view.order != NULL && view.record.cycle == 1);
+    submit_order("one");
+    CHECK_TEXT(code_of("one"), "OrderUnknown");
+
+    struct order_record again = order_of(&before, ORDER_PREPARED);
+    struct state_batch *batch = state_batch_create();
+    struct error err = {0};
+    CHECK_OK(model_write(&world.model, &before, &(struct changes){.order = &again}, batch, world.arena, &err), err);
+    CHECK(!state_commit(world.state, batch, false, &err));
+    CHECK_INT(err.kind, ERROR_CONFLICT);
+    state_batch_destroy(batch);
+    CHECK_TEXT(code_of("one"), "OrderUnknown");
 }
 
 static struct vendor_order listed(const char *custom_order_id, enum vendor_phase phase)
@@ -320,6 +404,8 @@ int main(void)
     RUN(whoever_sends_has_the_need);
     RUN(names_edited_away_are_free_again);
     RUN(need_being_prepared_is_claimed);
+    RUN(an_order_with_a_brought_request_outlives_the_store);
+    RUN(an_order_is_found_without_its_certificate_and_never_overwritten);
     RUN(live_order_of_somebody_else_is_foreign);
     RUN(www_twin_that_comes_along_makes_no_other_order);
     RUN(order_without_its_end_lives_for_the_term_that_was_bought);
