@@ -66,7 +66,9 @@ static void view_account(struct model *model, struct certificate_view *view, str
         return;
     out->endpoint = operator_endpoint(model->config, issuer->issuer->sslstore.environment);
     struct account *account = model_account(model, issuer->namespace_, issuer->name);
-    bool known = account->facts.arena != NULL && out->endpoint != NULL && text_equal(account->facts.url, out->endpoint->url);
+    bool known = account->facts.arena != NULL && out->endpoint != NULL &&
+                 text_equal(account->facts.url, out->endpoint->url) &&
+                 memcmp(account->facts.issuer_digest, issuer->digest, sizeof account->facts.issuer_digest) == 0;
     out->record = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
     out->prices = known ? &account->facts.prices : NULL;
     out->checked = model->assume_fresh_accounts || (known && account->facts.listed && view->now - account->facts.at < ACCOUNT_FRESH_S &&

@@ -1,5 +1,7 @@
 #include "reconcilers/account.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 
@@ -22,6 +24,7 @@ bool account_observe(struct context *ctx, const struct resource *issuer, bool li
         arena_destroy(own.arena);
         return false;
     }
+    memcpy(facts.issuer_digest, issuer->digest, sizeof facts.issuer_digest);
     facts.listed = list_orders;
     facts.at = clock_now();
     facts.vendor_clock_told = own.vendor_ahead_s != INT64_MIN;

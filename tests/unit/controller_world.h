@@ -95,6 +95,14 @@ static inline void world_look(struct world *world)
     world->model.purchase_hold_known = false;
 }
 
+/* An account was asked as its issuer is now. */
+static inline void world_asked_by(struct world *world, struct account_facts *facts, const char *issuer)
+{
+    const struct desired_entry *entry = desired_find(world->desired, KIND_ISSUER, "default", issuer);
+    CHECK(entry != NULL);
+    memcpy(facts->issuer_digest, desired_resource(world->desired, entry)->digest, sizeof facts->issuer_digest);
+}
+
 static inline void world_commit(struct world *world, struct state_batch *batch)
 {
     struct error err = {0};

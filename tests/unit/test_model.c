@@ -24,6 +24,7 @@ static void begin(void)
     struct account_facts *facts = &account()->facts;
     *facts = (struct account_facts){
         .arena = arena_create(), .url = world.endpoint.url, .listed = true, .at = clock_now()};
+    world_asked_by(&world, facts, "main");
     *arena_push(facts->arena, &facts->prices.items, facts->prices.count) =
         (struct price){.product = "positivemdcssl",
                        .months = 12,
@@ -395,6 +396,27 @@ static void account_is_asked_before_buying_and_again_after_a_while(void)
     CHECK_TEXT(code_of("one"), "WaitingForAccount");
 }
 
+/* The same name may mean another account of the vendor after an edit. */
+static void account_is_asked_again_when_its_issuer_was_edited(void)
+{
+    static const char *const edits[] = {
+        "{environment: offline, partnerCode: \"2\", authTokenSecretRef: {name: s, key: k}}",
+        "{environment: offline, partnerCode: \"1\", authTokenSecretRef: {name: s, key: other}}",
+        "{environment: offline, partnerCode: \"1\", authTokenSecretRef: {name: other, key: k}}"};
+    for (size_t i = 0; i < COUNT_OF(edits); i++) {
+        begin();
+        CHECK_TEXT(code_of("one"), "Ordering");
+        world_write(&world, "manifests/issuer.yaml",
+                    arena_printf(world.arena, WORLD_DOCUMENT("Issuer", "main") "  sslstore: %s\n", edits[i]));
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), "WaitingForAccount");
+        CHECK(view_of("one").account.prices == NULL); /* nor are its prices those of the other */
+        world_write(&world, "manifests/issuer.yaml", "# as it was\n" WORLD_ISSUER);
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), "Ordering");
+    }
+}
+
 int main(void)
 {
     RUN(same_names_in_another_order_are_one_need);
@@ -413,6 +435,7 @@ int main(void)
     RUN(clock_that_differs_from_the_vendors_buys_nothing);
     RUN(clock_before_what_the_store_has_seen_buys_nothing);
     RUN(account_is_asked_before_buying_and_again_after_a_while);
+    RUN(account_is_asked_again_when_its_issuer_was_edited);
     world_end(&world);
     return CHECK_REPORT();
 }

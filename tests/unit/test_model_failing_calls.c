@@ -41,6 +41,7 @@ static void begin(void)
     world_look(&world);
     struct account_facts *facts = &model_account(&world.model, "default", "main")->facts;
     *facts = (struct account_facts){.arena = arena_create(), .url = world.endpoint.url, .listed = true, .at = clock_now()};
+    world_asked_by(&world, facts, "main");
     *arena_push(facts->arena, &facts->prices.items, facts->prices.count) =
         (struct price){.product = "positivemdcssl", .months = 12, .servers = 1, .price_cents = 750, .currency = "USD",
                        .max_names = 250};
