@@ -32,6 +32,7 @@ int64_t clock_offset(void) { return __atomic_load_n(&page->offset_s, __ATOMIC_RE
 int64_t clock_now_ms(void) { return milliseconds(CLOCK_REALTIME) + clock_offset() * 1000; }
 int64_t clock_now(void) { return clock_now_ms() / 1000; }
 int64_t clock_boot_ms(void) { return milliseconds(CLOCK_BOOTTIME) + clock_offset() * 1000; }
+int64_t clock_lead_ms(void) { return clock_now_ms() - milliseconds(CLOCK_BOOTTIME); }
 int64_t clock_wire(void) { return milliseconds(CLOCK_REALTIME) / 1000; }
 void clock_turn(int64_t offset_s) { __atomic_store_n(&page->offset_s, offset_s, __ATOMIC_RELAXED); }
 

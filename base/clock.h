@@ -11,6 +11,8 @@ struct error;
 int64_t clock_now(void);     /* Unix seconds: schedules, validity, rules */
 int64_t clock_now_ms(void);
 int64_t clock_boot_ms(void); /* milliseconds since boot, suspended time included: durations, deadlines */
+/* Milliseconds by which the clock leads that of the boot, which nobody sets: less than before when it was set, or turned, back. */
+int64_t clock_lead_ms(void);
 int64_t clock_wire(void);    /* Unix seconds, never turned */
 const char *clock_boot_id(void); /* of this boot, from the kernel; lives for ever */
 

@@ -13,6 +13,7 @@ enum {
     TURNED_CLOCK_LOOK_MS = 100, /* tests turn the clock while we wait by the real one */
     GATHER_FROM = 32,           /* so many steps run that it pays to wait for more results before a commit */
     GATHER_MS = 6,
+    SET_BACK_MS = 60 * 1000, /* what waits so much longer than it should does no harm */
 };
 
 /* ---- keys, entries ---- */
@@ -163,10 +164,26 @@ static void gather(const struct engine *engine)
         nanosleep(&nap, NULL);
 }
 
+/* Due times are those of the clock. When it was ahead and is set right, what it put off would wait as long as it was ahead: it
+ * is decided again instead. */
+static void note_clock(struct engine *engine)
+{
+    int64_t lead = clock_lead_ms();
+    bool back = lead < engine->clock_lead_ms - SET_BACK_MS;
+    engine->clock_lead_ms = lead;
+    if (!back)
+        return;
+    log_event(LOG_WARN, "the clock was set back: all that waits is looked at again", NULL);
+    schedule_all_sooner(engine->queue, clock_now_ms());
+    for (size_t i = 0; i < engine->model.account_count; i++)
+        engine->model.accounts[i]->retry_at_ms = 0;
+}
+
 static void turn(void *arg)
 {
     struct engine *engine = arg;
     gather(engine);
+    note_clock(engine);
     take_results(engine);
     if (!engine->broken)
         stage_results(engine);
@@ -234,6 +251,7 @@ struct engine *engine_create(const struct engine_options *options, struct error 
         return NULL;
     }
     engine->queue = schedule_create();
+    engine->clock_lead_ms = clock_lead_ms();
     engine->batch = state_batch_create();
     engine->later = state_batch_create();
     engine->launch_end = &engine->launch;

@@ -58,6 +58,7 @@ struct engine {
     struct schedule *queue;
     struct snapshot *snapshot;
     unsigned char shared_digest[32];
+    int64_t clock_lead_ms; /* as of the last turn */
     bool looked;
     size_t settled; /* certificates the index says are as they should be, not decided again */
     struct guard_watch watch;        /* what takes something away, seen once */

@@ -135,6 +135,13 @@ void schedule_sooner(struct schedule *s, const char *key, int64_t due_ms)
         schedule_set(s, key, due_ms);
 }
 
+void schedule_all_sooner(struct schedule *s, int64_t due_ms)
+{
+    for (size_t i = 0; i < s->count; i++) /* what was not later than another is not later now: the heap is one still */
+        if (s->heap[i].due_ms > due_ms)
+            s->heap[i].due_ms = due_ms;
+}
+
 /* Take an entry out of heap and map; entries behind it in its probe chain move up. */
 static char *take_at(struct schedule *s, size_t at)
 {

@@ -13,6 +13,8 @@ void schedule_destroy(struct schedule *schedule);
 void schedule_set(struct schedule *schedule, const char *key, int64_t due_ms);
 /* Due at `due_ms` at the latest. */
 void schedule_sooner(struct schedule *schedule, const char *key, int64_t due_ms);
+/* All of them due at `due_ms` at the latest; those that were later come in any order. */
+void schedule_all_sooner(struct schedule *schedule, int64_t due_ms);
 void schedule_remove(struct schedule *schedule, const char *key);
 /* The earliest due time; INT64_MAX when empty. */
 int64_t schedule_next(const struct schedule *schedule);

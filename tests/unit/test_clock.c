@@ -72,10 +72,23 @@ static void a_clock_is_turned_by_another_process_and_the_wire_s_is_not(void)
     CHECK(clock_boot_id()[0] != '\0' && clock_boot_id() == clock_boot_id());
 }
 
+static void a_clock_that_is_turned_back_leads_by_less(void)
+{
+    clock_turn(0);
+    int64_t lead = clock_lead_ms();
+    clock_turn(3600);
+    CHECK(clock_lead_ms() - lead > 3599 * 1000);
+    clock_turn(-3600);
+    CHECK(lead - clock_lead_ms() > 3599 * 1000);
+    clock_turn(0);
+    CHECK(clock_lead_ms() - lead < 1000 && clock_lead_ms() - lead > -1000);
+}
+
 int main(void)
 {
     arena = arena_create();
     RUN(dates_are_read_strictly);
+    RUN(a_clock_that_is_turned_back_leads_by_less);
     RUN(a_clock_is_turned_by_another_process_and_the_wire_s_is_not);
     arena_destroy(arena);
     return CHECK_REPORT();

@@ -62,6 +62,28 @@ static void sooner_never_delays(void)
     CHECK_INT(schedule_count(schedule), 1);
 }
 
+static void all_come_at_once_and_what_was_due_before_comes_first(void)
+{
+    begin();
+    for (int i = 99; i >= 0; i--) {
+        char name[16];
+        snprintf(name, sizeof name, "key-%d", i);
+        schedule_set(schedule, name, 10 * i);
+    }
+    schedule_all_sooner(schedule, 20);
+    CHECK_INT(schedule_count(schedule), 100);
+    take("key-0", 19);
+    take("key-1", 19);
+    take(NULL, 19);
+    schedule_set(schedule, "before", 5);
+    take("before", 20);
+    for (int i = 2; i < 100; i++)
+        free(schedule_take(schedule, 20));
+    CHECK_INT(schedule_count(schedule), 0);
+    schedule_all_sooner(schedule, 20);
+    take(NULL, INT64_MAX);
+}
+
 static void equal_times_are_served_in_the_order_of_arrival(void)
 {
     static const char *const keys[] = {"e", "b", "d", "a", "c"};
@@ -146,6 +168,7 @@ int main(void)
     RUN(earliest_comes_first_and_nothing_before_its_time);
     RUN(one_key_has_one_entry);
     RUN(sooner_never_delays);
+    RUN(all_come_at_once_and_what_was_due_before_comes_first);
     RUN(equal_times_are_served_in_the_order_of_arrival);
     RUN(removed_key_is_not_served);
     RUN(same_as_a_plain_list_over_many_random_calls);
