@@ -208,6 +208,9 @@ static struct step decide_order(const struct certificate_view *view, struct aren
             return guard;
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))
             return prepare_step(view, "the manifest changed before the order was sent", arena);
+        /* The record says where the order is. */
+        if (view->account.endpoint != NULL && !text_equal(order->endpoint, view->account.endpoint->url))
+            return prepare_step(view, "the issuer's endpoint changed before the order was sent", arena);
         if (dearer)
             return prepare_step(view, arena_printf(arena, "it costs more than the %s that were expected",
                                                    money(arena, order->price_cents, order->currency)), arena);

@@ -277,6 +277,16 @@ static void edit_before_sending_prepares_anew(void)
     expect(ACTION_PREPARE, "Ordering");
 }
 
+static void prepared_order_is_sent_where_its_record_says(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->endpoint = "https://127.0.0.1:2/rest/"; /* of the issuer before an edit */
+    expect(ACTION_PREPARE, "Ordering");
+    made.order->endpoint = made.view.account.endpoint->url;
+    expect(ACTION_SUBMIT, "Ordering");
+}
+
 static void further_attempt_asks_the_vendor_first(void)
 {
     begin(ONE);
@@ -545,6 +555,7 @@ int main(void)
     RUN(dearer_order_than_was_prepared_needs_budget_again);
     RUN(prepared_order_that_goes_to_another_issuer_needs_its_budget);
     RUN(edit_before_sending_prepares_anew);
+    RUN(prepared_order_is_sent_where_its_record_says);
     RUN(further_attempt_asks_the_vendor_first);
     RUN(unknown_order_is_looked_up_and_nothing_else);
     RUN(unknown_order_never_leads_to_a_purchase);
