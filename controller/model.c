@@ -252,6 +252,14 @@ static bool load_rollouts(struct model *model, struct certificate_view *view, st
     return true;
 }
 
+/* One that is opened to other namespaces stands in the default one. */
+static const struct resource *find_opened(const struct resource_lookup *lookup, enum resource_kind kind,
+                                          const char *namespace_, const char *name)
+{
+    const struct resource *found = name[0] != '\0' ? lookup->find(lookup->set, kind, namespace_, name) : NULL;
+    return found == NULL && name[0] != '\0' ? lookup->find(lookup->set, kind, "default", name) : found;
+}
+
 /* A manifest that is gone or does not resolve still has an account to ask and challenges to take away: they are found by
  * what was recorded. */
 static void refs_from_records(struct model *model, struct certificate_view *view, struct arena *arena)
@@ -260,9 +268,7 @@ static void refs_from_records(struct model *model, struct certificate_view *view
         return;
     struct resource_lookup lookup = desired_lookup(model->desired);
     if (view->refs.issuer == NULL)
-        view->refs.issuer = lookup.find(lookup.set, KIND_ISSUER, view->namespace_, view->order->issuer);
-    if (view->refs.issuer == NULL) /* one that is opened to other namespaces stands in the default one */
-        view->refs.issuer = lookup.find(lookup.set, KIND_ISSUER, "default", view->order->issuer);
+        view->refs.issuer = find_opened(&lookup, KIND_ISSUER, view->namespace_, view->order->issuer);
     if (view->want != NULL && !view->invalid)
         return;
     view->refs.validation_count = view->challenge_count;
@@ -271,13 +277,12 @@ static void refs_from_records(struct model *model, struct certificate_view *view
         const struct challenge_record *c = &view->challenges[i];
         view->refs.validations[i] = (struct name_validation){
             .name = c->domain, .method = (enum dcv_method)c->method, .manual = c->manual, .approver = c->approver,
-            .dns_account = c->account[0] != '\0' ? lookup.find(lookup.set, KIND_DNS_ACCOUNT, view->namespace_, c->account) : NULL,
+            .dns_account = find_opened(&lookup, KIND_DNS_ACCOUNT, view->namespace_, c->account),
             .http_target = c->target[0] != '\0' ? lookup.find(lookup.set, KIND_DEPLOY_TARGET, view->namespace_, c->target) : NULL};
     }
     for (size_t i = 0; i < view->challenge_count; i++) {
-        const char *name = view->challenges[i].led_account;
         const struct resource *account =
-            name[0] != '\0' ? lookup.find(lookup.set, KIND_DNS_ACCOUNT, view->namespace_, name) : NULL;
+            find_opened(&lookup, KIND_DNS_ACCOUNT, view->namespace_, view->challenges[i].led_account);
         if (account != NULL)
             *arena_push(arena, &view->refs.dns_accounts, view->refs.dns_account_count) = account;
     }

@@ -2,6 +2,7 @@
  */
 #include "controller_world.h"
 
+#include "reconcilers/certificate/challenge.h"
 #include "reconcilers/certificate/decide_parts.h"
 
 static struct world world;
@@ -369,6 +370,43 @@ static void clock_that_differs_from_the_vendors_buys_nothing(void)
     CHECK_TEXT(code_of("one"), "WaitingForAccount");
 }
 
+/* What the operator opened to the namespace stands in `default`: the proofs made with it are taken away with it. */
+static void proofs_of_a_manifest_that_went_know_the_accounts_of_default(void)
+{
+    static struct namespace_rule team = {.name = "team-a"};
+    begin();
+    string_list_push(world.arena, &team.issuers, "main");
+    string_list_push(world.arena, &team.dns_accounts, "corp");
+    string_list_push(world.arena, &team.dns_accounts, "alias");
+    world.config.namespaces = &team;
+    world.config.namespace_count = 1;
+    world_write(&world, "manifests/dns.yaml",
+                WORLD_DOCUMENT("DNSAccount", "corp") "  rfc2136: {nameserver: \"192.0.2.53:53\"}\n"
+                WORLD_DOCUMENT("DNSAccount", "alias") "  rfc2136: {nameserver: \"192.0.2.53:53\"}\n");
+    world_look(&world);
+    struct order_record order = {.namespace_ = "team-a", .name = "shop", .cycle = 1, .attempt = 1, .issuer = "main",
+                                 .product = "positivessl", .custom_order_id = "cw-x-1-000000-1", .state = ORDER_PLACED,
+                                 .environment = "offline", .endpoint = world.endpoint.url};
+    struct challenge_record challenges[] = {
+        {.namespace_ = "team-a", .name = "shop", .cycle = 1, .domain = "a.example.com", .method = DCV_DNS,
+         .state = CHALLENGE_PRESENTED, .account = "corp", .record_name = "_0.a.example.com"},
+        {.namespace_ = "team-a", .name = "shop", .cycle = 1, .domain = "b.example.com", .method = DCV_DNS,
+         .state = CHALLENGE_PRESENTED, .account = "corp", .led_to = "b.example.net", .led_account = "alias"}};
+    struct certificate_view view = {.namespace_ = "team-a", .name = "shop", .record = {.first_seen = 1, .cycle = 1}};
+    put_changes(&view, &(struct changes){.certificate = &view.record, .order = &order, .challenges = challenges,
+                                         .challenge_count = COUNT_OF(challenges)});
+    struct error err = {0};
+    CHECK_OK(model_view(&world.model, "team-a", "shop", world.arena, &view, &err), err);
+    CHECK(view.want == NULL && view.refs.issuer != NULL);
+    CHECK_INT(certificate_decide(&view, world.arena).action, ACTION_REMOVE);
+    CHECK_INT(view.challenge_count, COUNT_OF(challenges));
+    for (size_t i = 0; i < view.challenge_count; i++) {
+        const struct resource *account = challenge_account(&view, &view.challenges[i]);
+        CHECK(account != NULL);
+        CHECK_TEXT(account->name, challenge_writer(&view.challenges[i]));
+    }
+}
+
 static void clock_before_what_the_store_has_seen_buys_nothing(void)
 {
     begin();
@@ -433,6 +471,7 @@ int main(void)
     RUN(order_without_its_end_lives_for_the_term_that_was_bought);
     RUN(our_own_order_is_not_foreign);
     RUN(clock_that_differs_from_the_vendors_buys_nothing);
+    RUN(proofs_of_a_manifest_that_went_know_the_accounts_of_default);
     RUN(clock_before_what_the_store_has_seen_buys_nothing);
     RUN(account_is_asked_before_buying_and_again_after_a_while);
     RUN(account_is_asked_again_when_its_issuer_was_edited);
