@@ -35,6 +35,9 @@ static int run(struct command_context *ctx, int argc, char **argv)
     (void)argv;
     if (argc > 0)
         return command_fail(ctx, EXIT_USAGE, "`run` takes no arguments");
+    if (ctx->files.count > 0) /* a part of the manifests: the rest would be gone, and nothing would guard it */
+        return command_fail(ctx, EXIT_USAGE,
+                            "`run` watches the whole directory (-d DIR: another one); -f is for commands that end");
     if (!command_config(ctx))
         return EXIT_CONFIG;
     if (!confined_programs(&ctx->config, &err))

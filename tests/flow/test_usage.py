@@ -57,6 +57,7 @@ MISTYPED = [
     ("reconcile", "write `certwright reconcile --once`, or `certwright run`"),
     ("reconcile --once x", "takes no arguments"),
     ("run x", "`run` takes no arguments"),
+    ("run -f manifests/shop.yaml", "`run` watches the whole directory"),
     ("status x", "status takes no arguments; `certwright why KIND/NAME` is about one thing"),
     ("state list nosuch", "there is no such table; `certwright state list` names them all"),
     ("state list order x", "state list takes one TABLE"),
