@@ -77,10 +77,13 @@ static bool send_all(int fd, const char *text, size_t length)
         ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             struct pollfd wait = {.fd = fd, .events = POLLOUT};
-            if (poll(&wait, 1, 1000) <= 0)
+            int ready = poll(&wait, 1, 1000);
+            if (ready == 0 || (ready < 0 && errno != EINTR))
                 return false; /* a client that does not read is let go */
             continue;
         }
+        if (sent < 0 && errno == EINTR)
+            continue;
         if (sent <= 0)
             return false;
         text += sent;
@@ -137,7 +140,9 @@ static void tell(const struct engine_progress *progress, struct client *client)
     json_string_member(&w, "progress", buffer_text(&text));
     json_end_object(&w);
     buffer_putc(&line, '\n');
-    send_all(client->fd, buffer_text(&line), line.length);
+    /* Whoever does not read is waited for once: client_readable finds the end and closes, for tell_all walks the list now. */
+    if (!send_all(client->fd, buffer_text(&line), line.length))
+        shutdown(client->fd, SHUT_RDWR);
     buffer_release(&text);
     buffer_release(&line);
 }
