@@ -24,16 +24,17 @@
 #include "controller/loop.h"
 #include "controller/operations.h"
 
-enum { LINE_MOST = 4096, CLIENTS_MOST = 16 };
+enum { LINE_MOST = 4 * 1024 * 1024 /* the ids of 50,000 certificates */, CLIENTS_MOST = 16 };
 
 struct client {
     struct control *control;
     int fd;
     struct loop_source *source, *timer;
     struct buffer in;
-    char verb[32], argument[2048];
+    char verb[32];
     struct arena *arena;
-    struct string_list only; /* apply: the certificates it is about; empty: all */
+    const char *argument;
+    struct string_list only; /* apply: the certificates it is about, sorted; empty: all */
     bool waiting, follows;
     struct follow follow;
     struct client *next;
@@ -131,7 +132,7 @@ static void answer(struct client *client, int code, const char *out)
 static void tell(const struct engine_progress *progress, struct client *client)
 {
     bool certificate = text_has_prefix(progress->id, "certificate/");
-    if (client->only.count > 0 && certificate && !string_list_contains(&client->only, progress->id))
+    if (client->only.count > 0 && certificate && !engine_among(&client->only, progress->id))
         return;
     struct buffer text = {0}, line = {0};
     struct json_writer w = {.out = &line};
@@ -180,14 +181,26 @@ static void begin_follow(struct client *client, int64_t timeout_s, bool detach)
 {
     struct error err = {0};
     struct engine *engine = client->control->engine;
+    const char *missing = NULL;
+    if (client->argument[0] != '\0') {
+        struct string_list ids = text_split(client->arena, client->argument, ',');
+        client->only = string_list_sorted(client->arena, &ids);
+    } else if (!engine_widen(engine)) {
+        answer(client, EXIT_STATE, "the store is held by a command that was given files (-f) and knows no others: try again "
+                                   "when it has ended\n");
+        return;
+    }
     client->follows = client->waiting = true;
     engine_also_report(engine, tell_all, client->control);
     follow_begin(&client->follow, engine, detach, timeout_s);
-    if (client->argument[0] != '\0')
-        client->only = text_split(client->arena, client->argument, ',');
     client->follow.only = &client->only;
     if (!engine_look(engine, true, &err)) {
         answer(client, EXIT_ERROR, err.message);
+        return;
+    }
+    if (!engine_ask(engine, &client->only, &missing)) {
+        answer(client, EXIT_STATE,
+               arena_printf(client->arena, "%s is not in the manifests that the holder of the store reads\n", missing));
         return;
     }
     client->timer = loop_timer(engine_loop(engine), client_timer, client);
@@ -209,7 +222,7 @@ static void run_request(struct client *client, const char *text, size_t length)
     }
     log_event(LOG_INFO, "control", "verb", verb, "argument", argument, NULL);
     snprintf(client->verb, sizeof client->verb, "%s", verb);
-    snprintf(client->argument, sizeof client->argument, "%s", argument != NULL ? argument : "");
+    client->argument = arena_strdup(client->arena, argument != NULL ? argument : "");
     if (strcmp(verb, "apply") == 0 || strcmp(verb, "reconcile") == 0) {
         begin_follow(client, timeout_s, detach);
         return;
@@ -226,18 +239,22 @@ static void run_request(struct client *client, const char *text, size_t length)
 static void client_readable(void *arg)
 {
     struct client *client = arg;
-    char bytes[1024];
+    char bytes[16 * 1024];
     ssize_t got = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
         return;
-    if (got <= 0 || client->in.length + (size_t)got > LINE_MOST) {
+    if (got <= 0) {
         client_close(client);
         return;
     }
     if (client->waiting)
         return; /* one request a connection */
+    if (client->in.length + (size_t)got > LINE_MOST) {
+        answer(client, EXIT_USAGE, "that is more than is taken at once: name fewer certificates\n");
+        return;
+    }
     buffer_append(&client->in, bytes, (size_t)got);
-    if (memchr(client->in.data, '\n', client->in.length) != NULL)
+    if (memchr(bytes, '\n', (size_t)got) != NULL)
         run_request(client, client->in.data, client->in.length - 1);
 }
 
@@ -355,8 +372,9 @@ bool control_send(const char *state_directory, const struct control_request *req
     json_bool_member(&w, "detach", request->detach);
     json_end_object(&w);
     buffer_putc(&line, '\n');
-    bool over = false, ok = send_all(fd, buffer_text(&line), line.length);
-    while (ok && !over && (ok = read_line(fd, &in, &line))) {
+    bool over = false;
+    send_all(fd, buffer_text(&line), line.length); /* what is too long is answered before it is read to its end */
+    while (!over && read_line(fd, &in, &line)) {
         AUTO(json) struct json *said = json_parse(buffer_text(&line), line.length, err);
         const char *text = json_string(json_member(said, "progress"));
         int64_t code;

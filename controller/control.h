@@ -2,7 +2,8 @@
  * commands send their words there.
  *
  * One line of JSON each way: {"verb": "release", "argument": "certificate/shop", "timeout": 600, "detach": false}; answers are
- * any number of {"progress": "…"} and at the end {"exit": 0, "out": "…"}. */
+ * any number of {"progress": "…"} and at the end {"exit": 0, "out": "…"}. With `apply`, "argument" holds the ids of what is
+ * meant, with commas; "": everything. */
 #pragma once
 
 #include <stdbool.h>

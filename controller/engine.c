@@ -308,6 +308,34 @@ void engine_touch(struct engine *engine, const char *namespace_, const char *nam
     engine_wake(engine);
 }
 
+bool engine_widen(struct engine *engine)
+{
+    if (engine->options.files != NULL)
+        return false;
+    engine->options.filter = NULL;
+    return true;
+}
+
+bool engine_ask(struct engine *engine, const struct string_list *ids, const char **out_missing)
+{
+    AUTO(arena) struct arena *arena = arena_create();
+    struct string_list keys = {0};
+    for (size_t i = 0; i < ids->count; i++) {
+        struct string_list parts = text_split(arena, ids->items[i], '/');
+        const char *namespace_ = parts.count == 3 ? parts.items[1] : "default", *name = parts.items[parts.count - 1];
+        if (!text_equal(resource_id(arena, KIND_CERTIFICATE, namespace_, name), ids->items[i]) ||
+            desired_find(engine->model.desired, KIND_CERTIFICATE, namespace_, name) == NULL) {
+            *out_missing = ids->items[i];
+            return false;
+        }
+        string_list_push(arena, &keys, engine_key(arena, 'c', namespace_, name));
+    }
+    for (size_t i = 0; i < keys.count; i++)
+        schedule_set(engine->queue, keys.items[i], clock_now_ms());
+    engine_wake(engine);
+    return true;
+}
+
 void engine_request(struct engine *engine, const char *namespace_, const char *name, enum action action)
 {
     AUTO(arena) struct arena *arena = arena_create();
@@ -340,12 +368,19 @@ void engine_drain(struct engine *engine) { engine->draining = true; }
 
 void engine_standing(struct engine *engine, struct engine_standing *out) { engine_standing_of(engine, NULL, out); }
 
+static int compare_ids(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+bool engine_among(const struct string_list *only, const char *id)
+{
+    return only->count > 0 && bsearch(&id, only->items, only->count, sizeof *only->items, compare_ids) != NULL;
+}
+
 static bool is_one_of(const struct standing_entry *entry, const struct string_list *only)
 {
     AUTO(arena) struct arena *arena = arena_create();
     const char *namespace_, *name;
     engine_split_key(entry->key, arena, &namespace_, &name);
-    return string_list_contains(only, resource_id(arena, KIND_CERTIFICATE, namespace_, name));
+    return engine_among(only, resource_id(arena, KIND_CERTIFICATE, namespace_, name));
 }
 
 void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out)

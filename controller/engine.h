@@ -46,6 +46,12 @@ struct model *engine_model(struct engine *engine);
 /* Read the manifests again and queue what changed. `all`: whatever changed or not. Fails: as desired_read; the former set
  * stays. */
 bool engine_look(struct engine *engine, bool all, struct error *err);
+/* Somebody asks for everything: the filter lets everything through from now on. False: this engine was given files (-f), and
+ * what is not in them would be taken for gone. */
+bool engine_widen(struct engine *engine);
+/* Decide about these at once ("certificate/shop"), whether the filter lets them through or not. False: `out_missing` is not in
+ * the manifests as they were last read. */
+bool engine_ask(struct engine *engine, const struct string_list *ids, const char **out_missing);
 /* Decide about one certificate at once (key as in "<ns>/<name>"); `now` also forgets what it was waiting for. */
 void engine_touch(struct engine *engine, const char *namespace_, const char *name);
 /* Have an action performed that no decision asks for (resend). */
@@ -70,8 +76,9 @@ struct engine_standing {
     struct error error;  /* then */
 };
 void engine_standing(struct engine *engine, struct engine_standing *out);
-/* Of these certificates only ("certificate/shop"); `only` NULL or empty: all. */
+/* Of these certificates only ("certificate/shop", sorted); `only` NULL or empty: all. */
 void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out);
+bool engine_among(const struct string_list *only, const char *id);
 /* Calls for each certificate this engine decided about, with its last step. */
 typedef void engine_visit(const char *namespace_, const char *name, const struct step *step, void *arg);
 void engine_each(struct engine *engine, engine_visit *visit, void *arg);

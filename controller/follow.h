@@ -8,7 +8,7 @@
 
 struct follow {
     struct engine *engine;
-    const struct string_list *only; /* these certificates; NULL: all */
+    const struct string_list *only; /* these certificates, sorted; NULL: all */
     bool detach;          /* only what is due now */
     int64_t deadline_ms;  /* boot clock by the real one: CLOCK_MONOTONIC milliseconds */
 };

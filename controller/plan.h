@@ -52,4 +52,5 @@ struct plan_colours {
 void plan_print_text(const struct plan *plan, const struct plan_colours *colours, int width, struct buffer *out);
 void plan_print_json(const struct plan *plan, const struct desired *desired, struct buffer *out);
 void plan_print_markdown(const struct plan *plan, struct buffer *out);
+char *plan_total(const struct plan *plan); /* "7.50 USD + 12.00 EUR + unknown prices"; "nothing to pay" */
 char *plan_money(struct arena *arena, int64_t cents, const char *currency); /* "7.50 USD", "unknown" */

@@ -20,7 +20,7 @@ char *plan_money(struct arena *arena, int64_t cents, const char *currency)
                         currency != NULL ? currency : "");
 }
 
-static char *total(const struct plan *plan)
+char *plan_total(const struct plan *plan)
 {
     struct buffer text = {0};
     for (size_t i = 0; i < plan->cost_count; i++)
@@ -49,7 +49,7 @@ static void summary(const struct plan *plan, struct buffer *out)
                       : verb == VERB_WAIT ? "waiting for a person" : verb_name(verb));
         any = true;
     }
-    buffer_printf(out, "; %s", total(plan));
+    buffer_printf(out, "; %s", plan_total(plan));
 }
 
 /* One indented paragraph, broken at blanks. */

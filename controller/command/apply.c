@@ -16,9 +16,24 @@ static const struct command_option options[] = {
     {0},
 };
 
+struct shown { /* what the person was shown */
+    bool spends;
+    const char *price;
+    struct string_list ids; /* where the selection narrows: what it lets through */
+    size_t errors;          /* in the manifests */
+};
+
+static void note_selected(struct command_context *ctx, struct model *model, struct plan_selection *selection,
+                          struct string_list *out)
+{
+    const struct desired_entry *entry;
+    for (size_t i = 0; (entry = desired_at(model->desired, i)) != NULL; i++)
+        if (entry->kind == KIND_CERTIFICATE && plan_selects(model, entry, selection))
+            string_list_push(ctx->arena, out, resource_id(ctx->arena, entry->kind, entry->namespace_, entry->name));
+}
+
 /* The plan, shown before anything is done. False: `out_code` says how it ended. */
-static bool show_plan(struct command_context *ctx, struct plan_selection *selection, bool *out_spends, char **out_price,
-                      int *out_code)
+static bool show_plan(struct command_context *ctx, struct plan_selection *selection, struct shown *out, int *out_code)
 {
     struct error err = {0};
     struct plan plan;
@@ -46,9 +61,13 @@ static bool show_plan(struct command_context *ctx, struct plan_selection *select
         buffer_release(&text);
         fflush(stdout);
     }
-    *out_spends = ok && plan_spends(&plan);
-    *out_price = plan.cost_count > 0 ? plan_money(ctx->arena, plan.costs[0].cents, plan.costs[0].currency)
-                                     : arena_strdup(ctx->arena, "an unknown price");
+    *out = (struct shown){.errors = desired_problems(desired)->errors};
+    if (ok) {
+        out->spends = plan_spends(&plan);
+        out->price = plan.cost_count > 0 || plan.cost_unknown ? plan_total(&plan) : "nothing, by the vendor's price list";
+    }
+    if (ok && plan_selection_filter(selection) != NULL)
+        note_selected(ctx, &model, selection, &out->ids);
     if (!ok)
         *out_code = command_fail_error(ctx, &err);
     model_finish(&model);
@@ -160,11 +179,29 @@ static bool mend_store(struct command_context *ctx, int *out_code)
     return state != NULL;
 }
 
+/* Whoever holds the lock does it, and -n and -l are words of ours: what they let through goes along. False: nobody holds it. */
+static bool carried(struct command_context *ctx, const struct plan_selection *selection, const struct shown *shown, bool detach,
+                    int *out_code)
+{
+    struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach,
+                                      .argument = string_list_join(ctx->arena, &shown->ids, ",")};
+    bool narrowed = plan_selection_filter(selection) != NULL, given = ctx->files.count > 0 || ctx->directory != NULL;
+    struct string_list names = string_list_sorted(ctx->arena, &selection->names);
+    if (narrowed && !given && shown->ids.count == 0 && state_lock_holder(ctx->config.state_directory, NULL, 0) != 0)
+        *out_code = EXIT_OK; /* there is nothing to carry, and "" would be everything */
+    else if (!session_remote(ctx, &request, out_code))
+        return false;
+    /* What is meant may be among what is broken, of which no name is known. */
+    if (narrowed && *out_code == EXIT_OK && shown->errors > 0 && (names.count == 0 || shown->ids.count < names.count))
+        *out_code = EXIT_INVALID;
+    return true;
+}
+
 static int run_apply(struct command_context *ctx, int argc, char **argv)
 {
     struct plan_selection selection;
-    bool spends = false, detach = command_option(ctx, "detach") != NULL;
-    char *price = NULL;
+    struct shown shown;
+    bool detach = command_option(ctx, "detach") != NULL;
     int code;
     if (!plan_selection_parse(ctx, argc, argv, &selection))
         return EXIT_USAGE;
@@ -174,11 +211,8 @@ static int run_apply(struct command_context *ctx, int argc, char **argv)
         log_setup(ctx->config.log_format, LOG_ERROR);
     if (!mend_store(ctx, &code))
         return code;
-    if (!show_plan(ctx, &selection, &spends, &price, &code) || (spends && !may_spend(ctx, price, &code)))
-        return code;
-    struct control_request request = {.verb = "apply", .timeout_s = ctx->timeout_s, .detach = detach,
-                                      .argument = string_list_join(ctx->arena, &selection.names, ",")};
-    if (session_remote(ctx, &request, &code))
+    if (!show_plan(ctx, &selection, &shown, &code) || (shown.spends && !may_spend(ctx, shown.price, &code)) ||
+        carried(ctx, &selection, &shown, detach, &code))
         return code;
     return work(ctx, &selection, "apply", detach);
 }

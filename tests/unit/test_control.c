@@ -38,13 +38,40 @@ static void child_ended(void *arg)
     loop_timer_in(look_on, 10);
 }
 
-/* Only folders: an issuer or a certificate would be asked about outside. */
-static void begin(void)
+/* Certificates of which nobody outside is asked: they are suspended, and so blocked. */
+static void suspend(int count)
+{
+    struct buffer text = {0};
+    for (int i = 0; i < count; i++) {
+        buffer_printf(&text, WORLD_DOCUMENT("Certificate", "c%04d") "  dnsNames: [c%04d.example.com]\n  suspend: true\n"
+                             "  order: {product: positivessl}\n  dcv: {method: Email}\n", i, i);
+        if (i % 50 < 49 && i + 1 < count)
+            continue;
+        world_write(&world, arena_printf(world.arena, "manifests/suspended-%d.yaml", i / 50), buffer_text(&text));
+        buffer_clear(&text);
+    }
+    buffer_release(&text);
+}
+
+static bool only_the_first(struct model *model, const struct desired_entry *entry, void *arg)
+{
+    (void)model, (void)arg;
+    return strcmp(entry->name, "c0000") == 0;
+}
+
+/* Only folders and what is suspended: an issuer or a certificate would be asked about outside. */
+static void begin_with(int count, engine_filter *filter, const struct string_list *files)
 {
     struct error err = {0};
     world_begin(&world);
     world.config.workers = 1;
-    struct engine_options options = {.config = &world.config, .state = world.state};
+    if (count > 0)
+        suspend(count);
+    struct string_list given = {0};
+    for (size_t i = 0; files != NULL && i < files->count; i++)
+        string_list_push(world.arena, &given, world_at(&world, files->items[i]));
+    struct engine_options options = {.config = &world.config, .state = world.state, .filter = filter,
+                                     .files = files != NULL ? arena_memdup(world.arena, &given, sizeof given) : NULL};
     engine = engine_create(&options, &err);
     CHECK_OK(engine != NULL, err);
     control = control_listen(engine, world_at(&world, "state"), &err);
@@ -53,6 +80,8 @@ static void begin(void)
     CHECK_OK(engine_look(engine, true, &err), err);
     look_on = loop_timer(engine_loop(engine), child_ended, NULL);
 }
+
+static void begin(void) { begin_with(0, NULL, NULL); }
 
 static void end(void)
 {
@@ -105,9 +134,27 @@ static int ask_for(const struct control_request *request, const char *words)
 static int ask_sync(void) { return ask_for(&(struct control_request){.verb = "sync", .argument = "certificate/none"}, "there is no"); }
 static int ask_confirm(void) { return ask_for(&(struct control_request){.verb = "confirm", .argument = "0123"}, "nothing is held under"); }
 static int ask_apply(void) { return ask_for(&(struct control_request){.verb = "apply", .argument = "", .timeout_s = 5}, ""); }
-static int ask_apply_of_one(void)
+static int apply_of(const char *ids, const char *words)
 {
-    return ask_for(&(struct control_request){.verb = "apply", .argument = "certificate/none", .timeout_s = 5, .detach = true}, "");
+    return ask_for(&(struct control_request){.verb = "apply", .argument = ids, .timeout_s = 5, .detach = true}, words);
+}
+static int ask_apply_of_none(void) { return apply_of("certificate/none", "certificate/none is not in the manifests"); }
+static int ask_apply_of_issuer(void) { return apply_of("issuer/c0000", "issuer/c0000 is not in the manifests"); }
+static int ask_apply_of_second(void) { return apply_of("certificate/c0001", ""); }
+static int ask_apply_of_all(void) { return apply_of("", ""); }
+static int ask_apply_of_all_of_files(void) { return apply_of("", "given files (-f)"); }
+
+enum { MANY = 600 };
+
+/* All but the first: each is told of, and the last as well. */
+static int ask_apply_of_many(void)
+{
+    struct buffer ids = {0};
+    for (int i = 1; i < MANY; i++)
+        buffer_printf(&ids, "%scertificate/c%04d", i > 1 ? "," : "", i);
+    int code = apply_of(buffer_text(&ids), "");
+    buffer_release(&ids);
+    return told_lines == MANY - 1 ? code : 98;
 }
 
 static int connected(void)
@@ -147,9 +194,19 @@ static int ask_nonsense(void)
 
 static int ask_too_much(void)
 {
-    static char much[6000];
+    static char much[5 * 1024 * 1024];
     memset(much, 'x', sizeof much);
-    return raw(much, sizeof much)[0] == '\0' ? 0 : 1; /* let go without a word */
+    return strstr(raw(much, sizeof much), "\"exit\":64") != NULL ? 0 : 1;
+}
+
+static int ask_apply_of_too_many(void)
+{
+    struct buffer ids = {0};
+    while (ids.length < 5 * 1024 * 1024)
+        buffer_puts(&ids, "certificate/c0001,");
+    int code = apply_of(buffer_text(&ids), "name fewer certificates");
+    buffer_release(&ids);
+    return code;
 }
 
 static int go_away(void)
@@ -187,7 +244,56 @@ static void a_request_is_answered(void)
     CHECK_INT(asked_by(ask_sync), EXIT_ERROR);
     CHECK_INT(asked_by(ask_confirm), EXIT_ERROR);
     CHECK_INT(asked_by(ask_apply), EXIT_OK);
-    CHECK_INT(asked_by(ask_apply_of_one), EXIT_OK);
+    end();
+}
+
+static void what_is_asked_for_is_done_whatever_the_holder_was_begun_for(void)
+{
+    begin_with(2, only_the_first, NULL);
+    CHECK_INT(asked_by(ask_apply_of_second), EXIT_BLOCKED);
+    CHECK_INT(asked_by(ask_apply_of_none), EXIT_STATE);
+    CHECK_INT(asked_by(ask_apply_of_issuer), EXIT_STATE);
+    end();
+    begin_with(2, only_the_first, NULL);
+    struct engine_standing standing;
+    CHECK_INT(asked_by(ask_apply_of_all), EXIT_BLOCKED);
+    engine_standing(engine, &standing);
+    CHECK_INT(standing.blocked, 2);
+    end();
+}
+
+/* What is not in them would be taken for gone. */
+static void a_holder_of_given_files_does_not_take_everything(void)
+{
+    static const char *name = "manifests/suspended-0.yaml";
+    begin_with(2, only_the_first, &(struct string_list){&name, 1});
+    CHECK_INT(asked_by(ask_apply_of_all_of_files), EXIT_STATE);
+    CHECK_INT(asked_by(ask_apply_of_second), EXIT_BLOCKED);
+    CHECK_INT(asked_by(ask_sync), EXIT_ERROR); /* and it serves on */
+    end();
+}
+
+static void a_long_list_is_carried_whole(void)
+{
+    begin_with(MANY, only_the_first, NULL);
+    CHECK_INT(asked_by(ask_apply_of_many), EXIT_BLOCKED);
+    CHECK_INT(asked_by(ask_apply_of_too_many), EXIT_USAGE);
+    end();
+}
+
+/* One of whom nobody knows that he does not read, until he is to be told more than the socket holds. */
+static void whoever_does_not_read_stops_nobody(void)
+{
+    static const char request[] = "{\"verb\":\"apply\",\"argument\":\"\",\"timeout\":60}\n";
+    begin_with(MANY, NULL, NULL);
+    int fd = connected(), small = 4096;
+    CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+    CHECK(send(fd, request, strlen(request), MSG_NOSIGNAL) == (ssize_t)strlen(request));
+    time_t began = time(NULL);
+    CHECK_INT(asked_by(ask_confirm), EXIT_ERROR);
+    CHECK_INT(asked_by(ask_confirm), EXIT_ERROR);
+    CHECK(time(NULL) - began < 20);
+    close(fd);
     end();
 }
 
@@ -245,6 +351,10 @@ static void nobody_listens(void)
 int main(void)
 {
     RUN(a_request_is_answered);
+    RUN(what_is_asked_for_is_done_whatever_the_holder_was_begun_for);
+    RUN(a_holder_of_given_files_does_not_take_everything);
+    RUN(a_long_list_is_carried_whole);
+    RUN(whoever_does_not_read_stops_nobody);
     RUN(what_is_not_understood_is_said_or_let_go);
     RUN(a_crowd_is_kept_at_bay);
     RUN(a_controller_that_ends_leaves_nobody_waiting);

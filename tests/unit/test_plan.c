@@ -100,6 +100,7 @@ static void money_of_several_currencies_is_not_added_up(void)
     plan.cost_unknown = true;
     plan_print_text(&plan, &plain, 0, &out);
     CHECK(strstr(buffer_text(&out), "; 7.50 USD + 12.00 EUR + unknown prices.") != NULL);
+    CHECK_TEXT(plan_total(&plan), "7.50 USD + 12.00 EUR + unknown prices"); /* what a person agrees to */
     CHECK_TEXT(plan_money(arena, 5, "USD"), "0.05 USD");
     CHECK_TEXT(plan_money(arena, -1, NULL), "price unknown");
     CHECK(plan_spends(&plan));
