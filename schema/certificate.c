@@ -185,8 +185,8 @@ static const struct field_table selector_table = {
 static const struct field certificate_fields[] = {
     {.name = "commonName", .type = FIELD_STRING, AT(certificate, common_name), .canonical = name_canonical, .max = 64,
      .example = "shop.example.com",
-     .doc = "The name in the certificate's subject; the first of dnsNames unless given. It is added to dnsNames when "
-            "it is missing there."},
+     .doc = "The name in the certificate's subject, with at most 64 characters in its xn-- form; the first of dnsNames "
+            "unless given. It is added to dnsNames when it is missing there."},
     {.name = "dnsNames", .type = FIELD_STRING_LIST, AT(certificate, dns_names), .set = true, .min = 1, .max = 250,
      .canonical = name_canonical, .example = "shop.example.com",
      .doc = "The DNS names to cover, wildcards such as *.example.com among them. Order, case, a trailing dot and the "

@@ -183,10 +183,29 @@ static void check_wildcards(struct certificate_check *check)
     }
 }
 
+bool certificate_request_is_brought(const struct certificate *certificate)
+{
+    return certificate->csr != NULL || certificate->csr_secret_ref.name != NULL;
+}
+
+static void check_main_name(struct certificate_check *check)
+{
+    const char *main_name = certificate_main_name(check->certificate);
+    if (certificate_request_is_brought(check->certificate) || strlen(main_name) <= CERTIFICATE_SUBJECT_MOST)
+        return;
+    struct problem *problem =
+        certificate_problem(check, SEVERITY_ERROR, "main-name-too-long", certificate_name_position(check, main_name),
+                            check->certificate->common_name != NULL ? "spec.commonName" : "spec.dnsNames",
+                            "\"%s\" has %zu characters, and a certificate's subject holds %d", main_name, strlen(main_name),
+                            CERTIFICATE_SUBJECT_MOST);
+    problem->hint = "give commonName a shorter name; this one may stay in dnsNames";
+}
+
 void certificate_check_names(struct certificate_check *check)
 {
     const struct product *product = check->product;
     const struct string_list *names = &check->certificate->dns_names;
+    check_main_name(check);
     for (size_t i = 0; i < names->count; i++)
         if (name_is_public_suffix(name_without_wildcard(names->items[i])))
             certificate_problem(check, SEVERITY_ERROR, "public-suffix",

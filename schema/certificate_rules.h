@@ -18,6 +18,11 @@ struct certificate_check { /* one look at one certificate */
     bool failed; /* an error was found */
 };
 
+/* What fits into a part of the subject of a request (RFC 5280, appendix A: ub-common-name, ub-organization-name). One that is
+ * brought has the subject it has. */
+enum { CERTIFICATE_SUBJECT_MOST = 64 };
+bool certificate_request_is_brought(const struct certificate *certificate);
+
 /* Append a problem of this certificate; one that stands there already, word for word, is given instead. */
 struct problem *certificate_problem(struct certificate_check *check, enum severity severity, const char *code,
                                     struct position position, const char *path, const char *format, ...)
@@ -29,7 +34,7 @@ const char *certificate_dcv_path(const struct certificate_check *check, const ch
 
 /* The product's code; sets check->product. */
 void certificate_check_product(struct certificate_check *check);
-/* Names: public suffixes; number, wildcards and twins against the product. */
+/* Names: the length of the main one; public suffixes; number, wildcards and twins against the product. */
 void certificate_check_names(struct certificate_check *check);
 /* Methods: what the product takes, wildcards, mixtures, overrides, the end of e-mail. */
 void certificate_check_methods(struct certificate_check *check);

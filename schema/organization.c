@@ -30,7 +30,8 @@ static const struct field_table jurisdiction_table = {
 
 static const struct field organization_fields[] = {
     {.name = "name", .type = FIELD_STRING, AT(organization, name), .required = true, .max = 128,
-     .example = "Example Ltd", .doc = "The registered name, exactly as in the register."},
+     .example = "Example Ltd",
+     .doc = "The registered name, exactly as in the register; at most 64 characters unless the request is brought."},
     {.name = "assumedName", .type = FIELD_STRING, AT(organization, assumed_name), .max = 128,
      .example = "Example Shops", .doc = "Another name it trades under."},
     {.name = "division", .type = FIELD_STRING, AT(organization, division), .max = 64, .example = "Online",

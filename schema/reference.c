@@ -263,6 +263,22 @@ static void check_contact(struct resolving *r, const struct resource *resource)
     complain_of_lack(r, resource, "title-required", "spec", &missing);
 }
 
+static void check_organization_name(struct resolving *r)
+{
+    const struct resource *resource = r->out->organization;
+    int characters = 0;
+    for (const char *c = resource->organization->name; *c != '\0'; c++)
+        characters += (*c & 0xC0) != 0x80; /* of UTF-8, the first octet of each */
+    if (certificate_request_is_brought(r->certificate) || characters <= CERTIFICATE_SUBJECT_MOST)
+        return;
+    struct problem *problem = certificate_problem(
+        &r->check, SEVERITY_ERROR, "organization-name-too-long", manifest_position(resource, "spec.name"), "spec.name",
+        "the name of organization \"%s\" has %d characters, and a certificate's subject holds %d", resource->name, characters,
+        CERTIFICATE_SUBJECT_MOST);
+    problem->hint = "shorten it as the CA allows, or bring a csr with the subject that is due";
+    problem->resource = resource_id(r->check.problems->arena, resource->kind, resource->namespace_, resource->name);
+}
+
 static void resolve_people(struct resolving *r)
 {
     const struct certificate *certificate = r->certificate;
@@ -270,6 +286,8 @@ static void resolve_people(struct resolving *r)
     r->out->organization = reference_by_name(r, KIND_ORGANIZATION, &certificate->organization_ref, "spec.organizationRef");
     r->out->admin_contact = reference_by_name(r, KIND_CONTACT, &certificate->admin_contact_ref, "spec.adminContactRef");
     r->out->technical_contact = reference_by_name(r, KIND_CONTACT, &certificate->technical_contact_ref, "spec.technicalContactRef");
+    if (r->out->organization != NULL)
+        check_organization_name(r);
     if (product == NULL || !product->organization)
         return;
     const char *level = product->level == LEVEL_EV ? "extended" : "organization";

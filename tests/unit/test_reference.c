@@ -455,6 +455,39 @@ static void ev_asks_for_what_the_ca_vets(void)
 
 #define MAIL(approver) "  dcv: {method: Email" approver "}\n"
 
+#define NAME_64 "a234567890123456789012345678901234567890.b2345678901.example.org"
+#define REQUEST "  csr: \"-----BEGIN CERTIFICATE REQUEST-----\"\n"
+#define OF_NAMES(names) ISSUER("main") CERTIFICATE(names "  order: {product: positivemdcssl}\n" MANUAL)
+#define OF_ORGANIZATION(more, name) \
+    ISSUER("main") CERTIFICATE(SHOP "  organizationRef: {name: org}\n" more MANUAL) "---\n" HEAD("Organization", "org") \
+    "  name: " name "\n  address: {city: Vienna, country: AT}\n  phone: \"+43 1 5550100\"\n"
+#define EIGHT "üäöüäöüä"
+#define SIXTY_FOUR EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT
+
+/* What no request can hold is found before money is asked for. */
+static void what_no_subject_holds_is_refused_unless_the_request_is_brought(void)
+{
+    begin();
+    good(OF_NAMES("  dnsNames: [" NAME_64 "]\n"));
+    begin();
+    bad(OF_NAMES("  dnsNames: [x" NAME_64 "]\n"), "main-name-too-long");
+    CHECK(strstr(last_hint(), "commonName") != NULL);
+    begin();
+    good(OF_NAMES("  commonName: example.org\n  dnsNames: [x" NAME_64 "]\n")); /* as the hint says */
+    begin();
+    good(OF_NAMES("  dnsNames: [x" NAME_64 "]\n" REQUEST));
+    begin();
+    good(OF_NAMES("  dnsNames: [x" NAME_64 "]\n  csrSecretRef: {name: s, key: k}\n"));
+    begin();
+    good(OF_ORGANIZATION("", SIXTY_FOUR));
+    begin();
+    CHECK(!resolve_in("default", OF_ORGANIZATION("", SIXTY_FOUR "x")));
+    CHECK_TEXT(last_error()->code, "organization-name-too-long");
+    CHECK_TEXT(last_error()->resource, "organization/org");
+    begin();
+    good(OF_ORGANIZATION(REQUEST, SIXTY_FOUR "x"));
+}
+
 static void an_approver_is_found_at_the_registrable_domain(void)
 {
     begin();
@@ -594,6 +627,7 @@ int main(void)
     RUN(a_product_that_takes_the_names_is_proposed);
     RUN(a_domain_validated_order_needs_nobody);
     RUN(ev_asks_for_what_the_ca_vets);
+    RUN(what_no_subject_holds_is_refused_unless_the_request_is_brought);
     RUN(an_approver_is_found_at_the_registrable_domain);
     RUN(a_general_approver_is_for_the_names_it_fits);
     RUN(email_ends_on_its_day);
