@@ -358,6 +358,10 @@ def apply_and_confirm_reach_it():
             assert digest in bad.out + bad.err, bad
             w.manifest("bad.yaml", certificate("bad", method="HTPP"))
             assert w.run("apply", "--yes").code == 3
+            for words, code in ((["next"], 0), (["next", "bad"], 3), (["-n", "default"], 3), (["-n", "nowhere"], 3)):
+                narrow = w.run("apply", "--yes", *words, code=code)
+                assert ("ready " in narrow.err) == (words[-1] != "nowhere"), (words, narrow)
+                assert words != ["next"] or "certificate/n00" not in narrow.err, narrow
 
 
 def two_who_look_on_are_both_told_and_one_may_leave():
