@@ -263,6 +263,17 @@ const struct guard_hold *desired_hold_of(const struct desired *set, enum resourc
 
 /* ---- remembering ---- */
 
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* They came out of the store in this order. */
+static bool is_ghost(const struct desired *set, const char *key)
+{
+    return set->ghosts.count > 0 && bsearch(&key, set->ghosts.items, set->ghosts.count, sizeof key, compare_texts) != NULL;
+}
+
 static void remember_ghosts(const struct desired *set, struct state_batch *batch, struct arena *arena)
 {
     for (size_t i = 0; i < set->ghosts.count; i++) { /* back again, or let go */
@@ -276,15 +287,12 @@ static void remember_ghosts(const struct desired *set, struct state_batch *batch
         if (still != NULL && still->is == NULL)
             state_delete(batch, TABLE_RESOURCE, set->ghosts.items[i], STATE_ANY);
     }
-    size_t held = 0;
-    for (size_t i = 0; i < set->change_count; i++)
-        held += set->changes[i].held && set->changes[i].is == NULL;
-    if (set->lost != NULL || held == set->ghosts.count)
-        return; /* the rows of its files still tell; or nothing is new */
-    for (size_t i = 0; i < set->change_count; i++)
-        if (set->changes[i].held && set->changes[i].is == NULL)
-            meta_put(batch, arena_printf(arena, GONE "%s", form_key(arena, set->changes[i].kind, set->changes[i].namespace_,
-                                                                       set->changes[i].name)), "held");
+    for (size_t i = 0; i < set->change_count && set->lost == NULL; i++) { /* of a lost tree the rows of its files still tell */
+        const struct change *change = &set->changes[i];
+        const char *key = form_key(arena, change->kind, change->namespace_, change->name);
+        if (change->held && change->is == NULL && !is_ghost(set, key))
+            meta_put(batch, arena_printf(arena, GONE "%s", key), "held");
+    }
 }
 
 static void remember_commit(const struct desired *set, struct state_batch *batch, struct arena *arena)

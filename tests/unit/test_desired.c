@@ -529,6 +529,63 @@ static void a_tree_that_is_emptied_or_lost_stays_in_force(void)
     desired_destroy(set);
 }
 
+/* As many are held as before, and one of them is another: it must be known to the next reading, too. */
+static void what_is_held_in_the_place_of_another_stays_held(void)
+{
+    static const char *const files[] = {"a1.yaml", "a2.yaml", "a3.yaml", "a4.yaml", "a5.yaml", "a6.yaml", "b.yaml"};
+    static const char *const names[] = {"a1", "a2", "a3", "a4", "a5", "a6", "b"};
+    fresh_tree_and_state();
+    write_file("keep.yaml", contact("keep", "Always"));
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        write_file(files[i], contact(names[i], "One"));
+    read_and_remember();
+    for (size_t i = 0; i < 6; i++)
+        CHECK(unlink(in_tree(files[i])) == 0);
+    read_and_remember();
+    write_file("a1.yaml", contact("a1", "One"));
+    CHECK(unlink(in_tree("b.yaml")) == 0);
+    for (int i = 0; i < 3; i++) {
+        struct desired *set = read_set();
+        CHECK_INT(desired_count(set), 8);
+        CHECK(entry_of(set, "b") != NULL && entry_of(set, "b")->held);
+        CHECK(!entry_of(set, "a1")->held);
+        CHECK_INT(desired_holds(set)->count, 1);
+        CHECK_INT(remember(set) > 0, i == 0);
+        desired_destroy(set);
+    }
+}
+
+/* The first is let go by its second look while the next one is seen missing: that has its own second look. */
+static void what_goes_as_another_is_let_go_is_looked_at_twice(void)
+{
+    fresh_tree_and_state();
+    struct error err = {0};
+    struct guard_watch watch = {0};
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("b.yaml", contact("beta", "One"));
+    write_file("keep.yaml", contact("keep", "Always"));
+    read_and_remember();
+    for (int i = 0; i < 3; i++) { /* alpha goes, beta goes, both are gone */
+        if (i < 2)
+            CHECK(unlink(in_tree(i == 0 ? "a.yaml" : "b.yaml")) == 0);
+        clock_turn(3 * i);
+        struct desired *set = desired_read_watched(&config, NULL, state, &watch, &err);
+        CHECK_OK(set != NULL, err);
+        CHECK_INT(entry_of(set, "alpha") != NULL, i == 0);
+        CHECK_INT(entry_of(set, "beta") != NULL, i <= 1);
+        remember(set);
+        desired_destroy(set);
+    }
+    struct arena *arena = arena_create();
+    struct span form;
+    bool found;
+    CHECK_OK(state_find(state, TABLE_RESOURCE, "Contact/default/beta", arena, &form, &found, &err), err);
+    CHECK(!found);
+    arena_destroy(arena);
+    guard_watch_finish(&watch);
+    clock_turn(0);
+}
+
 static void another_directory_takes_nothing_away(void)
 {
     fresh_tree_and_state();
@@ -765,6 +822,8 @@ int main(void)
     RUN(patterns_match_as_documented);
     RUN(a_vanished_directory_is_a_failure_not_an_empty_set);
     RUN(a_tree_that_is_emptied_or_lost_stays_in_force);
+    RUN(what_is_held_in_the_place_of_another_stays_held);
+    RUN(what_goes_as_another_is_let_go_is_looked_at_twice);
     RUN(another_directory_takes_nothing_away);
     RUN(what_takes_away_is_looked_at_twice);
     RUN(files_and_folders_can_be_given);
