@@ -2,7 +2,8 @@
  *
  * Entries are small and point into the rows and paths read; a resource is decoded when somebody asks for
  * it. What cannot be read now, or is said twice, is represented by its last good form from TABLE_RESOURCE,
- * marked stale. */
+ * marked stale. A form that an earlier version took for good, and this one does not, is no absence: the entry is there, and has
+ * no resource. */
 #include "controller/desired.h"
 
 #include <stdlib.h>
@@ -90,8 +91,8 @@ void desired_fail(struct desired *set, const struct error *why)
     set->reading.failed = true;
 }
 
-const struct resource *desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_,
-                                         const char *name, struct position position)
+bool desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_, const char *name,
+                       struct position position, const struct resource **out)
 {
     struct span json = {0};
     struct error why = {0};
@@ -100,10 +101,10 @@ const struct resource *desired_last_good(struct desired *set, enum resource_kind
     if (set->reading.state != NULL && !state_find(set->reading.state, TABLE_RESOURCE, form_key(set->arena, kind, namespace_, name),
                                                   set->arena, &json, &found, &why))
         desired_fail(set, &why);
-    if (!found || !manifest_decode_json(json, position, set->arena, good) || good->kind != kind ||
-        strcmp(good->name, name) != 0 || strcmp(good->namespace_, namespace_) != 0)
-        return NULL;
-    return good;
+    bool valid = found && manifest_decode_json(json, position, set->arena, good) && good->kind == kind &&
+                 strcmp(good->name, name) == 0 && strcmp(good->namespace_, namespace_) == 0;
+    *out = valid ? good : NULL;
+    return found;
 }
 
 static void add_entry(struct desired *set, const struct candidate *it)
@@ -121,16 +122,17 @@ static void add_entry(struct desired *set, const struct candidate *it)
 static void add_stale_entry(struct desired *set, const struct candidate *it)
 {
     const struct position position = {file_shown(set->files[it->file], set->arena), (int)it->holding->line, 1};
-    const struct resource *resource =
-        set->reading.forms != NULL && !it->holding->stale
-            ? NULL /* said twice at first sight: the form in the store is one of the two */
-            : desired_last_good(set, it->holding->kind, it->holding->namespace_, it->holding->name, position);
-    if (resource == NULL)
+    const struct resource *resource;
+    if (set->reading.forms != NULL && !it->holding->stale)
+        return; /* said twice at first sight: the form in the store is one of the two */
+    if (!desired_last_good(set, it->holding->kind, it->holding->namespace_, it->holding->name, position, &resource))
         return; /* it never was good: there is only the problem */
     add_entry(set, it);
     struct desired_entry *entry = &set->entries[set->entry_count - 1];
     entry->stale = true;
-    memcpy(entry->digest, resource->digest, sizeof entry->digest);
+    memset(entry->digest, 0, sizeof entry->digest);
+    if (resource != NULL)
+        memcpy(entry->digest, resource->digest, sizeof entry->digest);
     set->resources[set->entry_count - 1] = resource;
 }
 
@@ -397,7 +399,7 @@ static const struct parsed_resource *just_parsed(const struct desired *set, cons
 const struct resource *desired_resource(struct desired *set, const struct desired_entry *entry)
 {
     const struct resource **kept = &set->resources[entry - set->entries];
-    if (*kept != NULL)
+    if (*kept != NULL || entry->stale || entry->file < 0)
         return *kept;
     const struct parsed_resource *parsed = just_parsed(set, entry);
     if (parsed != NULL)
@@ -406,8 +408,9 @@ const struct resource *desired_resource(struct desired *set, const struct desire
         reading_again(&set->reading, set->files[entry->file], keep_resource, set);
     if (*kept == NULL) { /* the file is another one by now; what it said then was written down */
         const struct position position = {entry->position_file, 0, 0};
-        const struct resource *last = desired_last_good(set, entry->kind, entry->namespace_, entry->name, position);
-        if (last != NULL && memcmp(last->digest, entry->digest, sizeof entry->digest) == 0)
+        const struct resource *last;
+        if (desired_last_good(set, entry->kind, entry->namespace_, entry->name, position, &last) && last != NULL &&
+            memcmp(last->digest, entry->digest, sizeof entry->digest) == 0)
             *kept = last;
     }
     return *kept;

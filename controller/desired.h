@@ -26,9 +26,9 @@ struct desired_entry {
     enum resource_kind kind;
     const char *namespace_, *name;
     unsigned char digest[32];
-    bool stale; /* the file is broken now; this is the last good form */
+    bool stale; /* the file is broken now; this is the last good form (no resource: nor is that one valid any more) */
     bool held;  /* a guard holds what the file says, or that none does (file -1); this is the form in force */
-    int file;   /* index into the snapshot's files; -1: only the store has it (stale) */
+    int file;   /* index into the snapshot's files; -1: only the store has it (held) */
     const char *position_file;
 };
 

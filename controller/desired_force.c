@@ -59,8 +59,8 @@ static void add_gone(struct desired *set, enum resource_kind kind, const char *n
 {
     if (desired_find(set, kind, namespace_, name) != NULL)
         return;
-    const struct resource *was = desired_last_good(set, kind, namespace_, name, (struct position){.file = file});
-    if (was != NULL)
+    const struct resource *was;
+    if (desired_last_good(set, kind, namespace_, name, (struct position){.file = file}, &was))
         *arena_push(set->arena, &set->changes, set->change_count) =
             (struct change){.kind = kind, .namespace_ = namespace_, .name = name, .was = was};
 }
@@ -94,11 +94,11 @@ static void find_narrower(struct desired *set, const struct operator_config *con
             const struct desired_entry *entry = desired_find(set, holding->kind, holding->namespace_, holding->name);
             if (entry == NULL || entry->stale || memcmp(entry->digest, holding->digest, 32) != 0)
                 continue;
-            const struct resource *was =
-                desired_last_good(set, holding->kind, holding->namespace_, holding->name,
-                                  (struct position){.file = set->files[i]->path, .line = (int)holding->line});
+            const struct position position = {.file = set->files[i]->path, .line = (int)holding->line};
+            const struct resource *was;
+            bool known = desired_last_good(set, holding->kind, holding->namespace_, holding->name, position, &was) && was != NULL;
             const struct resource *is =
-                was != NULL && memcmp(was->digest, holding->digest, 32) != 0 ? desired_resource(set, entry) : NULL;
+                known && memcmp(was->digest, holding->digest, 32) != 0 ? desired_resource(set, entry) : NULL;
             if (is == NULL)
                 continue;
             struct change change = {.kind = holding->kind, .namespace_ = holding->namespace_, .name = holding->name,
@@ -176,7 +176,10 @@ static int compare_both(const void *left, const void *right)
 static struct desired_entry held_entry(const struct change *change)
 {
     struct desired_entry entry = {.kind = change->kind, .namespace_ = change->namespace_, .name = change->name, .held = true,
-                                  .file = -1, .position_file = change->was->position.file};
+                                  .file = -1, .position_file = "(no file)"};
+    if (change->was == NULL)
+        return entry;
+    entry.position_file = change->was->position.file;
     memcpy(entry.digest, change->was->digest, sizeof entry.digest);
     return entry;
 }

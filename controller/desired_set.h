@@ -31,9 +31,10 @@ struct desired {
 
 /* The look ends with this failure (the first one), whatever else is found. */
 void desired_fail(struct desired *set, const struct error *why);
-/* From TABLE_RESOURCE. NULL: there is none, or it cannot be decoded any more; or the store cannot be read (desired_fail). */
-const struct resource *desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_,
-                                         const char *name, struct position position);
+/* From TABLE_RESOURCE. False: there is none; or the store cannot be read (desired_fail). `*out` NULL: it is there, and cannot be
+ * decoded any more. */
+bool desired_last_good(struct desired *set, enum resource_kind kind, const char *namespace_, const char *name,
+                       struct position position, const struct resource **out);
 /* Whether this holding is what its file said when it was remembered. */
 bool desired_said_before(const struct manifest_file *file, const struct holding *holding);
 bool desired_file_exists(const struct desired *set, const struct manifest_file *file);

@@ -15,7 +15,7 @@ struct state;
 struct change { /* between the forms in force and what the files say now */
     enum resource_kind kind;
     const char *namespace_, *name;
-    const struct resource *was, *is; /* `is` NULL: no file says it any more */
+    const struct resource *was, *is; /* `is` NULL: no file says it any more; `was` NULL, then: it cannot be decoded any more */
     bool narrower;                   /* judged by guard_judge, as the next one */
     struct string_list reissued;     /* ids of certificates that need a reissue by it: itself, or those of an issuer */
     bool held;                       /* given: `was` stays in force */

@@ -368,7 +368,9 @@ static bool read_view(struct model *model, const char *namespace_, const char *n
         resolve(model, view, arena);
     } else if (entry != NULL) { /* it is there, and it is no absence */
         view->invalid = true;
-        view->invalid_words = "its manifest was read, and cannot be read again";
+        view->invalid_words = entry->stale  ? "its manifest is broken, and this version does not take its last good form for valid"
+                              : entry->held ? "it is held as it was, and this version does not take that form for valid"
+                                            : "its manifest was read, and cannot be read again";
     }
     if (model->state != NULL && (!load_order(model, view, arena, err) || !load_revision(model, view, arena, err)))
         return false;

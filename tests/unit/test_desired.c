@@ -242,6 +242,57 @@ static void a_resource_that_never_was_good_has_no_form(void)
     }
 }
 
+/* The form of a contact as a version with other rules took it for good. */
+static void put_outdated_form(const char *name)
+{
+    struct error err = {0};
+    char key[80], form[300];
+    snprintf(key, sizeof key, "Contact/default/%s", name);
+    snprintf(form, sizeof form, "{\"apiVersion\":\"certwright/v1alpha1\",\"kind\":\"Contact\",\"metadata\":{\"name\":\"%s\"},"
+                                "\"spec\":{\"nonsense\":1}}", name);
+    struct state_batch *batch = state_batch_create();
+    state_put(batch, TABLE_RESOURCE, key, span_of(form, strlen(form)), STATE_ANY);
+    CHECK_OK(state_commit(state, batch, false, &err), err);
+    state_batch_destroy(batch);
+}
+
+static void a_last_good_form_that_is_valid_no_more_is_no_absence(void)
+{
+    fresh_tree_and_state();
+    write_file("a.yaml", contact("alpha", "One"));
+    write_file("b.yaml", contact("beta", "Two"));
+    write_file("c.yaml", contact("gamma", "Two"));
+    read_and_remember();
+    write_file("b.yaml", "apiVersion: certwright/v1alpha1\nkind: Contact\nmetadata: {name: beta}\nspec: {nonsense: 1}\n");
+    put_outdated_form("beta");
+    for (int again = 0; again < 2; again++) {
+        struct desired *set = read_set();
+        CHECK(desired_problems(set)->errors > 0);
+        CHECK_INT(desired_count(set), 3);
+        CHECK(entry_of(set, "beta") != NULL && entry_of(set, "beta")->stale);
+        CHECK(entry_of(set, "beta") != NULL && desired_resource(set, entry_of(set, "beta")) == NULL);
+        CHECK_INT(desired_holds(set)->count, 0);
+        remember(set);
+        desired_destroy(set);
+    }
+    CHECK(unlink(in_tree("b.yaml")) == 0);
+    config.removal_count = 0;
+    for (int again = 0; again < 2; again++) {
+        struct desired *set = read_set();
+        CHECK(entry_of(set, "beta") != NULL && entry_of(set, "beta")->held);
+        CHECK(entry_of(set, "beta") != NULL && desired_resource(set, entry_of(set, "beta")) == NULL);
+        CHECK_INT(desired_holds(set)->count, 1);
+        remember(set);
+        desired_destroy(set);
+    }
+    write_file("b.yaml", contact("beta", "Three"));
+    struct desired *set = read_set();
+    CHECK_TEXT(title_of(set, "beta"), "Three");
+    CHECK_INT(desired_holds(set)->count, 0);
+    remember(set);
+    desired_destroy(set);
+}
+
 static void one_broken_document_does_not_hide_its_neighbours(void)
 {
     fresh_tree_and_state();
@@ -810,6 +861,7 @@ int main(void)
     RUN(what_is_remembered_is_the_same_set);
     RUN(a_broken_file_keeps_its_last_good_form);
     RUN(a_resource_that_never_was_good_has_no_form);
+    RUN(a_last_good_form_that_is_valid_no_more_is_no_absence);
     RUN(one_broken_document_does_not_hide_its_neighbours);
     RUN(a_resource_moved_out_of_a_broken_file_is_live);
     RUN(moving_a_file_is_no_change_and_removing_it_is_one);
