@@ -207,9 +207,14 @@ static void gather_problems(struct desired *set)
         qsort(all->items, all->count, sizeof *all->items, compare_problems);
 }
 
-static void digest_shared(struct desired *set)
+/* With the operator's file and the version, which certificates are judged by as well. */
+static void digest_shared(struct desired *set, const struct operator_config *config)
 {
+    unsigned char settings[32];
     struct hash *hash = hash_begin();
+    operator_digest(config, settings);
+    hash_add(hash, settings, sizeof settings);
+    hash_add(hash, CERTWRIGHT_VERSION, sizeof CERTWRIGHT_VERSION);
     for (size_t i = 0; i < set->entry_count; i++) {
         const struct desired_entry *entry = &set->entries[i];
         if (entry->kind == KIND_CERTIFICATE)
@@ -308,7 +313,7 @@ struct desired *desired_read_watched(const struct operator_config *config, const
     if (!set->given && set->lost == NULL)
         set->commit = git_commit(config->manifests_directory, set->arena);
     desired_keep_in_force(set, config, watch);
-    digest_shared(set);
+    digest_shared(set, config);
     if (!set->reading.failed)
         return set;
     if (err != NULL)

@@ -57,8 +57,8 @@ const struct desired_entry *desired_find(const struct desired *desired, enum res
 /* The decoded resource, read on demand and kept for the life of the set. NULL: it cannot be read any more
  * (as if broken). */
 const struct resource *desired_resource(struct desired *desired, const struct desired_entry *entry);
-/* One digest over everything a certificate may refer to (all other kinds): when it is unchanged, so are
- * references. */
+/* One digest over everything a certificate may refer to (all other kinds, and what the operator's file opens) and the version of
+ * the program: when it is unchanged, what is at rest needs no decision. */
 void desired_shared_digest(const struct desired *desired, unsigned char out[32]);
 /* For certificate_resolve. */
 struct resource_lookup desired_lookup(struct desired *desired);

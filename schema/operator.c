@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "schema/field.h"
 #include "schema/yaml.h"
 
@@ -31,6 +32,22 @@ const struct endpoint *operator_endpoint(const struct operator_config *config, c
         if (text_equal(config->endpoints[i].name, environment))
             return &config->endpoints[i];
     return NULL;
+}
+
+void operator_digest(const struct operator_config *config, unsigned char out[32])
+{
+    const struct operator_config part = {
+        .roots = config->roots, .root_count = config->root_count, .profiles = config->profiles,
+        .profile_count = config->profile_count, .dns_programs = config->dns_programs,
+        .dns_program_count = config->dns_program_count, .dns_webhooks = config->dns_webhooks,
+        .dns_webhook_count = config->dns_webhook_count, .endpoints = config->endpoints,
+        .endpoint_count = config->endpoint_count, .namespaces = config->namespaces,
+        .namespace_count = config->namespace_count, .clock_file = config->clock_file};
+    struct buffer form = {0};
+    field_canonical(&operator_table, &part, &form);
+    buffer_puts(&form, config->path != NULL ? "file" : "none"); /* without one, what it does not open is only warned of */
+    hash_sha256(span_of(buffer_text(&form), form.length), out);
+    buffer_release(&form);
 }
 
 /* By host, so that another name for the same address changes nothing. */

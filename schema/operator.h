@@ -115,5 +115,8 @@ const struct dns_helper *operator_dns_webhook(const struct operator_config *conf
 const struct endpoint *operator_endpoint(const struct operator_config *config, const char *environment);
 /* Whether this is one of the vendor's own three (decisions 17). */
 bool operator_endpoint_is_vendors(const struct endpoint *endpoint);
+/* Over what decides whether a certificate resolves and fits its order: another file may settle otherwise what is at rest. What a
+ * host is told besides (limits, `spending`, addresses, log) is not in it. */
+void operator_digest(const struct operator_config *config, unsigned char out[32]);
 /* For `explain operator` and the documentation. */
 extern const struct field_table operator_table;

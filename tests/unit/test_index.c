@@ -100,12 +100,52 @@ static void settled_means_at_rest_unchanged_and_not_due(void)
     CHECK(!index_settled(&row, &entry, shared, 99));
 }
 
+static bool is_settled(const char *name, const struct index_row *row)
+{
+    unsigned char shared[32];
+    world_look(&world);
+    desired_shared_digest(world.desired, shared);
+    return index_settled(row, desired_find(world.desired, KIND_CERTIFICATE, "default", name), shared, row->due - 1);
+}
+
+/* What was decided under another operator's file is decided again. */
+static void settled_is_settled_by_the_operators_file_of_then(void)
+{
+    struct index_row row = {.due = 100, .flags = INDEX_REST};
+    struct namespace_rule rule = {.name = "default"};
+    struct deploy_root root = {.name = "web", .path = "/srv/web"};
+    begin();
+    world_certificates(&world, 1, 1);
+    CHECK(!is_settled("c01", &row));
+    memcpy(row.digest, desired_find(world.desired, KIND_CERTIFICATE, "default", "c01")->digest, 32);
+    desired_shared_digest(world.desired, row.shared);
+    CHECK(is_settled("c01", &row));
+    world.config.workers = 3;
+    world.config.log_level = LOG_DEBUG;
+    CHECK(is_settled("c01", &row));
+    world.config.namespaces = &rule;
+    world.config.namespace_count = 1;
+    CHECK(!is_settled("c01", &row));
+    world.config.namespace_count = 0;
+    world.config.roots = &root;
+    world.config.root_count = 1;
+    CHECK(!is_settled("c01", &row));
+    world.config.root_count = 0;
+    CHECK(is_settled("c01", &row));
+    world.endpoint.url = "https://127.0.0.1:2/rest/";
+    CHECK(!is_settled("c01", &row));
+    world.endpoint.url = "https://127.0.0.1:1/rest/";
+    world.config.path = NULL;
+    CHECK(!is_settled("c01", &row));
+}
+
 int main(void)
 {
     RUN(row_comes_back_as_it_was);
     RUN(walk_tells_new_known_and_gone);
     RUN(namespaces_that_begin_alike_do_not_mix);
     RUN(settled_means_at_rest_unchanged_and_not_due);
+    RUN(settled_is_settled_by_the_operators_file_of_then);
     world_end(&world);
     buffer_release(&seen);
     return CHECK_REPORT();
