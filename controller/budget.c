@@ -1,10 +1,12 @@
 #include "controller/budget.h"
 
+#include <string.h>
 #include <time.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "controller/records.h"
+#include "schema/field.h"
 #include "schema/issuer.h"
 
 char *budget_period(struct arena *arena, enum spending_period period, int64_t at)
@@ -23,9 +25,9 @@ char *budget_period(struct arena *arena, enum spending_period period, int64_t at
     }
 }
 
-static bool concerns(const struct spending *row, const struct resource *issuer)
+static bool concerns(const struct spending *row, const char *issuer)
 {
-    return text_empty(row->issuer) || text_equal(row->issuer, issuer->name);
+    return text_empty(row->issuer) || text_equal(row->issuer, issuer);
 }
 
 struct budget_entry {
@@ -33,30 +35,82 @@ struct budget_entry {
     struct budget_record record;
 };
 
-/* The entry of the book, read from the store the first time. NULL: the store failed. */
-static struct budget_record *load(struct budget_book *book, const struct resource *issuer, const char *period,
-                                  struct error *err)
+struct loading {
+    struct budget_book *book;
+    const char *period;
+    struct error *err;
+    bool failed;
+};
+
+static bool load_row(const char *key, struct span value, int64_t revision, void *arg)
 {
-    for (size_t i = 0; i < book->count; i++) {
-        struct budget_entry *entry = &book->entries[i];
-        if (text_equal(entry->namespace_, issuer->namespace_) && text_equal(entry->record.issuer, issuer->name) &&
-            text_equal(entry->record.period, period))
-            return &entry->record;
+    struct loading *loading = arg;
+    struct arena *arena = loading->book->arena;
+    const char *slash = strrchr(key, '/');
+    (void)revision;
+    if (slash == NULL || strcmp(slash + 1, loading->period) != 0)
+        return true;
+    struct string_list parts = text_split(arena, key, '/');
+    struct budget_record record;
+    if (parts.count != 3)
+        return true;
+    if (!field_decode_json(&budget_record_table, value.data, value.length, arena, &record, loading->err)) {
+        loading->failed = true;
+        return false;
     }
+    record.issuer = parts.items[1];
+    record.period = parts.items[2];
+    *arena_push(arena, &loading->book->entries, loading->book->count) = (struct budget_entry){parts.items[0], record};
+    return true;
+}
+
+/* What all Issuers spent in a period, read from the store the first time. */
+static bool load(struct budget_book *book, const char *period, struct error *err)
+{
+    struct loading loading = {.book = book, .period = period, .err = err};
+    size_t before = book->count;
+    if (string_list_contains(&book->periods, period))
+        return true;
+    if (!state_scan(book->state, TABLE_BUDGET, "", load_row, &loading, err) || loading.failed) {
+        book->count = before;
+        return false;
+    }
+    string_list_push(book->arena, &book->periods, arena_strdup(book->arena, period));
+    return true;
+}
+
+static bool is_of(const struct budget_entry *entry, const struct resource *issuer)
+{
+    return text_equal(entry->namespace_, issuer->namespace_) && text_equal(entry->record.issuer, issuer->name);
+}
+
+/* The entry of a period that is loaded. */
+static struct budget_record *own(struct budget_book *book, const struct resource *issuer, const char *period)
+{
+    for (size_t i = 0; i < book->count; i++)
+        if (is_of(&book->entries[i], issuer) && text_equal(book->entries[i].record.period, period))
+            return &book->entries[i].record;
     struct arena *arena = book->arena;
     struct budget_record record = {.issuer = arena_strdup(arena, issuer->name), .period = arena_strdup(arena, period),
                                    .currency = ""};
-    struct error missing = {0};
-    if (!record_load(book->state, TABLE_BUDGET, record_key_sub(arena, issuer->namespace_, issuer->name, period),
-                     &budget_record_table, arena, &record, NULL, &missing) && missing.kind != ERROR_NOT_FOUND) {
-        *err = missing;
-        return NULL;
-    }
-    record.issuer = arena_strdup(arena, issuer->name);
-    record.period = arena_strdup(arena, period);
     struct budget_entry *entry = arena_push(arena, &book->entries, book->count);
     *entry = (struct budget_entry){arena_strdup(arena, issuer->namespace_), record};
     return &entry->record;
+}
+
+/* What was paid by all that the row is about; `alone`: what this Issuer ordered, paid or not. */
+static struct budget_record sum(const struct budget_book *book, const struct spending *row, const struct resource *issuer,
+                                bool alone, const char *period)
+{
+    struct budget_record all = {.period = period};
+    for (size_t i = 0; i < book->count; i++) {
+        const struct budget_record *it = &book->entries[i].record;
+        if (!text_equal(it->period, period) || !(alone ? is_of(&book->entries[i], issuer) : concerns(row, it->issuer)))
+            continue;
+        all.orders += it->orders - (alone ? 0 : it->free_orders);
+        all.amount_cents += it->amount_cents - (alone ? 0 : it->free_cents);
+    }
+    return all;
 }
 
 static const char *money(struct arena *arena, int64_t cents, const char *currency)
@@ -90,16 +144,16 @@ bool budget_check(struct budget_book *book, const struct operator_config *config
     *out = (struct budget){.open = sandbox, .within = true, .words = "", .period = ""};
     for (size_t i = 0; i < config->spending_count; i++) {
         const struct spending *row = &config->spending[i];
-        if (!concerns(row, issuer))
+        if (!concerns(row, issuer->name))
             continue;
         out->open = true;
         const char *period = budget_period(arena, row->period, now);
         if (out->period[0] == '\0')
             out->period = period;
-        const struct budget_record *spent = load(book, issuer, period, err);
-        if (spent == NULL)
+        if (!load(book, period, err))
             return false;
-        const char *words = too_much(row, spent, cents, currency, arena);
+        const struct budget_record spent = sum(book, row, issuer, sandbox, period);
+        const char *words = too_much(row, &spent, cents, currency, arena);
         if (words != NULL && out->within) {
             out->within = false;
             out->words = words;
@@ -108,10 +162,11 @@ bool budget_check(struct budget_book *book, const struct operator_config *config
     int per_day = issuer->issuer->limits.orders_per_day;
     if (per_day > 0 && out->within) {
         struct spending row = {.orders = per_day, .amount_cents = -1};
-        const struct budget_record *spent = load(book, issuer, budget_period(arena, PERIOD_DAY, now), err);
-        if (spent == NULL)
+        const char *day = budget_period(arena, PERIOD_DAY, now);
+        if (!load(book, day, err))
             return false;
-        const char *words = too_much(&row, spent, cents, currency, arena);
+        const struct budget_record spent = sum(book, &row, issuer, true, day);
+        const char *words = too_much(&row, &spent, cents, currency, arena);
         if (words != NULL) {
             out->within = false;
             out->words = arena_printf(arena, "%s (limits.ordersPerDay)", words);
@@ -123,18 +178,23 @@ bool budget_check(struct budget_book *book, const struct operator_config *config
 bool budget_reserve(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
                     int orders, int64_t cents, const char *currency, int64_t now, struct error *err)
 {
+    const struct endpoint *endpoint = operator_endpoint(config, issuer->issuer->sslstore.environment);
     bool wanted[PERIOD_YEAR + 1] = {[PERIOD_DAY] = true, [PERIOD_MONTH] = true};
+    bool sandbox = endpoint != NULL && endpoint->sandbox;
     for (size_t i = 0; i < config->spending_count; i++)
-        if (concerns(&config->spending[i], issuer))
+        if (concerns(&config->spending[i], issuer->name))
             wanted[config->spending[i].period] = true;
     for (int period = PERIOD_DAY; period <= PERIOD_YEAR; period++) {
         if (!wanted[period])
             continue;
-        struct budget_record *spent = load(book, issuer, budget_period(book->arena, (enum spending_period)period, now), err);
-        if (spent == NULL)
+        const char *name = budget_period(book->arena, (enum spending_period)period, now);
+        if (!load(book, name, err))
             return false;
+        struct budget_record *spent = own(book, issuer, name);
         spent->orders += orders;
+        spent->free_orders += sandbox ? orders : 0;
         spent->amount_cents += cents;
+        spent->free_cents += sandbox ? cents : 0;
         if (currency != NULL)
             spent->currency = arena_strdup(book->arena, currency);
     }
@@ -145,7 +205,7 @@ void budget_store(struct budget_book *book, const struct resource *issuer, struc
 {
     for (size_t i = 0; i < book->count; i++) {
         const struct budget_entry *entry = &book->entries[i];
-        if (text_equal(entry->namespace_, issuer->namespace_) && text_equal(entry->record.issuer, issuer->name))
+        if (is_of(entry, issuer))
             record_put(batch, TABLE_BUDGET,
                        record_key_sub(book->arena, issuer->namespace_, issuer->name, entry->record.period),
                        &budget_record_table, &entry->record, STATE_ANY);

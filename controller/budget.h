@@ -1,4 +1,6 @@
-/* Ceilings for orders and money per account and period, counted from intents (promise I12). */
+/* Ceilings for orders and money per account and period, counted from intents (promise I12). The ceilings are the operator's and
+ * Issuers are manifests of whoever writes them: a row of `spending` holds for all that it is about together, in whatever
+ * namespace, and also those that are gone. What is stored is counted by Issuer, so that it serves rows written later. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,10 +24,12 @@ struct budget {
 struct budget_book {
     struct state *state;
     struct arena *arena;
+    struct string_list periods; /* of which all that is stored was read */
     struct budget_entry *entries;
     size_t count;
 };
-/* `cents` -1: price unknown, which never fits a row with an amount. Fails: STATE. */
+/* `sandbox`: orders cost nothing there; an Issuer's own are held against the rows then, and they count against no other's.
+ * `cents` -1: price unknown, which never fits a row with an amount. Fails: STATE. */
 bool budget_check(struct budget_book *book, const struct operator_config *config, const struct resource *issuer,
                   bool sandbox, int64_t cents, const char *currency, int64_t now, struct arena *arena, struct budget *out,
                   struct error *err);

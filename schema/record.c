@@ -281,7 +281,9 @@ static const struct field budget_record_fields[] = {
     TEXT("issuer", issuer),
     TEXT("period", period),
     NUMBER("orders", orders),
+    NUMBER("freeOrders", free_orders),
     LONG("amountCents", amount_cents),
+    LONG("freeCents", free_cents),
     TEXT("currency", currency),
 };
 const struct field_table budget_record_table = {

@@ -177,8 +177,8 @@ struct issuer_record {
 /* ---- spending counted from intents: one per account and period ---- */
 struct budget_record {
     const char *issuer, *period; /* "2026-11" */
-    int orders;
-    int64_t amount_cents;
+    int orders, free_orders;     /* free: of them, at an endpoint where orders cost nothing */
+    int64_t amount_cents, free_cents;
     const char *currency;
 };
 /* ---- a hold that waits for `confirm` ---- */

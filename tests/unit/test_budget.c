@@ -163,6 +163,99 @@ static void what_was_not_stored_is_counted_in_this_process(void)
     CHECK(!check(750, false).within);
 }
 
+/* As if another manifest said so: reserve and check for that Issuer, from what is stored. */
+static void as_issuer(const char *namespace_, const char *name, const char *environment)
+{
+    store_and_read_again();
+    issuer.namespace_ = namespace_;
+    issuer.name = name;
+    issuer_spec.sslstore.environment = environment;
+}
+
+/* I12: a manifest author may add Issuers and rename them, and the operator's ceiling is the same. */
+static void a_ceiling_is_for_all_issuers_it_is_about_together(void)
+{
+    begin();
+    reserve(3, 2250);
+    as_issuer("team-x", "main", NULL);
+    CHECK_TEXT(check(750, false).words, "3 of 3 orders are spent in 2026-11");
+    rows[0].orders = 4;
+    CHECK(check(2750, false).within);
+    CHECK(!check(2751, false).within);
+    reserve(1, 2750);
+    as_issuer("default", "main", NULL);
+    CHECK(!check(0, false).within);
+    as_issuer("default", "main2", NULL);
+    CHECK(!check(750, false).open);
+    rows[0].issuer = NULL;
+    CHECK(check(750, false).open);
+    CHECK_TEXT(check(750, false).words, "4 of 4 orders are spent in 2026-11");
+    rows[0].orders = 5;
+    rows[0].amount_cents = -1;
+    CHECK(check(750, false).within);
+    as_issuer("default", "main", NULL);
+}
+
+static void what_two_issuers_reserved_and_did_not_store_is_added_up(void)
+{
+    begin();
+    rows[0].issuer = NULL;
+    reserve(2, 1500);
+    issuer.name = "main2";
+    reserve(1, 750);
+    CHECK(!check(750, false).within);
+    issuer.name = "main";
+    CHECK(!check(750, false).within);
+}
+
+static void orders_that_cost_nothing_use_up_no_ceiling_but_their_own(void)
+{
+    begin();
+    rows[0].issuer = NULL;
+    as_issuer("default", "trial", "offline");
+    reserve(3, 2250);
+    CHECK(!check(750, true).within);
+    as_issuer("default", "main", NULL);
+    CHECK(check(5000, false).within);
+    reserve(3, 4500);
+    CHECK(!check(500, false).within);
+    as_issuer("team-x", "trial", "offline");
+    CHECK(check(750, true).within);
+    as_issuer("default", "trial", NULL); /* points at an endpoint that costs money now */
+    CHECK(!check(500, false).within);
+    as_issuer("default", "main", NULL);
+}
+
+static void an_issuers_own_limit_counts_that_issuer(void)
+{
+    begin();
+    rows[0].orders = rows[0].amount_cents = -1;
+    issuer_spec.limits.orders_per_day = 1;
+    reserve(1, 750);
+    CHECK(!check(750, false).within);
+    as_issuer("default", "main2", NULL);
+    CHECK(check(750, false).within);
+    as_issuer("default", "main", NULL);
+    CHECK(!check(750, false).within);
+}
+
+/* What a version counted that knew each Issuer's own alone. */
+static void counts_of_a_former_version_stand(void)
+{
+    begin();
+    struct state_batch *batch = state_batch_create();
+    const char *former = "{\"issuer\":\"main\",\"period\":\"2026-11\",\"orders\":2,\"amountCents\":1500,\"currency\":\"USD\"}";
+    state_put(batch, TABLE_BUDGET, "default/main/2026-11", span_of(former, strlen(former)), STATE_ANY);
+    state_put(batch, TABLE_BUDGET, "team-x/main/2026-11", span_of(former, strlen(former)), STATE_ANY);
+    world_commit(&world, batch);
+    CHECK_TEXT(check(750, false).words, "4 of 3 orders are spent in 2026-11");
+    rows[0].orders = 5;
+    CHECK(check(2000, false).within);
+    reserve(1, 2000);
+    store_and_read_again();
+    CHECK(!check(0, false).within);
+}
+
 int main(void)
 {
     RUN(periods_are_named_in_utc);
@@ -175,6 +268,11 @@ int main(void)
     RUN(next_period_begins_at_nothing);
     RUN(counts_outlive_the_process);
     RUN(what_was_not_stored_is_counted_in_this_process);
+    RUN(a_ceiling_is_for_all_issuers_it_is_about_together);
+    RUN(what_two_issuers_reserved_and_did_not_store_is_added_up);
+    RUN(orders_that_cost_nothing_use_up_no_ceiling_but_their_own);
+    RUN(an_issuers_own_limit_counts_that_issuer);
+    RUN(counts_of_a_former_version_stand);
     world_end(&world);
     return CHECK_REPORT();
 }
