@@ -131,8 +131,8 @@ static const struct field_table audit_table = {
 
 static const struct field spending_fields[] = {
     {.name = "issuer", .type = FIELD_STRING, AT(spending, issuer), .min = 1, .max = 63, .example = "main",
-     .doc = "Name of the Issuer that the ceiling is for, in whatever namespace; all issuers unless given. It holds for all of them "
-            "together."},
+     .doc = "Name of the Issuer that the ceiling is for, in whatever namespace; all issuers unless given. It holds for all of "
+            "them together."},
     {.name = "period", .type = FIELD_ENUM, AT(spending, period), .required = true,
      .words = WORDS([PERIOD_DAY] = "Day", [PERIOD_WEEK] = "Week", [PERIOD_MONTH] = "Month",
                     [PERIOD_QUARTER] = "Quarter", [PERIOD_YEAR] = "Year"),

@@ -95,12 +95,14 @@ void certificate_record_outcome(const struct certificate_view *view, const struc
                                 const struct outcome *outcome, struct arena *arena, struct changes *out);
 
 /* What a PREPARE counts against the budget: a need is one order whatever its attempts; a further attempt counts what it
- * costs more than the one before, and anew in another period. */
+ * costs more than the one before, and anew in another period or at another issuer or endpoint. */
 struct reservation {
     int orders;
     int64_t cents;
 };
 struct reservation certificate_reservation(const struct certificate_view *view, const struct step *step);
+/* Whether the order was prepared for, and counted at, the issuer and endpoint that it would go to now. */
+bool certificate_counted_here(const struct certificate_view *view);
 /* Why the approval mail cannot be sent again now; NULL: it can. */
 const char *certificate_resend_refusal(const struct certificate_view *view, struct arena *arena);
 /* Backoff for the n-th failure in a row of a kind, in seconds, with ±20 % jitter drawn from `seed`. */

@@ -200,10 +200,9 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     case ORDER_PREPARED: {
         struct step guard = guard_purchase(view, arena);
         bool dearer = certificate_price(view, NULL) > order->price_cents;
-        bool same_issuer = text_equal(order->issuer, view->refs.issuer->name);
-        /* The budget was reserved when it was prepared, and that of no other issuer. */
+        /* The budget was reserved when it was prepared, and that of no other issuer or endpoint. */
         bool reserved = text_equal(guard.code, "MassPurchase") ||
-                        (!dearer && same_issuer && text_equal(guard.code, "BudgetExceeded"));
+                        (!dearer && certificate_counted_here(view) && text_equal(guard.code, "BudgetExceeded"));
         if (!nothing_yet(&guard) && !reserved)
             return guard;
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))

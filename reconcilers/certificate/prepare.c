@@ -167,12 +167,19 @@ struct string_list order_with_former_key(const struct string_list *former, const
     return kept;
 }
 
+bool certificate_counted_here(const struct certificate_view *view)
+{
+    const struct endpoint *endpoint = view->account.endpoint;
+    return text_equal(view->order->issuer, view->refs.issuer->name) &&
+           (endpoint == NULL || text_equal(view->order->endpoint, endpoint->url));
+}
+
 struct reservation certificate_reservation(const struct certificate_view *view, const struct step *step)
 {
     const struct order_record *order = view->order;
     int64_t cost = step->cost_cents > 0 ? step->cost_cents : 0;
     const char *period = view->account.budget_period != NULL ? view->account.budget_period : "";
-    if (order == NULL || !text_equal(order->budget_period, period) || !text_equal(order->issuer, view->refs.issuer->name))
+    if (order == NULL || !text_equal(order->budget_period, period) || !certificate_counted_here(view))
         return (struct reservation){1, cost};
     int64_t before = order->price_cents > 0 ? order->price_cents : 0;
     return (struct reservation){0, cost > before ? cost - before : 0};

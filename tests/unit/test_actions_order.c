@@ -93,6 +93,20 @@ static void an_order_that_goes_to_another_issuer_counts_there(void)
     CHECK(!changes.reserve_budget);
 }
 
+static void an_order_that_goes_to_another_endpoint_counts_there(void)
+{
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    take();
+    made.order->endpoint = "https://127.0.0.1:2/rest/";
+    record(priced(750), made_request("k2"));
+    CHECK(changes.reserve_budget);
+    CHECK_INT(changes.reserve_cents, 750);
+    take();
+    record(priced(750), made_request("k3")); /* and once */
+    CHECK(!changes.reserve_budget);
+}
+
 static void only_attempts_that_could_have_been_sent_count(void)
 {
     begin(ONE);
@@ -598,6 +612,7 @@ int main(void)
     RUN(failed_preparation_writes_no_order);
     RUN(one_need_is_one_order_in_the_budget);
     RUN(an_order_that_goes_to_another_issuer_counts_there);
+    RUN(an_order_that_goes_to_another_endpoint_counts_there);
     RUN(only_attempts_that_could_have_been_sent_count);
     RUN(a_brought_key_may_be_sent_twice_and_is_one_key);
     RUN(keys_of_former_attempts_are_remembered);

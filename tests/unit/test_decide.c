@@ -269,6 +269,17 @@ static void prepared_order_that_goes_to_another_issuer_needs_its_budget(void)
     expect(ACTION_BLOCKED, "BudgetExceeded");
 }
 
+/* What was counted where orders cost nothing is not counted where they cost money. */
+static void prepared_order_that_goes_to_another_endpoint_needs_its_budget(void)
+{
+    begin(ONE);
+    made_order(&made, ORDER_PREPARED);
+    made.order->endpoint = "https://127.0.0.1:2/rest/";
+    made.view.account.within_budget = false;
+    made.view.account.budget_words = "spent";
+    expect(ACTION_BLOCKED, "BudgetExceeded");
+}
+
 static void edit_before_sending_prepares_anew(void)
 {
     begin(ONE);
@@ -554,6 +565,7 @@ int main(void)
     RUN(prepared_order_has_its_budget_already);
     RUN(dearer_order_than_was_prepared_needs_budget_again);
     RUN(prepared_order_that_goes_to_another_issuer_needs_its_budget);
+    RUN(prepared_order_that_goes_to_another_endpoint_needs_its_budget);
     RUN(edit_before_sending_prepares_anew);
     RUN(prepared_order_is_sent_where_its_record_says);
     RUN(further_attempt_asks_the_vendor_first);
