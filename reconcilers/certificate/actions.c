@@ -143,12 +143,13 @@ int64_t backoff_s(enum error_kind kind, int failures, uint64_t seed)
 
 const char *certificate_custom_order_id(const struct certificate_view *view, int cycle, struct arena *arena)
 {
+    /* One need, one id, whichever account its next attempt goes to: what was sent once is looked for under it (R2). */
+    if (view->order != NULL && view->order->cycle == cycle && !text_empty(view->order->custom_order_id))
+        return view->order->custom_order_id;
     char number[16];
     snprintf(number, sizeof number, "%d", cycle);
     char *need = arena_printf(arena, "%s/%s", view->namespace_, view->name);
-    const char *account = view->order != NULL && view->order->cycle == cycle ? view->order->issuer
-                          : view->refs.issuer != NULL                        ? view->refs.issuer->name
-                                                                             : "";
+    const char *account = view->refs.issuer != NULL ? view->refs.issuer->name : "";
     const char *parts[] = {view->installation, account, need, number};
     struct hash *hash = hash_begin();
     for (size_t i = 0; i < COUNT_OF(parts); i++) {

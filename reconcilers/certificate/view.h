@@ -79,7 +79,8 @@ struct certificate_view *certificate_assume(const struct certificate_view *view,
 /* What decide and others share. */
 /* Digest (hex) of what an order asks for: product, term, servers, names, key, CSR, organization, contacts, methods. */
 const char *certificate_relevant_digest(const struct certificate_view *view, struct arena *arena);
-/* "cw1-" and 32 letters, derived from installation, account, namespace/name and cycle (reliability.md 4.1). */
+/* "cw1-" and 32 letters, derived from installation, account, namespace/name and cycle (reliability.md 4.1); what an order of
+ * that cycle has already stays. */
 const char *certificate_custom_order_id(const struct certificate_view *view, int cycle, struct arena *arena);
 /* The price of the order wanted, by the list; -1: unknown. */
 int64_t certificate_price(const struct certificate_view *view, const char **out_currency);

@@ -171,6 +171,29 @@ static void id_is_derived_from_account_name_and_cycle(void)
     CHECK(strcmp(certificate_custom_order_id(&made.view, 1, arena), id) != 0);
 }
 
+/* The manifest names another issuer before each further attempt. */
+static void every_attempt_carries_the_id_of_the_first_whatever_the_issuer(void)
+{
+    static const char *const issuers[] = {"other", "third", "main"};
+    begin(ONE);
+    record(priced(750), made_request("k1"));
+    take();
+    const char *id = arena_strdup(arena, made.order->custom_order_id);
+    for (size_t i = 0; i < COUNT_OF(issuers); i++) {
+        struct resource *issuer = arena_memdup(arena, made.view.refs.issuer, sizeof *issuer);
+        issuer->name = issuers[i];
+        made.view.refs.issuer = issuer;
+        made.order->state = ORDER_REFUSED;
+        made.order->submitted_at = made.view.now;
+        record(priced(750), made_request(arena_printf(arena, "k%zu", i + 2)));
+        CHECK_TEXT(changes.order->issuer, issuers[i]);
+        CHECK_TEXT(changes.order->custom_order_id, id);
+        CHECK_TEXT(changes.blobs[changes.blob_count - 1].key, arena_printf(arena, "request/%s", id));
+        take();
+    }
+    CHECK(strcmp(certificate_custom_order_id(&made.view, 2, arena), id) != 0);
+}
+
 /* ---- SUBMIT ---- */
 
 static void freeze(void)
@@ -617,6 +640,7 @@ int main(void)
     RUN(a_brought_key_may_be_sent_twice_and_is_one_key);
     RUN(keys_of_former_attempts_are_remembered);
     RUN(id_is_derived_from_account_name_and_cycle);
+    RUN(every_attempt_carries_the_id_of_the_first_whatever_the_issuer);
     RUN(intent_is_written_before_the_first_byte);
     RUN(other_bytes_than_were_prepared_are_not_sent);
     RUN(order_not_sent_is_prepared_again);
