@@ -212,6 +212,7 @@ static const char *who_acts(const struct certificate_look *c)
         {"Pending", "the operator"},
         {"AccountClosed", "whoever holds the vendor's account"},
         {"Drifted", "whoever keeps the target"},
+        {"IssuerGone", "the author of the manifest"},
         {"OrderHeld", "whoever holds the vendor's account"},
         {"OrderRefused", "whoever holds the vendor's account"},
         {"OrderDead", "whoever holds the vendor's account"},

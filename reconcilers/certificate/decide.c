@@ -188,6 +188,17 @@ static struct step prepare_step(const struct certificate_view *view, const char 
     return step;
 }
 
+/* An order that may be paid for is looked for where it was sent, and nowhere else. */
+static struct step issuer_gone(const struct certificate_view *view, struct arena *arena)
+{
+    const struct order_record *order = view->order;
+    return step_blocked("IssuerGone",
+                        arena_printf(arena, "order %s was sent through issuer/%s, which is not there", order->custom_order_id,
+                                     order->issuer),
+                        arena_printf(arena, "bring issuer/%s back as it was: only there can the order be looked for",
+                                     order->issuer), NULL);
+}
+
 static struct step decide_order(const struct certificate_view *view, struct arena *arena)
 {
     const struct order_record *order = view->order;
@@ -224,6 +235,8 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     }
     case ORDER_SUBMITTING:
     case ORDER_UNKNOWN: {
+        if (view->refs.issuer == NULL)
+            return issuer_gone(view, arena);
         struct step step = step_do(ACTION_LOOK_UP, VERB_WAIT, "OrderUnknown", order->custom_order_id, "",
                                    "it is not known whether the vendor took the order");
         step.due = order->lookup_at > 0 ? due_within(order->lookup_at + 60, view->now, 60) : 0;

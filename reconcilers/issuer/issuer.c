@@ -51,6 +51,8 @@ static bool read_token(const struct operator_config *config, const struct secret
 bool issuer_account_open(struct context *ctx, const struct resource *issuer, struct issuer_account *out,
                          struct error *err)
 {
+    if (issuer == NULL)
+        return error_raise(err, ERROR_MANIFEST, "the Issuer that is to be asked is not in the manifests");
     const struct issuer *spec = issuer->issuer;
     const char *environment = spec->sslstore.environment != NULL ? spec->sslstore.environment : "Live";
     const struct endpoint *endpoint = operator_endpoint(ctx->config, environment);

@@ -25,7 +25,7 @@ struct issuer_account { /* an Issuer with its endpoint and credentials at hand *
     enum csr_encoding csr_encoding;
     int requests_per_second; /* for the account's limiter; 0: none */
 };
-/* Read the credentials. Fails: CREDENTIAL (secret missing: the message names the file to make), CONFIG (endpoint). The
+/* Read the credentials. Fails: MANIFEST (`issuer` is NULL, or names no partner), CREDENTIAL (secret missing: the message names the file to make), CONFIG (endpoint). The
  * token is released with issuer_account_close. */
 bool issuer_account_open(struct context *ctx, const struct resource *issuer, struct issuer_account *out,
                          struct error *err);

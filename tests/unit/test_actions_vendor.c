@@ -81,6 +81,22 @@ static void no_question_without_credentials(void)
     }
 }
 
+static void no_question_without_an_issuer(void)
+{
+    static const enum action all[] = {ACTION_SUBMIT, ACTION_LOOK_UP, ACTION_POLL, ACTION_FETCH, ACTION_RESEND};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        face(ONE);
+        made_order(&made, ORDER_PLACED);
+        made.view.material.request = "frozen";
+        made.view.refs.issuer = NULL;
+        SCRIPT({.body = CREDENTIALS_FINE});
+        CHECK(!act(all[i]));
+        CHECK_INT(err.kind, ERROR_MANIFEST);
+        CHECK_TEXT(asked(0), "");
+        CHECK_INT(out.answer, ANSWER_NOT_SENT);
+    }
+}
+
 /* ---- PREPARE ---- */
 
 static struct key *new_key(enum key_algorithm algorithm, int size)
@@ -439,6 +455,7 @@ int main(void)
     scratch_folder(folder, sizeof folder);
     ctx = (struct context){.arena = arena, .http = http_client_create(NULL)};
     RUN(no_question_without_credentials);
+    RUN(no_question_without_an_issuer);
     RUN(a_made_request_is_about_a_new_key_and_the_names);
     RUN(an_organization_is_in_the_request_and_in_the_frozen_order);
     RUN(a_brought_key_is_used_and_never_kept);

@@ -340,6 +340,22 @@ static void unknown_order_never_leads_to_a_purchase(void)
     }
 }
 
+/* Deleted or renamed: nobody can be asked, and no other account is. */
+static void open_order_whose_issuer_went_waits_for_it(void)
+{
+    for (unsigned set = 0; set < 8; set++) {
+        struct certificate_view *view = begin(ONE);
+        made_order(&made, set & 1 ? ORDER_UNKNOWN : ORDER_SUBMITTING);
+        view->refs.issuer = NULL;
+        if (set & 2)
+            view->invalid = true, view->invalid_words = "no issuer";
+        if (set & 4)
+            view->want = NULL;
+        expect(ACTION_BLOCKED, "IssuerGone");
+        CHECK(says(decide().reason, "issuer/main") && says(decide().human, "issuer/main"));
+    }
+}
+
 static void held_order_waits_for_a_person(void)
 {
     begin(ONE);
@@ -571,6 +587,7 @@ int main(void)
     RUN(further_attempt_asks_the_vendor_first);
     RUN(unknown_order_is_looked_up_and_nothing_else);
     RUN(unknown_order_never_leads_to_a_purchase);
+    RUN(open_order_whose_issuer_went_waits_for_it);
     RUN(held_order_waits_for_a_person);
     RUN(refused_order_waits_for_a_change);
     RUN(refused_order_is_prepared_anew_after_a_change_past_every_guard);
