@@ -180,13 +180,13 @@ static int64_t take_token(struct account *account, double rate)
 
 int64_t engine_account_turn(struct engine *engine, const struct certificate_view *view, const char *key)
 {
-    if (view->refs.issuer == NULL)
+    const struct resource *issuer = view->order_issuer;
+    if (issuer == NULL) /* nobody will be asked */
         return 0;
     const struct operator_config *config = engine->model.config;
     struct standing_entry *entry = engine_entry(engine, key, true);
-    struct account *account = model_account(&engine->model, view->refs.issuer->namespace_, view->refs.issuer->name);
-    int concurrency = view->refs.issuer->issuer->limits.concurrency > 0 ? view->refs.issuer->issuer->limits.concurrency
-                                                                        : config->account_concurrency;
+    struct account *account = model_account(&engine->model, issuer->namespace_, issuer->name);
+    int concurrency = issuer->issuer->limits.concurrency > 0 ? issuer->issuer->limits.concurrency : config->account_concurrency;
     if (!entry->has_turn && config->requests_per_second > 0) {
         int64_t wait = take_token(account, config->requests_per_second);
         entry->has_turn = true;

@@ -104,8 +104,8 @@ static void take_result(struct engine *engine, struct certificate_job *own)
     struct error err = {0};
     engine->running--;
     entry->busy = false;
-    if (row->vendor && own->view.refs.issuer != NULL)
-        engine_account_done(engine, own->view.refs.issuer->namespace_, own->view.refs.issuer->name);
+    if (row->vendor && own->view.order_issuer != NULL)
+        engine_account_done(engine, own->view.order_issuer->namespace_, own->view.order_issuer->name);
     if (engine_dns_done(engine, &own->view, &own->step, own->key, &own->dns_turns, &own->outcome))
         return; /* nothing failed: it goes on when it has more turns */
     if (own->step.action == ACTION_PREPARE || own->step.action == ACTION_STAGE)

@@ -124,9 +124,10 @@ static bool view_unknown(struct model *model, struct certificate_view *view, str
 static void write_unknown(const struct certificate_view *view, const struct order_record *order, struct state_batch *batch,
                           struct arena *arena)
 {
-    if (view->refs.issuer == NULL || is_unknown(view->order) == is_unknown(order))
+    const struct resource *issuer = view->order_issuer != NULL ? view->order_issuer : view->refs.issuer;
+    if (issuer == NULL || is_unknown(view->order) == is_unknown(order))
         return;
-    char *key = arena_printf(arena, "%s%s/%s", unknown_prefix(view->refs.issuer, arena), view->namespace_, view->name);
+    char *key = arena_printf(arena, "%s%s/%s", unknown_prefix(issuer, arena), view->namespace_, view->name);
     if (is_unknown(order))
         meta_put(batch, key, record_key_number(arena, view->namespace_, view->name, order->cycle));
     else
@@ -290,6 +291,27 @@ static void refs_from_records(struct model *model, struct certificate_view *view
         view->product = product_find(view->order->product, NULL);
 }
 
+/* What is open or sent stays with the account it went to, whichever the manifest names now; an Issuer of that name may lead
+ * elsewhere meanwhile. */
+static void find_order_issuer(struct model *model, struct certificate_view *view, struct arena *arena)
+{
+    if (view->order == NULL || model->desired == NULL)
+        return;
+    struct resource_lookup lookup = desired_lookup(model->desired);
+    const struct resource *candidates[] = {
+        view->refs.issuer, lookup.find(lookup.set, KIND_ISSUER, view->namespace_, view->order->issuer),
+        lookup.find(lookup.set, KIND_ISSUER, "default", view->order->issuer)};
+    for (size_t i = 0; i < COUNT_OF(candidates) && view->order_issuer == NULL; i++)
+        if (candidates[i] != NULL &&
+            certificate_order_is_at(view->order, candidates[i],
+                                    operator_endpoint(model->config, candidates[i]->issuer->sslstore.environment)))
+            view->order_issuer = candidates[i];
+    if (view->order_issuer == NULL)
+        return;
+    struct account *account = model_account(model, view->order_issuer->namespace_, view->order_issuer->name);
+    view->order_account = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
+}
+
 static void resolve(struct model *model, struct certificate_view *view, struct arena *arena)
 {
     struct problem_list problems = {.arena = arena};
@@ -375,6 +397,7 @@ static bool read_view(struct model *model, const char *namespace_, const char *n
     if (model->state != NULL && (!load_order(model, view, arena, err) || !load_revision(model, view, arena, err)))
         return false;
     refs_from_records(model, view, arena);
+    find_order_issuer(model, view, arena);
     if (!load_rollouts(model, view, arena, err))
         return false;
     view_account(model, view, arena);

@@ -55,6 +55,7 @@ static int release(struct operation *op)
     /* Prepared anew with a fresh key, and the vendor is asked once more before anything is sent. */
     struct order_record *order = order_copy(&op->view, op->arena);
     order->state = ORDER_REFUSED;
+    order->answer_lost = order->answer_lost || was->state == ORDER_HELD;
     order->relevant_digest = "";
     order->refused_text = "released by a person";
     order->held_reason = "";

@@ -38,6 +38,7 @@ struct order_record {
     int cycle, attempt;
     const char *custom_order_id;
     const char *issuer, *environment, *endpoint; /* pinned: sandbox and live never mix */
+    const char *partner_code; /* pinned with them; "" in records of former versions */
     const char *product;
     int term_months, server_count;
     const char *common_name;
@@ -71,6 +72,7 @@ struct order_record {
     const char *refused_text; /* the vendor's words */
     const char *relevant_digest; /* of what was asked for: a refused order is tried again only when it changes */
     bool looked_up;           /* since it was prepared: every claim after the first is preceded by a look-up */
+    bool answer_lost;         /* of an attempt, and its account was not asked since: it goes to no other one before that */
     int64_t resent_at;
     int resends;
     bool fetched;             /* its certificate became a revision */

@@ -165,6 +165,19 @@ const char *certificate_custom_order_id(const struct certificate_view *view, int
     return arena_printf(arena, "cw1-%s", text_base32_lower(arena, digest, 20));
 }
 
+bool certificate_order_is_at(const struct order_record *order, const struct resource *issuer, const struct endpoint *endpoint)
+{
+    return issuer != NULL && endpoint != NULL && text_equal(order->issuer, issuer->name) &&
+           (text_empty(order->endpoint) || text_equal(order->endpoint, endpoint->url)) &&
+           (text_empty(order->partner_code) || text_equal(order->partner_code, issuer->issuer->sslstore.partner_code));
+}
+
+const char *certificate_order_account(const struct order_record *order, struct arena *arena)
+{
+    const char *partner = text_empty(order->partner_code) ? "" : arena_printf(arena, "partner %s ", order->partner_code);
+    return arena_printf(arena, "issuer/%s (%sat %s)", order->issuer, partner, order->endpoint);
+}
+
 static const char *secret_words(const struct secret_ref *ref, struct arena *arena)
 {
     return ref->name != NULL ? arena_printf(arena, "%s/%s", ref->name, ref->key) : NULL;

@@ -27,6 +27,9 @@ static void assume_prepared(struct certificate_view *next, const struct step *st
     order->issuer = next->refs.issuer->name;
     order->custom_order_id = next->installation[0] != '\0' ? certificate_custom_order_id(next, order->cycle, arena) : "";
     order->endpoint = next->account.endpoint != NULL ? next->account.endpoint->url : "";
+    order->partner_code = next->refs.issuer->issuer->sslstore.partner_code;
+    next->order_issuer = next->refs.issuer;
+    next->order_account = next->account.record;
     order->product = next->product->code;
     order->names = string_list_sorted(arena, &want->dns_names);
     order->common_name = certificate_main_name(want);
@@ -142,10 +145,12 @@ struct certificate_view *certificate_assume(const struct certificate_view *view,
     case ACTION_PREPARE: assume_prepared(next, step, arena); break;
     case ACTION_SUBMIT: assume_placed(next, arena); break;
     case ACTION_LOOK_UP:
-        if (next->order->state == ORDER_PREPARED)
+        if (next->order->state == ORDER_PREPARED || next->order->state == ORDER_REFUSED) {
             order_for_change(next, arena)->looked_up = true;
-        else
+            order_for_change(next, arena)->answer_lost = false;
+        } else {
             assume_placed(next, arena);
+        }
         break;
     case ACTION_PRESENT: {
         struct challenge_record *c = challenge_for_change(next, step, arena);

@@ -193,10 +193,35 @@ static struct step issuer_gone(const struct certificate_view *view, struct arena
 {
     const struct order_record *order = view->order;
     return step_blocked("IssuerGone",
-                        arena_printf(arena, "order %s was sent through issuer/%s, which is not there", order->custom_order_id,
-                                     order->issuer),
+                        arena_printf(arena, "order %s was sent through %s, and no Issuer leads there now",
+                                     order->custom_order_id, certificate_order_account(order, arena)),
                         arena_printf(arena, "bring issuer/%s back as it was: only there can the order be looked for",
                                      order->issuer), NULL);
+}
+
+/* Where the endpoint is not known nothing is sent anyway: order_account_open says so. */
+static bool leaves_account(const struct certificate_view *view)
+{
+    return view->account.endpoint != NULL &&
+           !certificate_order_is_at(view->order, view->refs.issuer, view->account.endpoint);
+}
+
+/* An order whose answer was lost, released since: the account it was sent to is asked once more before it is another one's. */
+static struct step ask_before_leaving(const struct certificate_view *view, struct arena *arena)
+{
+    if (!view->order->answer_lost || !leaves_account(view))
+        return pass_on;
+    if (view->order_issuer == NULL)
+        return issuer_gone(view, arena);
+    return step_do(ACTION_LOOK_UP, VERB_WAIT, "LookingUp", view->order->custom_order_id, "",
+                   arena_printf(arena, "an attempt was sent through issuer/%s: there the vendor is asked first",
+                                view->order->issuer));
+}
+
+static struct step prepare_anew(const struct certificate_view *view, const char *reason, struct arena *arena)
+{
+    struct step step = ask_before_leaving(view, arena);
+    return nothing_yet(&step) ? prepare_step(view, reason, arena) : step;
 }
 
 static struct step decide_order(const struct certificate_view *view, struct arena *arena)
@@ -217,10 +242,10 @@ static struct step decide_order(const struct certificate_view *view, struct aren
         if (!nothing_yet(&guard) && !reserved)
             return guard;
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))
-            return prepare_step(view, "the manifest changed before the order was sent", arena);
+            return prepare_anew(view, "the manifest changed before the order was sent", arena);
         /* The record says where the order is. */
-        if (view->account.endpoint != NULL && !text_equal(order->endpoint, view->account.endpoint->url))
-            return prepare_step(view, "the issuer's endpoint changed before the order was sent", arena);
+        if (leaves_account(view))
+            return prepare_anew(view, "the issuer's endpoint changed before the order was sent", arena);
         if (dearer)
             return prepare_step(view, arena_printf(arena, "it costs more than the %s that were expected",
                                                    money(arena, order->price_cents, order->currency)), arena);
@@ -235,7 +260,7 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     }
     case ORDER_SUBMITTING:
     case ORDER_UNKNOWN: {
-        if (view->refs.issuer == NULL)
+        if (view->order_issuer == NULL)
             return issuer_gone(view, arena);
         struct step step = step_do(ACTION_LOOK_UP, VERB_WAIT, "OrderUnknown", order->custom_order_id, "",
                                    "it is not known whether the vendor took the order");
@@ -244,14 +269,15 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     }
     case ORDER_HELD:
         return step_blocked("OrderHeld", order->held_reason,
-                            arena_printf(arena, "look for order id %s in the vendor's panel; only if it is not there, "
-                                                "release it", order->custom_order_id), release);
+                            arena_printf(arena, "look for order id %s in the vendor's panel, in the account of issuer/%s; only "
+                                                "if it is not there, release it", order->custom_order_id, order->issuer),
+                            release);
     case ORDER_REFUSED:
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena))) {
             struct step guard = guard_purchase(view, arena);
             const char *why = order->relevant_digest[0] == '\0' ? "a person released it"
                                                                 : "the manifest changed after the vendor refused";
-            return nothing_yet(&guard) ? prepare_step(view, why, arena) : guard;
+            return nothing_yet(&guard) ? prepare_anew(view, why, arena) : guard;
         }
         return step_blocked("OrderRefused", arena_printf(arena, "the vendor refused the order: %s", order->refused_text),
                             "change the manifest or the account; after a change at the vendor, release it", release);

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "reconcilers/certificate/accept.h"
-#include "reconcilers/certificate/actions.h"
+#include "reconcilers/certificate/order_parts.h"
 
 static bool read_trust_roots(struct context *ctx, struct string_list *out, struct error *err)
 {
@@ -41,7 +41,7 @@ static bool act_fetch(struct context *ctx, const struct certificate_view *view, 
     struct span *texts = NULL;
     size_t count = 0;
     (void)step;
-    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+    if (!order_account_open(ctx, view, &account, err))
         return false;
     bool ok = issuer_sslstore.order_download(ctx, &account, order->vendor_order_id, &texts, &count, err);
     issuer_account_close(&account);

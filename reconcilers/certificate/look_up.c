@@ -32,7 +32,7 @@ static bool prepare_look_up(const struct certificate_view *view, const struct st
 static bool positive_control(struct context *ctx, const struct issuer_ops *ops, const struct issuer_account *account,
                              const struct certificate_view *view, struct error *err)
 {
-    const char *known = view->account.record != NULL ? view->account.record->control_order : "";
+    const char *known = view->order_account != NULL ? view->order_account->control_order : "";
     if (known[0] == '\0')
         return ops->check(ctx, account, err);
     struct vendor_order control;
@@ -47,7 +47,7 @@ static bool act_look_up(struct context *ctx, const struct certificate_view *view
     const struct issuer_ops *ops = order_issuer(view);
     struct issuer_account account;
     (void)step;
-    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+    if (!order_account_open(ctx, view, &account, err))
         return false;
     out->sent_at = clock_now();
     out->sent_boot_ms = clock_boot_ms();
@@ -104,6 +104,8 @@ static const char *resubmit_refusal(const struct certificate_view *view, const s
         return "; nothing asks for it any more";
     if (endpoint == NULL || (operator_endpoint_is_vendors(endpoint) && !endpoint->sandbox))
         return "; at the vendor's live endpoint nothing is sent again by itself";
+    if (!certificate_order_is_at(order, view->refs.issuer, endpoint))
+        return "; the manifest leads to another account now";
     if (view->clock_words != NULL)
         return "; the clock is not to be trusted";
     if (order->resubmitted_at > 0 && view->now - order->resubmitted_at < RESUBMIT_EVERY_S)
@@ -121,6 +123,7 @@ static void give_back(struct order_record *order, const struct outcome *outcome,
     order->state = ORDER_PREPARED;
     order->attempt++;
     order->looked_up = false;
+    order->answer_lost = true;
     order->submitted_at = 0;
     order->resubmitted_at = outcome->at;
     out->audit = "order.resubmit";
@@ -134,8 +137,9 @@ static void record_absent(const struct certificate_view *view, struct order_reco
                           struct arena *arena, struct changes *out)
 {
     order->lookup_at = outcome->at;
-    if (order->state == ORDER_PREPARED) { /* asked before a further claim, not after one */
+    if (order->state == ORDER_PREPARED || order->state == ORDER_REFUSED) { /* asked before a further claim, not after one */
         order->looked_up = true;
+        order->answer_lost = false;
         return;
     }
     if (order->refused_text[0] != '\0') {
@@ -162,7 +166,8 @@ static void record_absent(const struct certificate_view *view, struct order_reco
         }
         order->state = ORDER_HELD;
         order->held_reason = arena_printf(
-            arena, "the order was sent, its answer was lost, and the vendor does not know of it%s", refusal);
+            arena, "the order was sent through issuer/%s, its answer was lost, and the vendor does not know of it%s",
+            order->issuer, refusal);
         out->audit = "order.held";
         out->audit_detail = order->custom_order_id;
         out->event_type = "Warning";

@@ -21,6 +21,18 @@ const struct issuer_ops *order_issuer(const struct certificate_view *view)
     return &issuer_sslstore;
 }
 
+bool order_account_open(struct context *ctx, const struct certificate_view *view, struct issuer_account *out,
+                        struct error *err)
+{
+    const struct resource *issuer = view->order_issuer;
+    const struct endpoint *endpoint =
+        issuer != NULL ? operator_endpoint(ctx->config, issuer->issuer->sslstore.environment) : NULL;
+    if (!certificate_order_is_at(view->order, issuer, endpoint))
+        return error_raise(err, ERROR_CONFIG, "order %s is bound to %s, and no Issuer leads there now",
+                           view->order->custom_order_id, certificate_order_account(view->order, ctx->arena));
+    return issuer_account_open(ctx, issuer, out, err);
+}
+
 bool order_is_same(const struct order_record *order, const struct vendor_order *vendor)
 {
     /* The vendor may list the www twin or leave the common name out of the names; the common name is always there. */
@@ -70,7 +82,7 @@ static bool act_submit(struct context *ctx, const struct certificate_view *view,
     struct issuer_account account;
     out->answer = ANSWER_NOT_SENT;
     out->evidence = "credentials could not be read";
-    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+    if (!order_account_open(ctx, view, &account, err))
         return false;
     out->answer = order_issuer(view)->order_place(ctx, &account, view->material.request, view->order->custom_order_id,
                                             view->order->send_deadline_ms, &out->vendor, &out->evidence, err);
@@ -267,7 +279,7 @@ static bool act_poll(struct context *ctx, const struct certificate_view *view, c
 {
     struct issuer_account account;
     (void)step;
-    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+    if (!order_account_open(ctx, view, &account, err))
         return false;
     const struct order_record *order = view->order;
     const struct issuer_ops *ops = order_issuer(view);
@@ -359,7 +371,7 @@ static bool act_resend(struct context *ctx, const struct certificate_view *view,
 {
     struct issuer_account account;
     (void)step, (void)out;
-    if (!issuer_account_open(ctx, view->refs.issuer, &account, err))
+    if (!order_account_open(ctx, view, &account, err))
         return false;
     bool ok = order_issuer(view)->order_resend(ctx, &account, view->order->vendor_order_id, NULL, err);
     issuer_account_close(&account);

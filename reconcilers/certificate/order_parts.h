@@ -6,6 +6,9 @@
 
 /* Who sells to the account that the certificate names. */
 const struct issuer_ops *order_issuer(const struct certificate_view *view);
+/* The account that the order is bound to. Fails: CONFIG (no Issuer leads there now), and as issuer_account_open. */
+bool order_account_open(struct context *ctx, const struct certificate_view *view, struct issuer_account *out,
+                        struct error *err);
 /* Whether what the vendor shows is what was ordered: product and names. */
 bool order_is_same(const struct order_record *order, const struct vendor_order *vendor);
 /* The keys whose requests may still be at the vendor, with one more; the oldest falls out. In the arena. */

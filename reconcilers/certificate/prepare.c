@@ -203,6 +203,7 @@ static void record_prepare(const struct certificate_view *view, const struct ste
     order->issuer = view->refs.issuer->name;
     order->environment = view->refs.issuer->issuer->sslstore.environment;
     order->endpoint = view->account.endpoint->url;
+    order->partner_code = view->refs.issuer->issuer->sslstore.partner_code;
     order->product = view->product->code;
     order->term_months = want->order.term_months;
     order->server_count = want->order.server_count;

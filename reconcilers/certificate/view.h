@@ -47,6 +47,8 @@ struct certificate_view {
     struct certificate_record record;
     const struct order_record *order; /* of the current cycle; NULL: none */
     int64_t order_revision;           /* in the store, for the claim */
+    const struct resource *order_issuer; /* leads to the account of `order`, whatever the manifest names; NULL: none does now */
+    const struct issuer_record *order_account; /* what is recorded of that account; NULL: nothing */
     struct challenge_record *challenges; /* of the current cycle, in the order of the names */
     size_t challenge_count;
     const struct revision_record *revision; /* newest; NULL: none */
@@ -82,6 +84,11 @@ const char *certificate_relevant_digest(const struct certificate_view *view, str
 /* "cw1-" and 32 letters, derived from installation, account, namespace/name and cycle (reliability.md 4.1); what an order of
  * that cycle has already stays. */
 const char *certificate_custom_order_id(const struct certificate_view *view, int cycle, struct arena *arena);
+/* Whether the Issuer, at this endpoint, leads to the account that the order is bound to: name, URL and partner code, as far as
+ * they were recorded. False when either is NULL. */
+bool certificate_order_is_at(const struct order_record *order, const struct resource *issuer, const struct endpoint *endpoint);
+/* "issuer/main (partner 10012345 at https://…)": that account. */
+const char *certificate_order_account(const struct order_record *order, struct arena *arena);
 /* The price of the order wanted, by the list; -1: unknown. */
 int64_t certificate_price(const struct certificate_view *view, const char **out_currency);
 /* Unix seconds at which the revision should have been replaced: renewBefore, renewBeforePercentage, or the last third. */

@@ -210,9 +210,11 @@ static inline void made_order(struct made *made, enum order_state state)
         made->order->holder = view->holder;
         made->order->grace_boot = view->boot_id;
     }
+    made->order->partner_code = view->refs.issuer->issuer->sslstore.partner_code;
     view->record.cycle = 1;
     view->record.first_seen = view->now - 20;
     view->order = made->order;
+    view->order_issuer = view->refs.issuer;
 }
 
 /* The order is with the vendor, which has said what it wants to see. */

@@ -71,6 +71,7 @@ struct sim {
     bool trace;
     const char *violation;
     size_t mutations; /* steps with an outside effect */
+    const struct resource *issuer; /* the only one there is */
 };
 
 static inline uint64_t sim_random(struct sim *sim)
@@ -169,12 +170,14 @@ static inline void sim_view(struct sim *sim, int index, struct certificate_view 
         view->clock_words = "the clock went back";
     else if (sim->checked && (sim->offset > 600 || sim->offset < -600))
         view->clock_words = "the vendor's clock says otherwise";
+    view->order_issuer = sim->issuer;
     if (c->wanted == NULL) {
         view->product = c->order != NULL ? product_find(c->order->product, NULL) : NULL;
         return;
     }
     view->want = c->wanted->want;
     view->refs = c->wanted->refs;
+    view->order_issuer = sim->issuer = view->refs.issuer;
     view->product = c->wanted->product;
     view->duplicate_of = sim_duplicate(sim, index, view);
     view->rollout_count = view->refs.target_count;

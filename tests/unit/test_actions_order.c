@@ -30,6 +30,9 @@ static void prepared_order_holds_everything_it_is_about(void)
     CHECK_TEXT(order->key_id, "k1");
     CHECK_TEXT(order->request_sha256, "of frozen");
     CHECK_TEXT(order->relevant_digest, certificate_relevant_digest(&made.view, arena));
+    CHECK_TEXT(order->issuer, "main");
+    CHECK_TEXT(order->endpoint, made.view.account.endpoint->url);
+    CHECK_TEXT(order->partner_code, "1");
     CHECK_INT(order->price_cents, 750);
     CHECK_INT(order->submitted_at, 0);
     CHECK_INT(changes.certificate->cycle, 1);
@@ -171,6 +174,13 @@ static void id_is_derived_from_account_name_and_cycle(void)
     CHECK(strcmp(certificate_custom_order_id(&made.view, 1, arena), id) != 0);
 }
 
+static struct resource *issuer_named(const char *name)
+{
+    struct resource *issuer = arena_memdup(arena, made.view.refs.issuer, sizeof *issuer);
+    issuer->name = name;
+    return issuer;
+}
+
 /* The manifest names another issuer before each further attempt. */
 static void every_attempt_carries_the_id_of_the_first_whatever_the_issuer(void)
 {
@@ -180,9 +190,7 @@ static void every_attempt_carries_the_id_of_the_first_whatever_the_issuer(void)
     take();
     const char *id = arena_strdup(arena, made.order->custom_order_id);
     for (size_t i = 0; i < COUNT_OF(issuers); i++) {
-        struct resource *issuer = arena_memdup(arena, made.view.refs.issuer, sizeof *issuer);
-        issuer->name = issuers[i];
-        made.view.refs.issuer = issuer;
+        made.view.refs.issuer = issuer_named(issuers[i]);
         made.order->state = ORDER_REFUSED;
         made.order->submitted_at = made.view.now;
         record(priced(750), made_request(arena_printf(arena, "k%zu", i + 2)));
@@ -397,7 +405,7 @@ static void absent_is_held_after_three_look_ups_and_the_grace(void)
     pass(60);
     look_absent();
     CHECK_INT(made.order->state, ORDER_HELD);
-    CHECK(made.order->held_reason[0] != '\0');
+    CHECK(says(made.order->held_reason, "sent through issuer/main"));
     CHECK_TEXT(changes.audit, "order.held");
     CHECK_TEXT(changes.event_reason, "OrderHeld");
 }
@@ -554,6 +562,50 @@ static void released_order_is_looked_up_before_it_is_sent_again(void)
     CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_SUBMIT);
 }
 
+/* Held at one account, released, and the manifest goes to another: both are asked before it is sent there. */
+static void released_order_is_looked_up_where_it_was_sent_before_it_goes_elsewhere(void)
+{
+    unknown();
+    made.order->state = ORDER_REFUSED;
+    made.order->relevant_digest = "";
+    made.order->refused_text = "released by a person";
+    made.order->answer_lost = true;
+    made.view.refs.issuer = issuer_named("other");
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_LOOK_UP);
+    CHECK(prepare(step_of(ACTION_LOOK_UP)) && changes.order == NULL);
+    record(step_of(ACTION_LOOK_UP), failed(ERROR_UNREACHABLE, "timed out"));
+    made.order = arena_memdup(arena, changes.order, sizeof *changes.order);
+    made.view.order = made.order;
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_LOOK_UP);
+    look_absent();
+    CHECK_INT(made.order->state, ORDER_REFUSED);
+    CHECK_TEXT(made.order->issuer, "main");
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_PREPARE);
+    record(priced(750), made_request("k2"));
+    take();
+    made.view.order_issuer = made.view.refs.issuer;
+    CHECK_TEXT(made.order->issuer, "other");
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_LOOK_UP);
+    look_absent();
+    CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_SUBMIT);
+}
+
+static void released_order_that_is_at_its_account_after_all_is_taken(void)
+{
+    unknown();
+    made.order->state = ORDER_REFUSED;
+    made.order->relevant_digest = "";
+    made.order->answer_lost = true;
+    made.view.refs.issuer = issuer_named("other");
+    struct outcome outcome = done();
+    outcome.found = true;
+    outcome.vendor = (struct vendor_order){.vendor_order_id = "77", .phase = VENDOR_PENDING};
+    record(step_of(ACTION_LOOK_UP), outcome);
+    take();
+    CHECK_INT(made.order->state, ORDER_PLACED);
+    CHECK_TEXT(certificate_decide(&made.view, arena).code, "EditAfterOrder");
+}
+
 /* Absent for good, with `onUnknownOrder: resubmit`: each refusal of reliability.md 4.5 alone leaves it to a person. */
 static struct operator_config resubmitting;
 static struct resource wanted;
@@ -581,7 +633,9 @@ static void the_endpoint_is_the_vendors_sandbox(void)
 {
     elsewhere = (struct endpoint){.name = "Sandbox", .url = "https://sandbox-wbapi.thesslstore.com/rest/", .sandbox = true};
     made.view.account.endpoint = &elsewhere;
+    made.order->endpoint = elsewhere.url;
 }
+static void the_manifest_names_another_issuer(void) { made.view.refs.issuer = issuer_named("other"); }
 static void the_clock_is_not_sane(void) { made.view.clock_words = "the clock went back"; }
 static void it_was_sent_again_today(void) { made.order->resubmitted_at = made.view.now - 3600; }
 static void it_was_sent_again_the_day_before_yesterday(void) { made.order->resubmitted_at = made.view.now - 2 * 86400; }
@@ -602,6 +656,7 @@ static void an_absent_order_is_sent_again_only_where_all_allows_it(void)
         {it_is_suspended, "nothing asks for it"},
         {the_endpoint_is_not_known, "live endpoint"},
         {the_endpoint_is_live, "live endpoint"},
+        {the_manifest_names_another_issuer, "another account"},
         {the_clock_is_not_sane, "clock"},
         {it_was_sent_again_today, "once today already"},
         {many_are_unknown, "the account is closed"},
@@ -618,7 +673,7 @@ static void an_absent_order_is_sent_again_only_where_all_allows_it(void)
         if (rows[i].words == NULL) {
             CHECK_INT(made.order->state, ORDER_PREPARED);
             CHECK_INT(made.order->attempt, 2);
-            CHECK(!made.order->looked_up); /* asked once more before it leaves */
+            CHECK(!made.order->looked_up && made.order->answer_lost); /* asked once more before it leaves */
             CHECK_TEXT(changes.audit, "order.resubmit");
             CHECK(string_list_contains(&made.order->former_key_ids, "k1"));
         } else {
@@ -661,6 +716,8 @@ int main(void)
     RUN(look_up_before_a_further_attempt_only_notes_that_it_was_made);
     RUN(order_of_a_former_attempt_is_not_sent_again);
     RUN(released_order_is_looked_up_before_it_is_sent_again);
+    RUN(released_order_is_looked_up_where_it_was_sent_before_it_goes_elsewhere);
+    RUN(released_order_that_is_at_its_account_after_all_is_taken);
     arena_destroy(arena);
     return CHECK_REPORT();
 }

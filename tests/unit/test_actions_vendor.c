@@ -65,6 +65,12 @@ static const char *asked(int n)
     return text;
 }
 
+static const char *vendors(const char *number, const char *id, const char *product, const char *name)
+{
+    return arena_printf(arena, "{%s,'TheSSLStoreOrderID':'%s','CustomOrderID':'%s','ProductCode':'%s','CommonName':'%s',"
+                        "'DNSNames':'%s','OrderStatus':{'MajorStatus':'Pending'}}", FINE, number, id, product, name, name);
+}
+
 static void no_question_without_credentials(void)
 {
     static const enum action all[] = {ACTION_PREPARE, ACTION_SUBMIT, ACTION_LOOK_UP, ACTION_POLL, ACTION_FETCH, ACTION_RESEND};
@@ -88,12 +94,62 @@ static void no_question_without_an_issuer(void)
         face(ONE);
         made_order(&made, ORDER_PLACED);
         made.view.material.request = "frozen";
-        made.view.refs.issuer = NULL;
+        made.view.order_issuer = NULL;
         SCRIPT({.body = CREDENTIALS_FINE});
         CHECK(!act(all[i]));
-        CHECK_INT(err.kind, ERROR_MANIFEST);
+        CHECK_INT(err.kind, ERROR_CONFIG);
+        CHECK(says(err.message, "issuer/main (partner 1 at "));
         CHECK_TEXT(asked(0), "");
         CHECK_INT(out.answer, ANSWER_NOT_SENT);
+    }
+    struct issuer_account none;
+    CHECK(!issuer_account_open(&ctx, NULL, &none, &err));
+    CHECK_INT(err.kind, ERROR_MANIFEST);
+}
+
+/* reliability.md F34: what another account does not know of says nothing. */
+static void an_order_is_sent_and_looked_for_only_at_its_account(void)
+{
+    static const enum action all[] = {ACTION_SUBMIT, ACTION_LOOK_UP, ACTION_POLL, ACTION_FETCH, ACTION_RESEND};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        for (int what = 0; what < 3; what++) {
+            face(ONE);
+            made_order(&made, all[i] == ACTION_SUBMIT ? ORDER_PREPARED : ORDER_UNKNOWN);
+            made.view.material.request = "frozen";
+            *(what == 0   ? &made.order->issuer
+              : what == 1 ? &made.order->endpoint
+                          : &made.order->partner_code) = "other";
+            SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = CREDENTIALS_FINE});
+            CHECK(!act(all[i]));
+            CHECK_INT(err.kind, ERROR_CONFIG);
+            CHECK_TEXT(asked(0), "");
+            CHECK(!out.found && !out.absent_with_control);
+            CHECK_INT(out.answer, ANSWER_NOT_SENT);
+        }
+}
+
+static void the_account_of_an_order_is_asked_whatever_the_manifest_names(void)
+{
+    static const char *const partners[] = {"1", ""}; /* a record of a former version has none */
+    for (size_t i = 0; i < COUNT_OF(partners); i++) {
+        face(ONE);
+        made_order(&made, ORDER_UNKNOWN);
+        made.order->partner_code = partners[i];
+        struct resource *other = arena_memdup(arena, made.view.refs.issuer, sizeof *other);
+        struct issuer *spec = arena_memdup(arena, other->issuer, sizeof *spec);
+        other->name = "other";
+        spec->sslstore.partner_code = "2";
+        other->issuer = spec;
+        made.view.refs.issuer = other;
+        struct issuer_record known = {.control_order = "4711"}, others = {.control_order = "4712"};
+        made.view.account.record = &others;
+        made.view.order_account = &known;
+        SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = vendors("4711", "x", "positivessl", "y.example.com")});
+        CHECK_OK(act(ACTION_LOOK_UP), err);
+        CHECK(out.absent_with_control);
+        for (int n = 0; n < 3; n++)
+            CHECK(says(asked(n), "\"PartnerCode\":\"1\""));
+        CHECK(says(asked(2), "4711"));
     }
 }
 
@@ -224,12 +280,6 @@ static void a_brought_request_must_ask_for_what_the_manifest_says(void)
 
 /* ---- LOOK_UP ---- */
 
-static const char *vendors(const char *number, const char *id, const char *product, const char *name)
-{
-    return arena_printf(arena, "{%s,'TheSSLStoreOrderID':'%s','CustomOrderID':'%s','ProductCode':'%s','CommonName':'%s',"
-                        "'DNSNames':'%s','OrderStatus':{'MajorStatus':'Pending'}}", FINE, number, id, product, name, name);
-}
-
 static void look_for(void)
 {
     face(ONE);
@@ -271,20 +321,20 @@ static void absence_needs_the_list_and_a_control(void)
     /* with an order that the account is known to have, that one is the control */
     struct issuer_record known = {.control_order = "4711"};
     look_for();
-    made.view.account.record = &known;
+    made.view.order_account = &known;
     SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = vendors("4711", "x", "positivessl", "y.example.com")});
     CHECK_OK(act(ACTION_LOOK_UP), err);
     CHECK(out.absent_with_control);
     CHECK(strstr(asked(2), "4711") != NULL);
     look_for();
-    made.view.account.record = &known;
+    made.view.order_account = &known;
     SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = ABSENT});
     CHECK(!act(ACTION_LOOK_UP));
     CHECK(!out.absent_with_control);
     CHECK(says(err.message, "the control look-up of order 4711"));
     known.control_order = "";
     look_for();
-    made.view.account.record = &known;
+    made.view.order_account = &known;
     SCRIPT({.body = ABSENT}, {.body = "[]"}, {.body = TOKEN_BAD});
     CHECK(!act(ACTION_LOOK_UP));
     CHECK_INT(err.kind, ERROR_CREDENTIAL);
@@ -456,6 +506,8 @@ int main(void)
     ctx = (struct context){.arena = arena, .http = http_client_create(NULL)};
     RUN(no_question_without_credentials);
     RUN(no_question_without_an_issuer);
+    RUN(an_order_is_sent_and_looked_for_only_at_its_account);
+    RUN(the_account_of_an_order_is_asked_whatever_the_manifest_names);
     RUN(a_made_request_is_about_a_new_key_and_the_names);
     RUN(an_organization_is_in_the_request_and_in_the_frozen_order);
     RUN(a_brought_key_is_used_and_never_kept);

@@ -188,6 +188,28 @@ static void plan_of_changed_settings_ends(void)
     }
 }
 
+/* A released order that goes to another account: the former one is asked, then it is ordered there. */
+static void plan_of_an_order_that_moves_ends(void)
+{
+    struct made made;
+    arena_reset(lives);
+    made_begin(&made, lives, MADE_CERTIFICATE("  dnsNames: [shop.example.com]\n  order: {product: positivessl}\n"
+                                              "  targets: [{name: web}]\n"));
+    made_order(&made, ORDER_REFUSED);
+    made.order->relevant_digest = "";
+    made.order->partner_code = "2";
+    made.order->answer_lost = true;
+    static const enum action steps[] = {ACTION_LOOK_UP, ACTION_PREPARE, ACTION_SUBMIT};
+    const struct certificate_view *view = &made.view;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        struct step step = certificate_decide(view, lives);
+        CHECK_INT(step.action, steps[i]);
+        view = certificate_assume(view, &step, lives);
+    }
+    CHECK_INT(view->order->state, ORDER_PLACED);
+    CHECK_TEXT(view->order->partner_code, "1");
+}
+
 /* What the manifest asks for stands in the order and the challenges that are assumed. */
 static void what_is_assumed_follows_the_manifest(void)
 {
@@ -232,6 +254,7 @@ int main(void)
     RUN(assuming_changes_nothing_of_the_view_before);
     RUN(plan_of_a_first_certificate_reads_as_a_life);
     RUN(plan_of_changed_settings_ends);
+    RUN(plan_of_an_order_that_moves_ends);
     RUN(what_is_assumed_follows_the_manifest);
     arena_destroy(world);
     arena_destroy(lives);

@@ -346,13 +346,55 @@ static void open_order_whose_issuer_went_waits_for_it(void)
     for (unsigned set = 0; set < 8; set++) {
         struct certificate_view *view = begin(ONE);
         made_order(&made, set & 1 ? ORDER_UNKNOWN : ORDER_SUBMITTING);
-        view->refs.issuer = NULL;
+        view->order_issuer = NULL;
         if (set & 2)
             view->invalid = true, view->invalid_words = "no issuer";
         if (set & 4)
             view->want = NULL;
         expect(ACTION_BLOCKED, "IssuerGone");
-        CHECK(says(decide().reason, "issuer/main") && says(decide().human, "issuer/main"));
+        CHECK(says(decide().reason, "issuer/main (partner 1 at https://127.0.0.1:1/rest/)"));
+        CHECK(says(decide().human, "issuer/main"));
+    }
+}
+
+/* Its account is not the one that the manifest leads to now. */
+static void move_to_another_account(int what)
+{
+    made_order(&made, made.order->state);
+    *(what == 0   ? &made.order->issuer
+      : what == 1 ? &made.order->endpoint
+                  : &made.order->partner_code) = "other";
+}
+
+static void order_that_was_not_sent_is_prepared_anew_for_another_account(void)
+{
+    for (int what = 0; what < 3; what++) {
+        begin(ONE);
+        made_order(&made, ORDER_PREPARED);
+        expect(ACTION_SUBMIT, "Ordering");
+        move_to_another_account(what);
+        expect(ACTION_PREPARE, "Ordering");
+    }
+}
+
+static void released_order_leaves_its_account_only_when_that_was_asked_again(void)
+{
+    for (int what = 0; what < 6; what++) {
+        struct certificate_view *view = begin(ONE);
+        made_order(&made, what < 3 ? ORDER_REFUSED : ORDER_PREPARED);
+        move_to_another_account(what % 3);
+        made.order->attempt = what < 3 ? 1 : 2;
+        made.order->relevant_digest = "";
+        expect(ACTION_PREPARE, "Ordering"); /* refused in so many words: it is not there */
+        made.order->answer_lost = true;
+        expect(ACTION_LOOK_UP, "LookingUp");
+        CHECK(says(decide().reason, made.order->issuer));
+        view->account.within_budget = what >= 3;
+        view->account.budget_words = "spent";
+        expect(what < 3 ? ACTION_BLOCKED : ACTION_LOOK_UP, what < 3 ? "BudgetExceeded" : "LookingUp");
+        view->account.within_budget = true;
+        view->order_issuer = NULL;
+        expect(ACTION_BLOCKED, "IssuerGone");
     }
 }
 
@@ -363,7 +405,7 @@ static void held_order_waits_for_a_person(void)
     made.order->held_reason = "the vendor does not know of it";
     expect(ACTION_BLOCKED, "OrderHeld");
     CHECK_TEXT(decide().command, "certwright release certificate/shop");
-    CHECK(says(decide().human, made.order->custom_order_id));
+    CHECK(says(decide().human, made.order->custom_order_id) && says(decide().human, "in the account of issuer/main"));
     made.order->relevant_digest = "other"; /* an edit does not release it */
     expect(ACTION_BLOCKED, "OrderHeld");
 }
@@ -588,6 +630,8 @@ int main(void)
     RUN(unknown_order_is_looked_up_and_nothing_else);
     RUN(unknown_order_never_leads_to_a_purchase);
     RUN(open_order_whose_issuer_went_waits_for_it);
+    RUN(order_that_was_not_sent_is_prepared_anew_for_another_account);
+    RUN(released_order_leaves_its_account_only_when_that_was_asked_again);
     RUN(held_order_waits_for_a_person);
     RUN(refused_order_waits_for_a_change);
     RUN(refused_order_is_prepared_anew_after_a_change_past_every_guard);

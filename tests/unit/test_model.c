@@ -57,6 +57,8 @@ static void put_changes(const struct certificate_view *view, const struct change
     world_commit(&world, batch);
 }
 
+static const char *partner_code = ""; /* as recorded in the orders to be put */
+
 static struct order_record order_of(const struct certificate_view *view, enum order_state state)
 {
     return (struct order_record){.namespace_ = "default",
@@ -71,6 +73,7 @@ static struct order_record order_of(const struct certificate_view *view, enum or
                                  .names = string_list_sorted(world.arena, &view->want->certificate->dns_names),
                                  .environment = "offline",
                                  .endpoint = world.endpoint.url,
+                                 .partner_code = partner_code,
                                  .relevant_digest = certificate_relevant_digest(view, world.arena)};
 }
 
@@ -84,6 +87,14 @@ static void put_order(const char *name, enum order_state state)
                 &(struct changes){.certificate = &view.record, .order = &order, .register_need = true});
 }
 
+static void put_next_state(const char *name, enum order_state state)
+{
+    struct certificate_view view = view_of(name);
+    struct order_record *order = order_copy(&view, world.arena);
+    order->state = state;
+    put_changes(&view, &(struct changes){.order = order});
+}
+
 static void same_names_in_another_order_are_one_need(void)
 {
     begin();
@@ -91,6 +102,75 @@ static void same_names_in_another_order_are_one_need(void)
     CHECK_TEXT(code_of("two"), "Ordering");
     put_order("one", ORDER_PLACED);
     CHECK_TEXT(code_of("two"), "DuplicateNeed");
+}
+
+#define ISSUER(name, partner) \
+    WORLD_DOCUMENT("Issuer", name) \
+    "  sslstore: {environment: offline, partnerCode: \"" partner "\", authTokenSecretRef: {name: s, key: k}}\n"
+#define AT_ISSUER(name) CERTIFICATE("one", "[a.example.com, b.example.com]") "  issuerRef: {name: " name "}\n"
+
+static const char *order_issuer(void)
+{
+    struct certificate_view view = view_of("one");
+    return view.order_issuer != NULL ? view.order_issuer->name : NULL;
+}
+
+/* Whatever becomes of the manifests, an order is looked for where it was sent, or nowhere. */
+static void an_open_order_stays_with_its_account(void)
+{
+    static const char *const partners[] = {"1", ""}; /* a record of a former version has none */
+    static const enum order_state states[] = {ORDER_SUBMITTING, ORDER_UNKNOWN};
+    for (size_t i = 0; i < COUNT_OF(partners) * COUNT_OF(states); i++) {
+        begin();
+        remove(world_at(&world, "manifests/two.yaml"));
+        world_write(&world, "manifests/issuer.yaml", ISSUER("main", "1") ISSUER("other", "2"));
+        world_write(&world, "manifests/one.yaml", AT_ISSUER("main"));
+        world_look(&world);
+        partner_code = partners[i / 2];
+        put_order("one", states[i % 2]);
+        CHECK_TEXT(order_issuer(), "main");
+        world_write(&world, "manifests/one.yaml", AT_ISSUER("other"));
+        world_look(&world);
+        CHECK_TEXT(view_of("one").refs.issuer->name, "other");
+        CHECK_TEXT(order_issuer(), "main");
+        CHECK_TEXT(code_of("one"), "OrderUnknown");
+        world_write(&world, "manifests/issuer.yaml", ISSUER("main", "3") ISSUER("other", "2")); /* it leads elsewhere now */
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), partner_code[0] != '\0' ? "IssuerGone" : "OrderUnknown");
+        world_write(&world, "manifests/issuer.yaml", ISSUER("other", "2"));
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), "IssuerGone");
+        remove(world_at(&world, "manifests/issuer.yaml"));
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), "IssuerGone"); /* its manifest does not resolve */
+        remove(world_at(&world, "manifests/one.yaml"));
+        world_look(&world);
+        CHECK_TEXT(code_of("one"), "IssuerGone");
+        world_write(&world, "manifests/issuer.yaml", ISSUER("main", "1"));
+        world_look(&world);
+        CHECK_TEXT(order_issuer(), "main");
+        CHECK_TEXT(code_of("one"), "OrderUnknown");
+        world.endpoint.url = "https://elsewhere.example/rest/";
+        CHECK_TEXT(code_of("one"), "IssuerGone");
+    }
+    partner_code = "";
+}
+
+/* The row by which unknown orders of an account are counted. */
+static void an_unknown_order_counts_at_its_account(void)
+{
+    begin();
+    world_write(&world, "manifests/issuer.yaml", ISSUER("main", "1") ISSUER("other", "2"));
+    world_write(&world, "manifests/one.yaml", AT_ISSUER("main"));
+    world_look(&world);
+    put_order("one", ORDER_SUBMITTING);
+    world_write(&world, "manifests/one.yaml", AT_ISSUER("other"));
+    world_look(&world);
+    put_next_state("one", ORDER_UNKNOWN);
+    CHECK(meta_text(world.state, "unknown/default/main/default/one", world.arena) != NULL);
+    CHECK(meta_text(world.state, "unknown/default/other/default/one", world.arena) == NULL);
+    put_next_state("one", ORDER_PLACED);
+    CHECK(meta_text(world.state, "unknown/default/main/default/one", world.arena) == NULL);
 }
 
 static void two_issuers_of_one_account_are_one_account(void)
@@ -458,6 +538,8 @@ static void account_is_asked_again_when_its_issuer_was_edited(void)
 int main(void)
 {
     RUN(same_names_in_another_order_are_one_need);
+    RUN(an_open_order_stays_with_its_account);
+    RUN(an_unknown_order_counts_at_its_account);
     RUN(two_issuers_of_one_account_are_one_account);
     RUN(order_holds_its_names_until_it_is_over);
     RUN(order_that_was_never_sent_lets_go_when_its_manifest_went);

@@ -229,6 +229,20 @@ static void each_fails(const char *asked, const char *about, enum order_state st
 }
 
 static void a_release_is_written_or_refused(void) { each_fails("release", "certificate/c00", ORDER_HELD, is_released); }
+/* An order that was held may have arrived after all: its account is asked before another one is (decide.c). */
+static void a_release_says_whether_an_answer_was_lost(void)
+{
+    static const enum order_state states[] = {ORDER_HELD, ORDER_REFUSED};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        struct order_record order;
+        order_state = states[i];
+        begin();
+        run("release", "certificate/c00");
+        CHECK_INT(code, EXIT_OK);
+        CHECK(record_load(world.state, TABLE_ORDER, "default/c00/000002", &order_record_table, world.arena, &order, NULL, NULL));
+        CHECK_INT(order.answer_lost, states[i] == ORDER_HELD);
+    }
+}
 static void a_sync_is_written_or_refused(void) { each_fails("sync", "c00", ORDER_PLACED, is_synced); }
 static void a_word_to_deploy_is_written_or_refused(void) { each_fails("deploy", "certificate/default/c00", ORDER_PLACED, is_deployed); }
 static void a_confirmed_purchase_is_written_or_refused(void) { each_fails("confirm", "", ORDER_PREPARED, is_confirmed); }
@@ -304,6 +318,7 @@ static void what_makes_no_sense_is_refused_in_words(void)
 int main(void)
 {
     RUN(a_release_is_written_or_refused);
+    RUN(a_release_says_whether_an_answer_was_lost);
     RUN(a_sync_is_written_or_refused);
     RUN(a_word_to_deploy_is_written_or_refused);
     RUN(a_confirmed_purchase_is_written_or_refused);
