@@ -4,7 +4,7 @@ held for a person; and nothing but the right certificate is deployed."""
 import contextlib
 import os
 
-from harness import main
+from harness import ISSUER, main
 from web import NAME, Site, assert_pair, certificate, target
 
 
@@ -200,6 +200,39 @@ def no_answer_to_look_ups_is_no_evidence():
         assert world.orders() == 1
 
 
+def an_order_is_looked_for_only_where_it_went():
+    """Its Issuer goes, and the manifest names another one meanwhile: neither is a reason to ask elsewhere, or to buy."""
+    with shop() as world:
+        world.want()
+        world.fault(path="order/neworder", do="drop-after-accept")
+        world.fault(path="order/status", do="status", code=500, times=0)
+        world.apply("--detach", code=None)
+        assert order(world)["state"] == "Unknown", order(world)
+        issuer = world.read("manifests/issuer.yaml")
+        other = ISSUER.replace("{name: main}", "{name: other}").replace("10012345", "20012345")
+        asked = len(calls(world, "order/status"))
+        os.unlink(world.path("manifests/issuer.yaml"))
+        for more in (None, other):
+            if more is not None:
+                world.manifest("other.yaml", more)
+            world.turn_clock(301)
+            gone = world.apply("--detach", code=4)
+            assert "through issuer/main (partner 10012345 at " in gone.err and "bring issuer/main back" in gone.err, gone
+            assert "IssuerGone" in why(world), why(world)
+        assert len(calls(world, "order/status")) == asked, "another account was asked"
+        world.manifest("issuer.yaml", issuer)
+        world.want(more="  issuerRef: {name: other}\n")
+        world.sandbox_call("DELETE", "/faults")
+        world.turn_clock(301)
+        world.apply("--detach", code=4)
+        assert order(world)["state"] == "Placed" and "EditAfterOrder" in why(world), why(world)
+        world.want(more="  issuerRef: {name: main}\n")
+        world.apply()
+        assert world.orders() == 1 and len(calls(world, "order/neworder")) == 1
+        assert_pair(world.path("targets/shop/current"))
+        world.assert_at_rest()
+
+
 # ---- after the order ----
 
 def a_dead_order_is_not_replaced():
@@ -251,5 +284,5 @@ def slow_issuance_is_waited_for():
 main([refused_credentials_are_named_and_buy_nothing, an_answer_lost_is_looked_up, a_vendor_out_of_order_is_asked_again,
       a_refusal_is_told_and_not_repeated, a_refusal_can_be_released_after_a_cure, an_order_that_never_arrived_is_held_and_released,
       a_hidden_order_that_shows_up_is_taken_and_not_bought_again, a_hidden_order_is_bought_once_more_only_by_a_persons_word,
-      no_answer_to_look_ups_is_no_evidence, a_dead_order_is_not_replaced, a_wrong_certificate_is_not_deployed,
+      no_answer_to_look_ups_is_no_evidence, an_order_is_looked_for_only_where_it_went, a_dead_order_is_not_replaced, a_wrong_certificate_is_not_deployed,
       slow_issuance_is_waited_for])
