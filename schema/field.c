@@ -226,8 +226,22 @@ static void unknown_field(const struct decoder *d, const struct field_table *tab
 
 /* ---- lists and maps ---- */
 
+/* How a reference is written that was given as bare text; NULL: no words for it. Text where a secret's place is due may be the
+ * secret itself, and is never repeated. */
+static const char *spell_reference(const struct decoder *d, const struct field_table *table, const struct yaml_node *node)
+{
+    if (table == &field_secret_table)
+        return "{name: …, key: …}";
+    if (table != &field_reference_table)
+        return NULL;
+    bool good = node->kind == YAML_SCALAR && yaml_scalar_type(node) == YAML_STRING &&
+                field_matches(field_name_pattern, node->text);
+    return good ? arena_printf(d->problems->arena, "{name: %s}", node->text) : "{name: …}";
+}
+
+/* `table`: of the mapping that is due, or of the list's items; NULL: none. */
 static bool check_kind(const struct decoder *d, const struct field_frame *frame, const struct yaml_node *node,
-                       enum yaml_kind kind)
+                       enum yaml_kind kind, const struct field_table *table)
 {
     if (node->kind == kind)
         return true;
@@ -235,9 +249,11 @@ static bool check_kind(const struct decoder *d, const struct field_frame *frame,
     if (node->kind == YAML_SCALAR && yaml_scalar_type(node) == YAML_NULL)
         return field_refuse(d, frame, node, "empty-value", "give a value, or leave the line out; {} and [] are empty values",
                             "has no value; %s is due", due);
-    const char *hint = NULL;
+    const char *hint = NULL, *reference = spell_reference(d, table, node);
     if (kind == YAML_SEQUENCE && node->kind == YAML_SCALAR)
-        hint = arena_printf(d->problems->arena, "write [%s]", field_show(d, node->text));
+        hint = arena_printf(d->problems->arena, "write [%s]", reference != NULL ? reference : field_show(d, node->text));
+    else if (kind == YAML_MAPPING && reference != NULL)
+        hint = arena_printf(d->problems->arena, "write %s", reference);
     return field_refuse(d, frame, node, "wrong-type", hint, "is %s; %s is due", yaml_describe(node), due);
 }
 
@@ -258,7 +274,7 @@ static bool check_count(const struct decoder *d, const struct field_frame *frame
 static bool decode_strings(const struct decoder *d, const struct field *field, const struct yaml_node *node,
                            const struct field_frame *frame, struct string_list *out)
 {
-    bool ok = check_kind(d, frame, node, YAML_SEQUENCE) && check_count(d, frame, field, node);
+    bool ok = check_kind(d, frame, node, YAML_SEQUENCE, NULL) && check_count(d, frame, field, node);
     if (!ok)
         return false;
     out->items = arena_array(d->arena, node->count + 1, sizeof *out->items);
@@ -277,7 +293,7 @@ static bool decode_strings(const struct decoder *d, const struct field *field, c
 static bool decode_references(const struct decoder *d, const struct field *field, const struct yaml_node *node,
                               const struct field_frame *frame, struct reference_list *out)
 {
-    bool ok = check_kind(d, frame, node, YAML_SEQUENCE) && check_count(d, frame, field, node);
+    bool ok = check_kind(d, frame, node, YAML_SEQUENCE, &field_reference_table) && check_count(d, frame, field, node);
     if (!ok)
         return false;
     out->items = arena_array(d->arena, node->count + 1, sizeof *out->items);
@@ -329,7 +345,7 @@ static bool decode_pairs(const struct decoder *d, const struct field *field, con
                          const struct field_frame *frame, struct label **out_items, size_t *out_count)
 {
     static const struct field any_text = {.name = "", .type = FIELD_STRING, .fallback = ""};
-    bool ok = check_kind(d, frame, node, YAML_MAPPING) && check_count(d, frame, field, node);
+    bool ok = check_kind(d, frame, node, YAML_MAPPING, NULL) && check_count(d, frame, field, node);
     if (!ok)
         return false;
     struct label *items = arena_array(d->arena, node->count + 1, sizeof *items);
@@ -358,7 +374,7 @@ static int compare_entries(const void *a, const void *b, void *key_offset)
 static bool decode_objects(const struct decoder *d, const struct field *field, const struct yaml_node *node,
                            const struct field_frame *frame, void **out_items, size_t *out_count)
 {
-    bool map = field->type == FIELD_OBJECT_MAP, ok = check_kind(d, frame, node, map ? YAML_MAPPING : YAML_SEQUENCE) &&
+    bool map = field->type == FIELD_OBJECT_MAP, ok = check_kind(d, frame, node, map ? YAML_MAPPING : YAML_SEQUENCE, NULL) &&
                                                      check_count(d, frame, field, node);
     if (!ok)
         return false;
@@ -509,7 +525,7 @@ bool field_decode_object(const struct decoder *d, const struct field_table *tabl
     uint64_t given = 0;
     size_t next = 0;
     bool ok = true;
-    if (node != NULL && !check_kind(d, frame, node, YAML_MAPPING))
+    if (node != NULL && !check_kind(d, frame, node, YAML_MAPPING, table))
         return false;
     for (const struct yaml_node *child = node != NULL ? node->first : NULL; child != NULL; child = child->next) {
         size_t tried = 0;

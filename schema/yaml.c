@@ -149,6 +149,8 @@ static const struct {
      "check the indentation of this line and the one before; quote a value that holds \": \""},
     {"found character that cannot start any token", "this character cannot begin a value",
      "quote values that begin with @, `, % or another sign"},
+    {"did not find expected alphabetic or numeric character", "a name was expected after this * or &",
+     "quote values that begin with * or &, such as \"*.example.com\""},
     {"did not find expected key", "a key was expected here", "check the indentation, and that lists and quotes are closed"},
     {"could not find expected ':'", "a ':' was expected after a key", "check the indentation, and that a space follows each ':'"},
     {"did not find expected '-' indicator", "a list item was expected here", "check the indentation of the list"},

@@ -306,7 +306,15 @@ static void errors_say_where_and_what_to_do(void)
     check_error(CERTIFICATE("  commonName: a.example.com\n  renewBefore: 10m\n"), "out-of-range", 7, 16, NULL);
     check_error(CERTIFICATE("  commonName: a.example.com\n  renewBeforePercentage: '33'\n"), "wrong-type", 7, 26,
                 "remove the quotes");
-    check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: main\n"), "wrong-type", 7, 14, NULL);
+    check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: main\n"), "wrong-type", 7, 14, "write {name: main}");
+    check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: Main\n"), "wrong-type", 7, 14, "write {name: …}");
+    check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: [main]\n"), "wrong-type", 7, 14, "write {name: …}");
+    check_error(CERTIFICATE("  commonName: a.example.com\n  targets: web\n"), "wrong-type", 7, 12, "write [{name: web}]");
+    check_error(CERTIFICATE("  commonName: a.example.com\n  targets: [web]\n"), "wrong-type", 7, 13, "write {name: web}");
+    check_error(CERTIFICATE("  commonName: a.example.com\n  csrSecretRef: s3cr3t\n"), "wrong-type", 7, 17,
+                "write {name: …, key: …}");
+    CHECK(strstr(problems.items[0].message, "s3cr3t") == NULL && strstr(problems.items[0].hint, "s3cr3t") == NULL);
+    check_error(CERTIFICATE("  commonName: a.example.com\n  dcv: HTTP\n"), "wrong-type", 7, 8, NULL);
     check_error(CERTIFICATE("  commonName: a.example.com\n  issuerRef: {name: main, kind: Issuer}\n"), "unknown-field", 7, 27,
                 NULL);
     check_error(CERTIFICATE("  commonName: a.example.com\n  csrSecretRef: {name: a, key: b, kee: c}\n"), "unknown-field", 7,

@@ -206,6 +206,13 @@ static void syntax_errors_have_place_and_hint(void)
     check_refused("a: 'b\n", "yaml-syntax", 2, 1);
     check_refused("a: @b\n", "yaml-syntax", 1, 4);
     check_refused("a: \"\\y\"\n", "yaml-syntax", 1, 5);
+    static const char *const unquoted[] = {"a: *.example.com\n", "a: [*.example.com]\n", "a:\n  - *.example.com\n",
+                                           "a: *example.com\n", "a: &\n"};
+    for (size_t i = 0; i < COUNT_OF(unquoted); i++) {
+        CHECK(!parse(unquoted[i]));
+        CHECK_INT(problems.count, 1);
+        CHECK(problems.items[0].hint != NULL && strstr(problems.items[0].hint, "\"*.example.com\"") != NULL);
+    }
 }
 
 /* Whoever writes on another system ends lines otherwise; places are those that an editor shows. */
