@@ -54,16 +54,16 @@ bool home_check(const char *directory, bool may_make, struct error *err)
             return error_raise(err, ERROR_SYSTEM, "state directory %s: %s", directory, strerror(errno));
     }
     if (!S_ISDIR(st.st_mode))
-        return error_raise(err, ERROR_CONFIG, "%s is no directory", directory);
+        return error_raise(err, ERROR_STATE, "%s is no directory", directory);
     uid_t me = geteuid();
     if (st.st_uid != me && (may_make || me != 0)) { /* root may look at the store of the service's user */
         AUTO(arena) struct arena *arena = arena_create();
-        return error_raise(err, ERROR_CONFIG,
+        return error_raise(err, ERROR_STATE,
                            "%s belongs to the user %s; run this as that user (sudo -u %s certwright …)",
                            directory, user_name(arena, st.st_uid), user_name(arena, st.st_uid));
     }
     if (st.st_mode & 077)
-        return error_raise(err, ERROR_CONFIG, "%s is open to other users; close it: chmod 0700 %s",
+        return error_raise(err, ERROR_STATE, "%s is open to other users; close it: chmod 0700 %s",
                            directory, directory);
     return true;
 }

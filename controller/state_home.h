@@ -1,6 +1,5 @@
 /* What lies around the store: the state directory and its rights, the lock that names its holder, and the
- * sealed copy of {installation, counter} in another directory (reliability.md 4.7, 4.9, 9.4). Only
- * state_open.c calls it. */
+ * sealed copy of {installation, counter} in another directory (reliability.md 4.7, 4.9, 9.4). */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +11,8 @@ struct keyring;
 struct seal;
 
 /* Make the directory (0700) if it is not there; check owner and rights. `may_make` false: a missing one is
- * fine. Fails: CONFIG (rights; the message holds the command that cures), SYSTEM. */
+ * fine. Before any key is read: whoever is not the owner is told so, not that a file cannot be read. Fails: STATE (rights; the
+ * message holds the command that cures), SYSTEM. */
 bool home_check(const char *directory, bool may_make, struct error *err);
 
 /* Take a directory: <directory>/lock, where we write who we are, and the directory itself, so that a lock file that was

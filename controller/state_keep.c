@@ -193,6 +193,8 @@ bool state_rotate_key(const struct state_options *options, struct arena *arena, 
                       struct error *err)
 {
     const char *former = NULL;
+    if (!home_check(options->directory, false, err))
+        return false;
     if (!store_exists(options->directory))
         return error_raise(err, ERROR_NOT_FOUND, "there is no store in %s to seal anew", options->directory);
     struct state *state = state_open(options, err);

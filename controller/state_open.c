@@ -225,7 +225,7 @@ static bool take_up(struct state *state, struct findings *findings, struct error
 static bool open_for_writing(struct state *state, struct findings *findings, struct error *err)
 {
     struct error why = {0};
-    if (remembered(state) && !load_keys(state, false, err))
+    if (!home_check(state->directory, false, err) || (remembered(state) && !load_keys(state, false, err)))
         return false; /* and no directory was made */
     if (!take_locks(state, err) || (state->ring.count == 0 && !load_keys(state, true, err)) ||
         !take_up(state, findings, err))

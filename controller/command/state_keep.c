@@ -11,6 +11,7 @@
 #include "controller/state.h"
 #include "controller/state_backup.h"
 #include "controller/state_check.h"
+#include "controller/state_home.h"
 #include "controller/state_journal.h"
 #include "controller/state_store.h"
 
@@ -184,7 +185,8 @@ static int run_verify(struct command_context *ctx, int argc, char **argv)
     struct error err = {0};
     if (!command_config(ctx))
         return EXIT_CONFIG;
-    if (!keyring_load(&verify.ring, ctx->config.sealing_key_file, ctx->arena, &err))
+    if (!home_check(ctx->config.state_directory, false, &err) ||
+        !keyring_load(&verify.ring, ctx->config.sealing_key_file, ctx->arena, &err))
         return command_fail_error(ctx, &err);
     if (verify.ring.count == 0)
         return command_fail(ctx, EXIT_STATE, "the sealing key %s is missing: nothing can be opened without it",

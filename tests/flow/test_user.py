@@ -164,5 +164,23 @@ def an_operators_file_that_others_may_write_is_refused():
         assert path in refused.err and "chmod" in refused.err, refused
 
 
+def who_forgets_sudo_is_told_whose_store_it_is():
+    """Each verb alike, whether it reads the store or writes it: not that some key cannot be read."""
+    if os.geteuid() != 0:
+        return
+    with World() as world:
+        world.run("reconcile", "--once")
+        assert os.path.exists(world.path("state/data.mdb"))
+        path, options = world.config(), {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        os.chmod(path, 0o644)
+        for verb in (("plan",), ("get", "certificates"), ("apply", "--yes"), ("reconcile", "--once"), ("run",), ("confirm", "0123456789ab"),
+                     ("release", "certificate/shop"), ("state", "verify"), ("state", "backup"), ("state", "restore"), ("state", "rotate-key")):
+            done = subprocess.run([os.path.join(BIN, "certwright"), "--config", path, *verb], capture_output=True, text=True,
+                                  timeout=60, cwd=world.dir, env=world.environment(), **options)
+            told = f"{world.path('state')} belongs to the user root; run this as that user (sudo -u root certwright …)"
+            assert told in done.stderr and done.returncode == 5, (verb, done)
+
+
 main([the_main_path_in_the_xdg_places, xdg_variables_move_the_places, a_daemon_of_ones_own,
-      another_owner_is_refused_with_the_way_out, an_operators_file_that_others_may_write_is_refused])
+      another_owner_is_refused_with_the_way_out, an_operators_file_that_others_may_write_is_refused,
+      who_forgets_sudo_is_told_whose_store_it_is])

@@ -483,7 +483,7 @@ static void a_directory_open_to_others_is_refused(void)
     state_close(open_store(STATE_WRITE));
     CHECK(chmod(store, 0750) == 0);
     struct error err = refused(STATE_WRITE);
-    CHECK_INT(err.kind, ERROR_CONFIG);
+    CHECK_INT(err.kind, ERROR_STATE);
     CHECK(strstr(err.message, "chmod 0700") != NULL);
 }
 

@@ -269,7 +269,31 @@ static void a_folder_that_is_none_of_ours_is_refused(void)
     CHECK(strstr(refused(STATE_WRITE).message, "belongs to the user daemon") != NULL);
     CHECK(chown(store, 54321, 1) == 0);
     CHECK(strstr(refused(STATE_WRITE).message, "belongs to the user 54321") != NULL);
+    CHECK(refused(STATE_WRITE).kind == ERROR_STATE);
     state_close(open_store(STATE_READ)); /* root may look */
+}
+
+/* Not that the key cannot be read, which is true as well and leads astray. */
+static void who_forgets_sudo_is_told_whose_store_it_is(void)
+{
+    struct error err = {0};
+    const char *out;
+    if (geteuid() != 0)
+        return;
+    fresh_folder();
+    state_close(open_store(STATE_WRITE));
+    CHECK(chmod(scratch_root, 0711) == 0 && chmod(folder, 0711) == 0 && seteuid(65534) == 0);
+    struct error writing = refused(STATE_WRITE), reading = refused(STATE_READ);
+    options.mode = STATE_WRITE;
+    struct arena *arena = arena_create();
+    CHECK(!state_rotate_key(&options, arena, &out, &err));
+    arena_destroy(arena);
+    CHECK(seteuid(0) == 0);
+    CHECK(strstr(writing.message, "belongs to the user root; run this as that user (sudo -u root ") != NULL);
+    CHECK_TEXT(writing.message, reading.message);
+    CHECK_TEXT(writing.message, err.message);
+    CHECK(writing.kind == ERROR_STATE && reading.kind == ERROR_STATE && err.kind == ERROR_STATE);
+    state_close(open_store(STATE_WRITE));
 }
 
 int main(void)
@@ -283,5 +307,6 @@ int main(void)
     RUN(what_makes_no_sense_is_refused);
     RUN(where_there_is_no_store_nothing_is_made);
     RUN(a_folder_that_is_none_of_ours_is_refused);
+    RUN(who_forgets_sudo_is_told_whose_store_it_is);
     return CHECK_REPORT();
 }
