@@ -123,7 +123,7 @@ static void look_at_store(struct doctor *d)
         doctor_add(d, "store", "", CHECK_WARN, "there is none yet", "nothing, on a first start");
     else
         doctor_add(d, "store", "", CHECK_YES,
-                   arena_printf(d->arena, "installation %.8s…, revision %lld, %lld paid transactions",
+                   arena_printf(d->arena, "installation %.8s…, revision %lld, %lld recorded paid steps",
                                 state_installation(d->state), (long long)state_revision(d->state),
                                 (long long)state_paid_count(d->state)),
                    NULL);

@@ -123,7 +123,8 @@ bool state_commit(struct state *state, struct state_batch *batch, bool paid, str
 /* The revision that every record written by the last commit got; it only grows. 0: nothing was ever
  * written. */
 int64_t state_revision(const struct state *state);
-/* How many paid transactions were committed (reliability.md 4.7). */
+/* How many paid transactions were committed (reliability.md 4.7): an order has several, so people are told "recorded paid steps",
+ * lest they read it as a count of purchases. */
 int64_t state_paid_count(const struct state *state);
 
 /* The audit line last written when the store was last committed: its number (0: none) and hash ("": unknown). */

@@ -258,7 +258,7 @@ static bool put_back(struct state *state, const char *file, const struct state_c
         return false;
     findings->trouble = TROUBLE_RESTORED;
     findings->words = arena_printf(state->arena, "the backup %s (revision %" PRId64 ", %" PRId64
-                                                 " paid transactions) was put back%s%s, with what the journal holds since",
+                                                 " recorded paid steps) was put back%s%s, with what the journal holds since",
                                    file, check->counters.revision, check->counters.paid, aside != NULL ? "; the store before it is "
                                                                                                        : "",
                                    aside != NULL ? aside : "");

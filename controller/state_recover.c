@@ -196,7 +196,8 @@ bool state_judge_file(struct state *state, struct findings *findings, bool *out_
     case VAULT_EMPTY:
         return (!memory.any && findings->trouble == TROUBLE_NONE) ||
                recover(state, &memory, findings, TROUBLE_LOST,
-                       arena_printf(state->arena, "the store in %s is missing, but %" PRId64 " paid transactions are remembered",
+                       arena_printf(state->arena,
+                                    "the store in %s is missing, but %" PRId64 " recorded paid steps are remembered",
                                     state->directory, findings->known.paid), out_there, err);
     case VAULT_WRONG_KEY:
         /* The key opens what else is ours: then it is the store that is wrong. */
@@ -250,7 +251,8 @@ bool state_judge_store(struct state *state, struct findings *findings, struct er
                (audit_revision(state->audit) > state->counters.revision &&
                 audit_sequence(state->audit) > state->counters.audit)) {
         found(findings, TROUBLE_OLDER,
-              arena_printf(arena, "the store in %s is older than what %s remembers (%" PRId64 " paid transactions, not %" PRId64 ")",
+              arena_printf(arena,
+                           "the store in %s is older than what %s remembers (%" PRId64 " recorded paid steps, not %" PRId64 ")",
                            state->directory, state->audit_directory, state->counters.paid,
                            findings->known.paid > state->counters.paid ? findings->known.paid : state->counters.paid));
     }
@@ -283,7 +285,7 @@ bool state_judge_reader(struct state *state, bool there, struct error *err)
     const char *cure = "`certwright apply` or `run` brings back what is known and buys nothing before a person confirms it";
     if (!there)
         return error_raise(err, ERROR_STATE,
-                           "the store in %s is missing, but %s remembers %" PRId64 " paid transactions until %s: %s",
+                           "the store in %s is missing, but %s remembers %" PRId64 " recorded paid steps until %s: %s",
                            state->directory, state->audit_directory, copy.counter, clock_rfc3339(state->arena, copy.time),
                            cure);
     if (strcmp(copy.installation, state->vault.installation) != 0)
@@ -291,7 +293,7 @@ bool state_judge_reader(struct state *state, bool there, struct error *err)
                            state->directory, state->audit_directory, cure);
     return copy.counter <= state->counters.paid ||
            error_raise(err, ERROR_STATE, "the store in %s is older than the copy in %s (%" PRId64
-                                         " paid transactions, not %" PRId64 "): %s",
+                                         " recorded paid steps, not %" PRId64 "): %s",
                        state->directory, state->audit_directory, state->counters.paid, copy.counter, cure);
 }
 

@@ -179,7 +179,7 @@ static void verify_all(struct verify *verify, int argc, char **argv)
 
 static int run_verify(struct command_context *ctx, int argc, char **argv)
 {
-    static const char *const headings[] = {"FILE", "STATE", "RECORDS", "REVISION", "PAID"};
+    static const char *const headings[] = {"FILE", "STATE", "RECORDS", "REVISION", "PAID STEPS"};
     struct verify verify = {.ctx = ctx, .document = wants_document(ctx)};
     struct buffer text = {0};
     struct error err = {0};

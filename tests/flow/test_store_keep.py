@@ -16,6 +16,8 @@ def a_backup_is_put_back():
         assert os.path.dirname(first) == w.path("audit/backups") and os.stat(first).st_mode & 0o777 == 0o600
         files = w.run("state", "verify", "-o", "json", code=0).json()["files"]
         assert all(f["good"] for f in files) and first in [f["file"] for f in files], files
+        told = w.run("state", "verify", code=0)  # one order, bought once: these are no purchases
+        assert len(w.ledger()) == 1 and "PAID STEPS" in told.out, told
         w.manifest("next.yaml", certificate("next"))
         w.run("apply", "--yes", code=0)
         told = w.run("state", "restore", os.path.basename(first), code=0)

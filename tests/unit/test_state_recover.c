@@ -99,7 +99,7 @@ static void an_older_store_is_recognised_and_brought_forward(void)
     copy_file(old, data);
     CHECK(strstr(refused(STATE_READ).message, "older") != NULL);
     state = open_store(STATE_WRITE);
-    in_trouble(state, "older", "1 paid transactions, not 2");
+    in_trouble(state, "older", "1 recorded paid steps, not 2");
     CHECK_TEXT(get(state, TABLE_ORDER, "b", NULL), "2");
     CHECK_INT(state_paid_count(state), 2);
     state_close(state);
