@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""What the README and the pages say is so: generated parts, links, verbs and options, words, and the five minutes by hand."""
+"""What the README and the pages say is so: generated parts, links, verbs and options, words, the five minutes by hand, and a
+real account's first order."""
 import glob
+import json
 import os
 import re
 import shutil
 import subprocess
+import textwrap
 import urllib.request
 
 from harness import BIN, SOURCE, World, free_port, main, wait_for
+from web import leaf_digest
 
 PAGES = [os.path.join(SOURCE, name) for name in ("README.md", "CONTRIBUTING.md", "THIRD-PARTY.md", "examples/site/README.md")]
 PAGES += sorted(glob.glob(os.path.join(SOURCE, "docs/*.md")))
@@ -151,6 +155,66 @@ def five_minutes_by_hand():
         assert "NeedsReissue" in cw("plan") and "NeedsReissue" in cw("plan", "--detailed-exitcode", code=2)
 
 
+def a_real_accounts_first_order():
+    """Each file and command as printed, beneath a folder of the test's own. The sandbox stands in for the live service, and is not
+    called a sandbox, so that `spending` decides."""
+    section = read(os.path.join(SOURCE, "README.md")).split("## A real account's first order")[1].split("\n## ")[0]
+    blocks = [(kind, textwrap.dedent(block)) for kind, block in re.findall(r"^ *```(\w+)\n(.*?)^ *```", section, re.DOTALL | re.MULTILINE)]
+    config, manifests = [block for kind, block in blocks if kind == "yaml"]
+    token, placeholder = [block for kind, block in blocks if kind == "sh"]
+    with World() as w:
+        def moved(text):
+            for place in ("/etc/certwright", "/var/lib/certwright", "/var/log/certwright", "/var/www"):
+                text = text.replace(place, w.path(place[1:]))
+            return text
+
+        def shell(text, **options):
+            subprocess.run(["sh", "-ec", moved(text)], check=True, capture_output=True, text=True, **options)
+
+        os.makedirs(w.path("var/www/html"))
+        w.start_nginx(["shop.example.com"])
+        w.start_sandbox()
+        shell(token, input=read(w.path("sandbox/auth-token")))
+        shell(placeholder)
+        pair = dict(re.findall(r"(ssl_\w+) +(\S+);", moved(next(block for kind, block in blocks if kind == "nginx"))))
+        w.tls_pair(pair["ssl_certificate"], pair["ssl_certificate_key"])
+        w.write("nginx.conf", w.read("nginx.conf").replace(f"{w.dir}/www", w.path("var/www/html")))
+        nginx = w.write("bin-nginx", f"#!/bin/sh\nexec {w.nginx_bin} -c {w.dir}/nginx.conf \"$@\"\n", 0o755)
+        subprocess.run([nginx, "-s", "reload"], check=True, capture_output=True)
+        for theirs, here in (("/usr/sbin/nginx", nginx), ("/bin/systemctl, reload, nginx", f"{nginx}, -s, reload")):
+            assert theirs in config, theirs
+            config = config.replace(theirs, here)
+        config = moved(config) + "\n".join([f"manifests: {{directory: {w.path('etc/certwright/manifests')}}}",  # root's defaults
+                             f"sealingKey: {{file: {w.path('etc/certwright/sealing.key')}}}",
+                             f"secrets: {{directory: {w.path('etc/certwright/secrets')}}}",
+                             f"state: {{directory: {w.path('var/lib/certwright')}}}",
+                             f"audit: {{directory: {w.path('var/log/certwright')}}}",
+                             f"endpoints: {{stand-in: {{url: '{w.url}', ca: {w.path('sandbox/api-ca.pem')}}}}}",
+                             f"trustRoots: [{w.path('sandbox/root.pem')}]", "allowAddresses: [127.0.0.0/8]",
+                             f"resolve: {json.dumps(w.resolve)}", ""])
+        w.write("etc/certwright/certwright.yaml", config, 0o600)
+        assert "environment: Live" in manifests and "127.0.0.1:443" in manifests
+        w.write("etc/certwright/manifests/shop.yaml", manifests.replace("environment: Live", "environment: stand-in")
+                .replace("127.0.0.1:443", f"127.0.0.1:{w.https_port}"))
+
+        def cw(*words, code=0):
+            done = subprocess.run([os.path.join(BIN, "certwright"), *words, "--config", w.path("etc/certwright/certwright.yaml")],
+                                  capture_output=True, text=True, env=w.environment(), timeout=90)
+            assert done.returncode == code, f"{words}: {done}"
+            return done.stdout + done.stderr
+
+        cw("validate")
+        assert "; 7.50 USD." in cw("plan")
+        assert "1 ready" in cw("apply", "--yes", "--timeout", "60s")
+        assert len(w.ledger()) == 1 and "Nothing to do" in cw("plan")
+        assert w.served("shop.example.com") == leaf_digest(pair["ssl_certificate"])
+        w.write("etc/certwright/manifests/more.yaml", "apiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: more}\n"
+                "spec: {dnsNames: [more.example.com], order: {product: positivessl}, issuerRef: {name: main}, dcv: {method: Email}}\n")
+        w.write("etc/certwright/certwright.yaml", config.replace("orders: 3", "orders: 1"), 0o600)
+        assert "BudgetExceeded" in cw("plan")
+
+
 if __name__ == "__main__":
     main([the_packages_to_build_with_are_those_of_the_scripts, generated_parts_are_what_the_programs_print, links_resolve, verbs_and_options_exist, every_word_is_explained,
-          nothing_of_a_machine_stands_in_the_pages, site_example_is_valid_as_its_readme_says, five_minutes_by_hand])
+          nothing_of_a_machine_stands_in_the_pages, site_example_is_valid_as_its_readme_says, five_minutes_by_hand,
+          a_real_accounts_first_order])
