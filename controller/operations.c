@@ -10,6 +10,7 @@
 #include "controller/guard.h"
 #include "controller/holds.h"
 #include "controller/journal.h"
+#include "controller/plan.h"
 #include "controller/records.h"
 
 struct operation {
@@ -70,8 +71,22 @@ static int release(struct operation *op)
     return EXIT_OK;
 }
 
+/* What was asked of the vendor, by a controller at work; this process asks nobody for the sake of a sum. */
+static void add_price(struct operation *op, struct operation *one, struct plan *sum)
+{
+    struct error err = {0};
+    struct step step = {.cost_cents = -1};
+    AUTO(arena) struct arena *arena = arena_create();
+    if (model_view(op->model, one->namespace_, one->name, arena, &one->view, &err) && one->view.want != NULL &&
+        one->view.product != NULL)
+        step.cost_cents = certificate_price(&one->view, &step.currency);
+    step.currency = step.currency != NULL ? arena_strdup(op->arena, step.currency) : NULL;
+    plan_add_cost(sum, &step);
+}
+
 static int confirm_purchases(struct operation *op, const struct string_list *ids, const char *digest)
 {
+    struct plan sum = {.arena = op->arena};
     struct state_batch *batch = state_batch_create();
     for (size_t i = 0; i < ids->count; i++) {
         struct operation one = *op;
@@ -87,6 +102,7 @@ static int confirm_purchases(struct operation *op, const struct string_list *ids
         }
         if (!known)
             continue;
+        add_price(op, &one, &sum);
         record.purchase_confirmed = true;
         record_put(batch, TABLE_CERTIFICATE, key, &certificate_record_table, &record, STATE_ANY);
     }
@@ -99,7 +115,11 @@ static int confirm_purchases(struct operation *op, const struct string_list *ids
         parse_certificate(&one, ids->items[i]);
         engine_touch(op->engine, one.namespace_, one.name);
     }
-    buffer_printf(op->out, "%zu purchases are released\n", ids->count);
+    buffer_printf(op->out, "%zu purchase%s released", ids->count, ids->count == 1 ? " is" : "s are");
+    if (sum.cost_count == 0 && sum.cost_unknown)
+        buffer_puts(op->out, "; `certwright plan` says what they cost\n");
+    else
+        buffer_printf(op->out, ": %s\n", plan_total(&sum));
     return EXIT_OK;
 }
 

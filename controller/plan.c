@@ -37,7 +37,7 @@ static bool said_before(const struct plan_item *item, const struct step *step)
     return false;
 }
 
-static void add_cost(struct plan *plan, const struct step *step)
+void plan_add_cost(struct plan *plan, const struct step *step)
 {
     if (step->cost_cents < 0) {
         plan->cost_unknown = true;
@@ -64,7 +64,7 @@ static void add_step(struct plan *plan, struct plan_item *item, const struct ste
     plan->by_verb[step->verb]++;
     plan->invalid = plan->invalid || text_equal(step->code, "Invalid");
     if (step->verb == VERB_ORDER || step->verb == VERB_RENEW)
-        add_cost(plan, step);
+        plan_add_cost(plan, step);
 }
 
 /* An account is asked once a plan; when it cannot be, the plan goes on without prices and says so. */

@@ -52,5 +52,7 @@ struct plan_colours {
 void plan_print_text(const struct plan *plan, const struct plan_colours *colours, int width, struct buffer *out);
 void plan_print_json(const struct plan *plan, const struct desired *desired, struct buffer *out);
 void plan_print_markdown(const struct plan *plan, struct buffer *out);
+/* Adds to `costs`, one per currency, or says that a price is unknown; the step's currency must outlive the plan. */
+void plan_add_cost(struct plan *plan, const struct step *step);
 char *plan_total(const struct plan *plan); /* "7.50 USD + 12.00 EUR + unknown prices"; "nothing to pay" */
 char *plan_money(struct arena *arena, int64_t cents, const char *currency); /* "7.50 USD", "unknown" */

@@ -39,8 +39,20 @@ static const char *all_settled(const struct plan *plan)
                                              plan->settled == 1 ? " is" : "s are");
 }
 
+/* What would be paid besides, were that released which is held: all of its costs, and nothing else. */
+static struct plan held_of(const struct plan *plan)
+{
+    struct plan held = {.arena = plan->arena};
+    for (size_t i = 0; i < plan->count; i++)
+        for (size_t j = 0; j < plan->items[i].count; j++)
+            if (plan->items[i].steps[j].verb == VERB_BLOCKED)
+                plan_add_cost(&held, &plan->items[i].steps[j]);
+    return held;
+}
+
 static void summary(const struct plan *plan, struct buffer *out)
 {
+    const struct plan held = held_of(plan);
     bool any = false;
     for (enum verb verb = VERB_ORDER; verb < VERB_COUNT; verb++) {
         if (plan->by_verb[verb] == 0)
@@ -50,6 +62,8 @@ static void summary(const struct plan *plan, struct buffer *out)
         any = true;
     }
     buffer_printf(out, "; %s", plan_total(plan));
+    if (held.cost_count > 0 || held.cost_unknown)
+        buffer_printf(out, " now; %s held", plan_total(&held));
 }
 
 /* One indented paragraph, broken at blanks. */
@@ -168,8 +182,23 @@ static void optional_member(struct json_writer *w, const char *name, const char 
     json_string_member(w, name, text != NULL && text[0] != '\0' ? text : NULL);
 }
 
+static void put_costs(struct json_writer *w, const char *name, const struct plan *plan)
+{
+    json_key(w, name);
+    json_begin_array(w);
+    for (size_t i = 0; i < plan->cost_count; i++) {
+        json_begin_object(w);
+        json_string_member(w, "amount", arena_printf(plan->arena, "%lld.%02lld", (long long)(plan->costs[i].cents / 100),
+                                                     (long long)(plan->costs[i].cents % 100)));
+        json_string_member(w, "currency", plan->costs[i].currency);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
 void plan_print_json(const struct plan *plan, const struct desired *desired, struct buffer *out)
 {
+    const struct plan held = held_of(plan);
     struct json_writer w = {.out = out, .indent = 2};
     json_begin_object(&w);
     json_string_member(&w, "formatVersion", "1");
@@ -207,16 +236,8 @@ void plan_print_json(const struct plan *plan, const struct desired *desired, str
         json_int_member(&w, verb_name(verb), (int64_t)plan->by_verb[verb]);
     json_int_member(&w, "settled", (int64_t)plan->settled);
     json_end_object(&w);
-    json_key(&w, "costs");
-    json_begin_array(&w);
-    for (size_t i = 0; i < plan->cost_count; i++) {
-        json_begin_object(&w);
-        json_string_member(&w, "amount", arena_printf(plan->arena, "%lld.%02lld", (long long)(plan->costs[i].cents / 100),
-                                                      (long long)(plan->costs[i].cents % 100)));
-        json_string_member(&w, "currency", plan->costs[i].currency);
-        json_end_object(&w);
-    }
-    json_end_array(&w);
+    put_costs(&w, "costs", plan);
+    put_costs(&w, "held", &held);
     json_key(&w, "notes");
     json_begin_array(&w);
     for (size_t i = 0; i < plan->notes.count; i++)

@@ -39,7 +39,7 @@ struct step {
     const char *subject; /* what of the resource: a name, a target, a product */
     const char *detail;  /* how: "CNAME in zone example.com by DNSAccount corp-bind" */
     const char *reason;  /* why now */
-    int64_t cost_cents;  /* 0: free; -1: unknown */
+    int64_t cost_cents;  /* 0: free; -1: unknown. Of a blocked step: what is held, and spent when a person releases it */
     const char *currency;
     const char *effects; /* what it brings with it; NULL: nothing */
     const char *human;   /* what a person must do; NULL: nothing */

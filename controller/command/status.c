@@ -117,6 +117,34 @@ static void add_problems(struct overview *o)
     o->problems = all;
 }
 
+/* Purchases that are held as a whole are one hold, as removals are. No record of it is kept: it is found anew at each look. */
+static void fold_purchases(struct overview *o)
+{
+    struct arena *arena = o->look.ctx->arena;
+    struct hold_record hold = {.digest = arena_strdup(arena, o->look.model.purchase_hold), .kind = "MassPurchase",
+                               .since = clock_now(), .confirmed_by = ""};
+    for (size_t i = 0; i < o->count; i++) {
+        if (!text_equal(o->items[i].code, hold.kind))
+            continue;
+        string_list_push(arena, &hold.subjects, o->items[i].id);
+        if (o->items[i].since > 0 && o->items[i].since < hold.since)
+            hold.since = o->items[i].since;
+    }
+    bool told = hold.subjects.count == 0 || hold.digest == NULL;
+    for (size_t i = 0; i < o->holds.count; i++)
+        told = told || text_equal(o->holds.items[i].digest, hold.digest);
+    if (!told)
+        *arena_push(arena, &o->holds.items, o->holds.count) = hold;
+}
+
+static bool is_told_by_hold(const struct overview *o, const struct item *item)
+{
+    for (size_t i = 0; i < o->holds.count; i++)
+        if (text_equal(item->code, "MassPurchase") && text_equal(o->holds.items[i].kind, item->code))
+            return true;
+    return false;
+}
+
 /* ---- for people ---- */
 
 static void print_heading(struct command_context *ctx, const char *text)
@@ -191,6 +219,7 @@ static void print_next(struct overview *o)
 static void print_waiting(struct overview *o)
 {
     struct command_context *ctx = o->look.ctx;
+    size_t shown = 0, more = 0;
     if (o->waiting_count == 0 && o->holds.count == 0)
         return;
     print_heading(ctx, "Waits for a person");
@@ -200,16 +229,22 @@ static void print_waiting(struct overview *o)
         look_print_field(ctx, "  names", string_list_join(ctx->arena, &hold->subjects, ", "));
         look_print_field(ctx, "  command", arena_printf(ctx->arena, "certwright confirm %s", hold->digest));
     }
-    for (size_t i = 0; i < o->waiting_count && i < WAITING_SHOWN; i++) {
+    for (size_t i = 0; i < o->waiting_count; i++) {
         const struct item *item = o->waiting[i];
+        if (is_told_by_hold(o, item))
+            continue;
+        if (++shown > WAITING_SHOWN) {
+            more++;
+            continue;
+        }
         command_print(ctx, "%s: %s: %s\n", item->id, item->code, look_line(ctx->arena, item->reason));
         look_print_field(ctx, "  who", item->who);
         look_print_field(ctx, "  since", look_time(ctx, item->since));
         look_print_field(ctx, "  to do", item->human);
         look_print_field(ctx, "  command", item->command);
     }
-    if (o->waiting_count > WAITING_SHOWN)
-        command_print(ctx, "and %zu more: `certwright get certificates`\n", o->waiting_count - WAITING_SHOWN);
+    if (more > 0)
+        command_print(ctx, "and %zu more: `certwright get certificates`\n", more);
 }
 
 static void print_credentials(struct overview *o)
@@ -357,6 +392,7 @@ static int show(struct overview *o)
     o->credentials = credentials_ending(o->look.desired, clock_now(), o->look.ctx->arena);
     count_codes(o);
     sort_items(o);
+    fold_purchases(o);
     add_problems(o);
     if (o->look.ctx->output == OUTPUT_JSON || o->look.ctx->output == OUTPUT_YAML)
         return print_json(o);

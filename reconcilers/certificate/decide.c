@@ -172,6 +172,8 @@ static struct step guard_purchase(const struct certificate_view *view, struct ar
                                         "look through all that is held, then release it at once",
                                         arena_printf(arena, "certwright confirm %s", view->purchase_hold));
         step.detail = arena_printf(arena, "%s: %s", order_words(view, arena), money(arena, price, currency));
+        step.cost_cents = price; /* once it is released */
+        step.currency = currency != NULL ? arena_strdup(arena, currency) : NULL;
         return step;
     }
     return pass_on;

@@ -240,7 +240,9 @@ def many_new_certificates_are_held():
         assert len(commands) == 1, commands
         digest = commands.pop().split()[-1]
         assert digest in held.out + held.err, held
-        w.run("confirm", digest, code=0)
+        assert "nothing to pay now; 82.50 USD held." in w.run("plan").out
+        assert w.run("status", code=0).out.count("certwright confirm") == 1
+        assert "11 purchases are released" in w.run("confirm", digest, code=0).out
         w.run("apply", "--yes", code=0)
         names = sorted(entry["names"][0] for entry in w.ledger())
         assert names == [f"n{i:02}.example.test" for i in range(11)], names

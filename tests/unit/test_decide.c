@@ -168,6 +168,7 @@ static void many_purchases_at_once_are_held_with_their_price(void)
 {
     begin(ONE)->purchase_hold = "0123456789ab";
     expect(ACTION_BLOCKED, "MassPurchase");
+    CHECK_INT(certificate_decide(&made.view, arena).cost_cents, 750);
     struct step step = decide();
     CHECK(says(step.command, "certwright confirm 0123456789ab"));
     CHECK(says(step.detail, "7.50 USD"));

@@ -358,6 +358,47 @@ static void only_holds_that_still_hold_are_shown(void)
     state_close(state);
 }
 
+static void held_purchases_are_one_hold(void)
+{
+    fresh_world();
+    unlink(at("manifests/shop.yaml"));
+    struct buffer all = {0};
+    for (int i = 0; i < 13; i++)
+        buffer_printf(&all, "---\napiVersion: certwright/v1alpha1\nkind: Certificate\nmetadata: {name: n%02d}\nspec:\n"
+                            "  dnsNames: [n%02d.example.com]\n  order: {product: positivessl}\n  dcv: {method: Email}\n", i, i);
+    write_file("manifests/many.yaml", buffer_text(&all));
+    struct resource_list list = {0}, broken = {0};
+    struct problem_list problems = {.arena = arena};
+    CHECK(manifest_decode("m", buffer_text(&all), all.length, arena, &list, &broken, &problems));
+    CHECK_INT(list.count, 13);
+    struct state *state = open_store();
+    struct state_batch *batch = state_batch_create();
+    for (size_t i = 0; i < list.count; i++) {
+        struct certificate_record record = record_of(list.items[i].name);
+        record.cycle = 0;
+        record.spec_digest = text_hex(arena, list.items[i].digest, 32);
+        record.phase = record.reason = "MassPurchase";
+        record.message = "held as a whole";
+        record.phase_since = now - 77;
+        record_put(batch, TABLE_CERTIFICATE, record_key(arena, "default", record.name), &certificate_record_table, &record, STATE_ANY);
+    }
+    commit(state, batch);
+    state_close(state);
+    buffer_release(&all);
+    CHECK_INT(run("status"), 0);
+    const char *first = strstr(out, "certwright confirm ");
+    CHECK(first != NULL && strstr(first + 1, "certwright confirm ") == NULL);
+    CHECK_SAYS(": MassPurchase, since ");
+    CHECK_SAYS("certificate/n00, certificate/n01, ");
+    CHECK(!says("certificate/n07: MassPurchase: "));
+    const char *digest = first != NULL ? arena_strndup(arena, first + strlen("certwright confirm "), 12) : "";
+    CHECK_INT(run("status -o json"), 0);
+    CHECK_TEXT(member("holds.0.kind"), "MassPurchase");
+    CHECK_TEXT(member("holds.0.digest"), digest);
+    CHECK_TEXT(member("holds.0.since"), clock_rfc3339(arena, now - 77));
+    CHECK_TEXT(member("waiting.12.phase"), "MassPurchase");
+}
+
 static void events_and_audit_tell_what_happened(void)
 {
     fresh_world();
@@ -607,6 +648,7 @@ int main(void)
     RUN(a_broken_manifest_is_explained_with_its_place);
     RUN(everything_works_beside_a_controller_and_names_it);
     RUN(only_holds_that_still_hold_are_shown);
+    RUN(held_purchases_are_one_hold);
     RUN(events_and_audit_tell_what_happened);
     RUN(no_key_no_request_and_no_raw_foreign_text_is_ever_shown);
     RUN(looking_makes_and_changes_no_file);

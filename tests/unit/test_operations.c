@@ -7,6 +7,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "controller/command.h"
+#include "controller/engine_internal.h"
+#include "controller/holds.h"
 #include "controller/operations.h"
 
 static const int store_errors[] = {EIO, ENOSPC, MDB_CORRUPTED, MDB_MAP_FULL};
@@ -315,6 +317,38 @@ static void what_makes_no_sense_is_refused_in_words(void)
     CHECK_INT(code, EXIT_OK);
 }
 
+/* The vendor was asked: by a controller at work, or by none. */
+static void a_confirmed_purchase_names_its_sum(void)
+{
+    for (int asked = 0; asked < 2; asked++) {
+        struct error err = {0};
+        struct buffer out = {0};
+        order_state = ORDER_PLACED;
+        begin();
+        struct engine_options with = {.config = &world.config, .state = world.state, .typed = true};
+        struct engine *engine = engine_create(&with, &err);
+        CHECK_OK(engine != NULL && engine_look(engine, true, &err), err);
+        struct account *account = model_account(&engine->model, "default", "main");
+        struct price price = {.product = "positivessl", .months = 12, .servers = 1, .price_cents = 750, .per_name_cents = -1,
+                              .per_wildcard_cents = -1, .per_server_cents = -1, .currency = "USD", .min_names = 1, .max_names = 1};
+        if (asked)
+            account->facts = (struct account_facts){.arena = arena_create(), .url = world.endpoint.url, .prices = {&price, 1},
+                                                    .listed = true, .at = clock_now()};
+        world.desired = engine->model.desired;
+        world_asked_by(&world, &account->facts, "main");
+        world.desired = NULL;
+        struct string_list ids = {0};
+        const char *digest = NULL;
+        CHECK_OK(holds_purchases(&engine->model, world.arena, &ids, &digest, &err), err);
+        CHECK_INT(ids.count, 4); /* the index does not know of the order of c00 yet */
+        CHECK_INT(operation_run(engine, "confirm", digest, "operator", &out), EXIT_OK);
+        CHECK_TEXT(buffer_text(&out), asked ? "4 purchases are released: 30.00 USD\n"
+                                            : "4 purchases are released; `certwright plan` says what they cost\n");
+        engine_destroy(engine);
+        buffer_release(&out);
+    }
+}
+
 int main(void)
 {
     RUN(a_release_is_written_or_refused);
@@ -322,6 +356,7 @@ int main(void)
     RUN(a_sync_is_written_or_refused);
     RUN(a_word_to_deploy_is_written_or_refused);
     RUN(a_confirmed_purchase_is_written_or_refused);
+    RUN(a_confirmed_purchase_names_its_sum);
     RUN(a_probe_is_noted_or_refused);
     RUN(a_stray_is_claimed_or_not);
     RUN(what_is_settled_is_no_stray);

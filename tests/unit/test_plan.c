@@ -106,6 +106,31 @@ static void money_of_several_currencies_is_not_added_up(void)
     CHECK(plan_spends(&plan));
 }
 
+static void what_is_held_is_summed_apart_from_what_is_paid(void)
+{
+    struct error err = {0};
+    begin();
+    for (int i = 0; i < 13; i++) {
+        struct step *held = step(item(arena_printf(arena, "certificate/n%02d", i)), VERB_BLOCKED, "", "held as a whole");
+        held->cost_cents = 750;
+        held->currency = "USD";
+    }
+    plan_print_text(&plan, &plain, 0, &out);
+    CHECK(strstr(buffer_text(&out), "\nPlan: 13 blocked; nothing to pay now; 97.50 USD held.\n") != NULL);
+    CHECK(!plan_spends(&plan));
+    buffer_clear(&out);
+    plan_print_json(&plan, NULL, &out);
+    AUTO(json) struct json *document = json_parse(buffer_text(&out), out.length, &err);
+    CHECK_OK(document != NULL, err);
+    CHECK_INT(json_count(json_member(document, "costs")), 0);
+    CHECK_TEXT(json_string(json_member(json_first(json_member(document, "held")), "amount")), "97.50");
+    whole_plan();
+    struct step *unknown = step(item("certificate/more"), VERB_BLOCKED, "", "held as a whole");
+    unknown->cost_cents = -1;
+    plan_print_markdown(&plan, &out);
+    CHECK(strstr(buffer_text(&out), "; 7.50 USD now; unknown prices held**") != NULL);
+}
+
 static void lines_fit_the_terminal(void)
 {
     whole_plan();
@@ -224,6 +249,7 @@ int main(void)
     RUN(text_tells_what_why_and_what_to_do);
     RUN(nothing_to_do_is_said);
     RUN(money_of_several_currencies_is_not_added_up);
+    RUN(what_is_held_is_summed_apart_from_what_is_paid);
     RUN(lines_fit_the_terminal);
     RUN(colours_surround_and_end);
     RUN(json_has_the_same_steps);
