@@ -288,6 +288,21 @@ int command_unknown_kind(struct command_context *ctx, const char *word, const ch
                         near != NULL ? near : "", near != NULL ? "?)" : "");
 }
 
+int command_unknown_name(struct command_context *ctx, const struct desired *desired, enum resource_kind kind,
+                         const char *namespace_, const char *name)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < desired_count(desired); i++) {
+        const struct desired_entry *entry = desired_at(desired, i);
+        if (entry->kind == kind && text_equal(entry->namespace_, namespace_))
+            *arena_push(ctx->arena, &names, count) = entry->name;
+    }
+    const char *near = text_nearest(name, names, count);
+    return command_fail(ctx, EXIT_ERROR, "there is no %s%s%s%s", resource_id(ctx->arena, kind, namespace_, name),
+                        near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
+}
+
 bool command_parse_object(struct command_context *ctx, const char *text, enum resource_kind fallback,
                           enum resource_kind *out_kind, const char **out_namespace, const char **out_name)
 {

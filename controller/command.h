@@ -84,6 +84,9 @@ int command_fail_error(struct command_context *ctx, const struct error *err); /*
 /* Say that `word` is no kind, and which was perhaps meant. `more`: words for it beside those of manifests, NULL-terminated, or
  * NULL. Gives EXIT_USAGE. */
 int command_unknown_kind(struct command_context *ctx, const char *word, const char *const *more);
+/* Say that there is no such resource, and which of its kind and namespace was perhaps meant. Gives EXIT_ERROR. */
+int command_unknown_name(struct command_context *ctx, const struct desired *desired, enum resource_kind kind,
+                         const char *namespace_, const char *name);
 /* Parse "certificate/shop", "cert shop", "shop" (with a default kind): false prints a usage error. Namespace: -n, or
  * "certificate/team-a/shop". */
 bool command_parse_object(struct command_context *ctx, const char *text, enum resource_kind fallback,

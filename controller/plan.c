@@ -187,7 +187,7 @@ static void plan_holds(struct build *build)
 bool plan_build(struct model *model, plan_filter *filter, void *filter_arg, plan_observe *observe, void *observe_arg,
                 struct arena *arena, struct plan *out, struct error *err)
 {
-    *out = (struct plan){.arena = arena, .offline = observe == NULL};
+    *out = (struct plan){.arena = arena, .offline = observe == NULL, .narrowed = filter != NULL};
     struct build build = {.model = model, .plan = out, .filter = filter, .filter_arg = filter_arg, .observe = observe,
                           .observe_arg = observe_arg, .now = clock_now(), .err = err};
     desired_shared_digest(model->desired, build.shared);

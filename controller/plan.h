@@ -26,6 +26,7 @@ struct plan {
     struct plan_item *items; /* only those with steps */
     size_t count;
     size_t settled;        /* certificates as they should be */
+    bool narrowed;         /* it is about some of the certificates only */
     size_t by_verb[VERB_COUNT];
     struct plan_cost *costs; /* one per currency */
     size_t cost_count;

@@ -34,9 +34,10 @@ char *plan_total(const struct plan *plan)
 
 static const char *all_settled(const struct plan *plan)
 {
-    return plan->settled == 0 ? "there is no certificate in the manifests"
-                              : arena_printf(plan->arena, "%zu certificate%s as the manifests say", plan->settled,
-                                             plan->settled == 1 ? " is" : "s are");
+    return plan->settled > 0 ? arena_printf(plan->arena, "%zu certificate%s as the manifests say", plan->settled,
+                                            plan->settled == 1 ? " is" : "s are")
+           : plan->narrowed  ? "no certificate in the manifests is meant"
+                             : "there is no certificate in the manifests";
 }
 
 /* What would be paid besides, were that released which is held: all of its costs, and nothing else. */

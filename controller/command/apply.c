@@ -48,6 +48,11 @@ static bool show_plan(struct command_context *ctx, struct plan_selection *select
         *out_code = EXIT_ERROR;
         return false;
     }
+    if (!plan_selection_exists(ctx, selection, desired, state, out_code)) {
+        desired_destroy(desired);
+        state_close(state);
+        return false;
+    }
     struct model model;
     model_init(&model, &ctx->config, state);
     model.desired = desired;

@@ -308,21 +308,6 @@ static int list_all(struct look *look, struct listing *listing, enum resource_ki
     return EXIT_OK;
 }
 
-static int not_found(struct look *look, enum resource_kind kind, const char *namespace_, const char *name)
-{
-    const char *near = NULL, **names = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < desired_count(look->desired); i++) {
-        const struct desired_entry *entry = desired_at(look->desired, i);
-        if (entry->kind == kind && text_equal(entry->namespace_, namespace_))
-            *arena_push(look->ctx->arena, &names, count) = entry->name;
-    }
-    near = text_nearest(name, names, count);
-    return command_fail(
-        look->ctx, EXIT_ERROR, "there is no %s%s%s%s", resource_id(look->ctx->arena, kind, namespace_, name),
-        near != NULL ? " (did you mean " : "", near != NULL ? near : "", near != NULL ? "?)" : "");
-}
-
 static int get_one(struct look *look, struct listing *listing, enum resource_kind kind, const char *text)
 {
     const char *namespace_, *name;
@@ -335,7 +320,7 @@ static int get_one(struct look *look, struct listing *listing, enum resource_kin
     const struct desired_entry *entry = desired_find(look->desired, kind, namespace_, name);
     if (kind != KIND_CERTIFICATE) {
         if (entry == NULL)
-            return not_found(look, kind, namespace_, name);
+            return command_unknown_name(look->ctx, look->desired, kind, namespace_, name);
         add_resource(look, listing, entry);
         return EXIT_OK;
     }
@@ -345,7 +330,7 @@ static int get_one(struct look *look, struct listing *listing, enum resource_kin
         add_certificate(&certificate, listing);
         return EXIT_OK;
     }
-    return err.kind == ERROR_NOT_FOUND ? not_found(look, kind, namespace_, name)
+    return err.kind == ERROR_NOT_FOUND ? command_unknown_name(look->ctx, look->desired, kind, namespace_, name)
                                        : command_fail_error(look->ctx, &err);
 }
 

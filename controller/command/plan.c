@@ -7,6 +7,7 @@
 #include "controller/outside.h"
 #include "controller/plan.h"
 #include "controller/preflight.h"
+#include "controller/records.h"
 
 static const struct command_option options[] = {
     {"detailed-exitcode", NULL, "exit with 2 when there is something to do or blocked"},
@@ -63,6 +64,32 @@ bool plan_selection_parse(struct command_context *ctx, int argc, char **argv, st
         string_list_push(ctx->arena, &out->names, resource_id(ctx->arena, kind, namespace_, name));
     }
     return true;
+}
+
+bool plan_selection_exists(struct command_context *ctx, const struct plan_selection *selection, const struct desired *desired,
+                           struct state *state, int *out_code)
+{
+    int code = EXIT_OK;
+    for (size_t i = 0; i < selection->names.count; i++) {
+        struct string_list parts = text_split(ctx->arena, selection->names.items[i], '/'); /* our own words */
+        const char *namespace_ = parts.count == 3 ? parts.items[1] : "default", *name = parts.items[parts.count - 1];
+        struct certificate_record record;
+        struct error err = {0};
+        bool known = desired_find(desired, KIND_CERTIFICATE, namespace_, name) != NULL;
+        if (!known && state != NULL &&
+            !record_find(state, TABLE_CERTIFICATE, record_key(ctx->arena, namespace_, name), &certificate_record_table, ctx->arena,
+                         &record, &known, &err)) {
+            *out_code = command_fail_error(ctx, &err);
+            return false;
+        }
+        if (!known)
+            code = command_unknown_name(ctx, desired, KIND_CERTIFICATE, namespace_, name);
+    }
+    /* It may stand in a manifest that cannot be read: that ends as invalid, and the others are worked on all the same. */
+    if (code == EXIT_OK || desired_problems(desired)->errors > 0)
+        return true;
+    *out_code = code;
+    return false;
 }
 
 bool plan_ask(struct model *model, const struct resource *issuer, void *arg, struct error *err)
@@ -127,11 +154,16 @@ static int run(struct command_context *ctx, int argc, char **argv)
         state_close(state);
         return EXIT_ERROR;
     }
+    int code;
+    if (!plan_selection_exists(ctx, &selection, desired, state, &code)) {
+        desired_destroy(desired);
+        state_close(state);
+        return code;
+    }
     struct model model;
     model_init(&model, &ctx->config, state);
     model.desired = desired;
     model.assume_fresh_accounts = offline;
-    int code;
     bool ok = plan_build(&model, plan_selection_filter(&selection), &selection, offline ? NULL : plan_ask, ctx, ctx->arena, &plan, &err);
     if (ok && command_option(ctx, "preflight") != NULL)
         ok = look_ahead(ctx, &model, &plan, &err);

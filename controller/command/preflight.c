@@ -39,6 +39,9 @@ static int look_ahead(struct command_context *ctx, struct plan_selection *select
     struct error err = {0};
     struct model model;
     size_t count = 0;
+    int code;
+    if (!plan_selection_exists(ctx, selection, desired, NULL, &code))
+        return code;
     model_init(&model, &ctx->config, state);
     model.desired = desired;
     AUTO(outside)
@@ -56,12 +59,8 @@ static int look_ahead(struct command_context *ctx, struct plan_selection *select
                                   .interrupted = &interrupted};
     bool ok = preflight_run(&preflight, &count, &err);
     command_print_problems(ctx, desired_problems(desired));
-    int code;
     if (!ok)
         code = command_fail_error(ctx, &err);
-    else if (count == 0 && selection->names.count > 0)
-        code = command_fail(ctx, EXIT_ERROR, "the manifests hold no %s",
-                            string_list_join(ctx->arena, &selection->names, ", "));
     else {
         check_print_list(ctx, &list, &check_answers);
         code = exit_code(&list, desired);

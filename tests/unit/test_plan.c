@@ -88,6 +88,14 @@ static void nothing_to_do_is_said(void)
     CHECK_TEXT(buffer_text(&out), "Nothing to do: 1 certificate is as the manifests say.\n");
     CHECK(!plan_has_changes(&plan));
     buffer_clear(&out);
+    plan.settled = 0;
+    plan_print_text(&plan, &plain, 0, &out);
+    CHECK_TEXT(buffer_text(&out), "Nothing to do: there is no certificate in the manifests.\n");
+    buffer_clear(&out);
+    plan.narrowed = true; /* there may be others */
+    plan_print_text(&plan, &plain, 0, &out);
+    CHECK_TEXT(buffer_text(&out), "Nothing to do: no certificate in the manifests is meant.\n");
+    buffer_clear(&out);
     plan.settled = 3;
     plan_print_markdown(&plan, &out);
     CHECK(strstr(buffer_text(&out), "3 certificates are as the manifests say.") != NULL);
