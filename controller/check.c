@@ -210,7 +210,7 @@ static void tell(const struct check *check, void *arg)
                 command_width(teller->ctx), &text);
     command_write(teller->ctx, buffer_text(&text), text.length);
     if (teller->ctx->out == NULL)
-        fflush(stdout);
+        command_flush(teller->ctx);
     buffer_release(&text);
     teller->last = *check;
     teller->any = true;

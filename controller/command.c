@@ -1,5 +1,6 @@
 #include "controller/command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -25,8 +26,14 @@ void command_write(struct command_context *ctx, const char *text, size_t length)
 {
     if (ctx->out != NULL)
         buffer_append(ctx->out, text, length);
-    else
-        fwrite(text, 1, length, stdout);
+    else if (fwrite(text, 1, length, stdout) < length && ctx->unwritten == 0)
+        ctx->unwritten = errno;
+}
+
+void command_flush(struct command_context *ctx)
+{
+    if (fflush(stdout) != 0 && ctx->unwritten == 0)
+        ctx->unwritten = errno;
 }
 
 void command_print(struct command_context *ctx, const char *format, ...)
@@ -44,7 +51,7 @@ int command_fail(struct command_context *ctx, int code, const char *format, ...)
 {
     va_list args;
     struct buffer text = {0};
-    fflush(stdout);
+    command_flush(ctx);
     va_start(args, format);
     buffer_vprintf(&text, format, args);
     va_end(args);
@@ -97,8 +104,7 @@ const char *command_ago(struct command_context *ctx, int64_t at)
 
 void command_print_problems(struct command_context *ctx, const struct problem_list *problems)
 {
-    (void)ctx;
-    fflush(stdout);
+    command_flush(ctx);
     for (size_t i = 0; i < problems->count; i++) {
         struct buffer line = {0};
         problem_print(&problems->items[i], &line);
@@ -592,6 +598,16 @@ static int unknown_verb(struct command_context *ctx, char **words)
                                         : "`certwright --help` lists them");
 }
 
+/* Output that is lost is no success; what was wrong already says more. A reader that went has read what it wanted. */
+static int all_written(struct command_context *ctx, int code)
+{
+    command_flush(ctx);
+    if (ctx->unwritten == 0 || ctx->unwritten == EPIPE)
+        return code;
+    command_fail(ctx, code, "the output could not be written: %s", strerror(ctx->unwritten));
+    return code == EXIT_OK || code == EXIT_CHANGES ? EXIT_ERROR : code;
+}
+
 int command_run(int argc, char **argv)
 {
     struct command_context ctx = {.arena = arena_create(), .timeout_s = 600};
@@ -620,7 +636,7 @@ int command_run(int argc, char **argv)
     } else {
         code = command->run(&ctx, count, words);
     }
-    fflush(stdout);
+    code = all_written(&ctx, code);
     free(words);
     free(rest);
     arena_destroy(ctx.arena);

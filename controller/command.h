@@ -40,6 +40,7 @@ struct command_context {
     bool config_read;
     /* where standard output goes; tests and the control socket catch it */
     struct buffer *out; /* NULL: straight to descriptor 1 */
+    int unwritten;      /* errno of what could not be written there first; 0: all was */
 };
 
 struct command_option { /* beside the global ones; long names only, never abbreviated */
@@ -77,6 +78,7 @@ void command_print_problems(struct command_context *ctx, const struct problem_li
 
 void command_print(struct command_context *ctx, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void command_write(struct command_context *ctx, const char *text, size_t length);
+void command_flush(struct command_context *ctx); /* before something else is said */
 /* "certwright: …" on standard error. Gives the code. */
 int command_fail(struct command_context *ctx, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int command_fail_error(struct command_context *ctx, const struct error *err); /* code by the kind */

@@ -64,7 +64,7 @@ static bool show_plan(struct command_context *ctx, struct plan_selection *select
         plan_print_text(&plan, &colours, command_width(ctx), &text);
         command_write(ctx, buffer_text(&text), text.length);
         buffer_release(&text);
-        fflush(stdout);
+        command_flush(ctx);
     }
     *out = (struct shown){.errors = desired_problems(desired)->errors};
     if (ok) {

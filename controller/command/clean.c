@@ -217,7 +217,7 @@ static bool agreed(struct cleaning *c, size_t there)
         return true;
     if (there == 0 || c->ctx->output != OUTPUT_TABLE || !isatty(0) || !isatty(2))
         return false;
-    fflush(stdout);
+    command_flush(c->ctx);
     fprintf(stderr, "\nThis takes %s away. Go on? [y/N] ", look_count(c->ctx->arena, there, "of them"));
     return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }

@@ -175,6 +175,36 @@ def what_cannot_be_read_is_named():
         assert lost.returncode == 78, lost
 
 
+def output_that_is_lost_is_no_success():
+    with World() as world:
+        world.manifest("issuer.yaml", ISSUER.replace("offline", "Live"))
+        world.manifest("shop.yaml", certificate(method="Email", targets=()))
+        config = world.config()
+        listed = certwright(world, "--config", config, "state", "list").stdout
+        for line in ("plan --offline", "plan --offline -o json", "plan --offline --detailed-exitcode", "get certificates -o json", "get issuer",
+                     "validate", "schema", "explain certificate", "status", "catalogue", "state list", "version", "--help",
+                     "help plan"):
+            words = [*line.split(), "--config", config] if line[-1] != "p" else line.split()
+            for name, close, why in (("/dev/full", None, "No space left on device"), ("/dev/null", 1, "Bad file descriptor")):
+                with open(name, "w") as full:
+                    told = subprocess.run([os.path.join(BIN, "certwright"), *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=world.dir,
+                                          env=world.environment(), timeout=60, preexec_fn=(lambda: os.close(close)) if close else None)
+                assert told.returncode == 1 and told.stderr.endswith(f"certwright: the output could not be written: {why}\n"), (line, told)
+        # What was wrong already keeps its code; and a reader that has read enough is none of our business.
+        with open("/dev/full", "w") as full:
+            told = subprocess.run([os.path.join(BIN, "certwright"), "plan", "--config", "nowhere.yaml"], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  cwd=world.dir, env=world.environment(), timeout=60)
+        assert told.returncode == 78, told
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as gone:
+            told = subprocess.run([os.path.join(BIN, "certwright"), "schema"], stdout=gone, stderr=subprocess.PIPE, text=True, cwd=world.dir,
+                                  env=world.environment(), timeout=60)
+        assert told.returncode == 0 and told.stderr == "", told
+        assert certwright(world, "--config", config, "state", "list").stdout == listed
+
+
 if __name__ == "__main__":
     main([mistyped_words_say_what_was_expected_and_make_nothing, options_stand_anywhere_and_in_every_usual_form,
-          help_is_there_for_every_verb_and_group, no_installation_is_made_for_words_to_one, what_cannot_be_read_is_named])
+          help_is_there_for_every_verb_and_group, no_installation_is_made_for_words_to_one, what_cannot_be_read_is_named,
+          output_that_is_lost_is_no_success])
