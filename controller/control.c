@@ -57,7 +57,7 @@ void progress_line(const struct engine_progress *p, struct buffer *out)
     if (p->human != NULL)
         buffer_printf(out, "\n%21sto do: %s", "", text_clean(arena, p->human, strlen(p->human), 1500));
     if (p->command != NULL)
-        buffer_printf(out, "\n%21sthen:  %s", "", p->command);
+        buffer_printf(out, "\n%21s%s %s", "", p->if_lost ? "if it was lost:" : "then: ", p->command);
 }
 
 /* A path too long for sockaddr_un is reached through the descriptor of its folder. */

@@ -66,7 +66,7 @@ void engine_report(struct engine *engine, const char *id, const char *word, cons
               NULL);
     struct engine_progress progress = {.id = id, .word = word, .subject = step != NULL && step->subject != NULL ? step->subject : "",
         .text = text != NULL ? text : "", .human = step != NULL ? step->human : NULL,
-        .command = step != NULL ? step->command : NULL, .bad = bad};
+        .command = step != NULL ? step->command : NULL, .if_lost = step != NULL && step_if_lost(step), .bad = bad};
     if (engine->options.progress != NULL)
         engine->options.progress(&progress, engine->options.progress_arg);
     if (engine->also != NULL)

@@ -19,6 +19,7 @@ struct engine_progress { /* one line for whoever looks on */
     const char *word;    /* a verb, or "ready", "blocked", "waiting", "failed" */
     const char *subject, *text;
     const char *human, *command; /* what a person must do; NULL: nothing */
+    bool if_lost;        /* the command: see step_if_lost */
     bool bad;
 };
 typedef void engine_progress_call(const struct engine_progress *progress, void *arg);

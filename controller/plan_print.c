@@ -121,7 +121,7 @@ static void print_step(const struct plan *plan, const struct step *step, const s
     if (step->human != NULL)
         wrapped(out, "to do:", step->human, width);
     if (step->command != NULL)
-        wrapped(out, step->verb == VERB_WAIT ? "if it was lost:" : "then:", step->command, width);
+        wrapped(out, step_if_lost(step) ? "if it was lost:" : "then:", step->command, width);
 }
 
 static const char offline_note[] = "nobody was asked (--offline): prices, and what the account holds already, are not known";
@@ -307,7 +307,7 @@ void plan_print_markdown(const struct plan *plan, struct buffer *out)
             cell(out, step->reason);
             plain(out, step->human);
             if (step->command != NULL)
-                buffer_printf(out, "%s`%s`", step->human != NULL ? "; then " : "", step->command);
+                buffer_printf(out, "%s`%s`", step->human == NULL ? "" : step_if_lost(step) ? "; if it was lost: " : "; then ", step->command);
             buffer_puts(out, " |\n");
         }
     buffer_puts(out, "\n**");

@@ -11,3 +11,6 @@ static const char *const verbs[] = {
 _Static_assert(COUNT_OF(verbs) == VERB_COUNT, "a verb without its word");
 
 const char *verb_name(enum verb verb) { return verb < VERB_COUNT ? verbs[verb] : "none"; }
+
+/* Another mail while the first is on its way to its reader: nobody should be sent to that by a plain "then". */
+bool step_if_lost(const struct step *step) { return text_equal(step->code, "AwaitingApproval"); }

@@ -48,3 +48,5 @@ struct step {
     int index;           /* of the challenge or rollout it is about */
     bool patient;        /* waiting for a person, or for one's answer */
 };
+/* Whether its command is for when what is waited for was lost: not the next thing to type. */
+bool step_if_lost(const struct step *step);

@@ -107,7 +107,7 @@ static void print_standing(struct command_context *ctx, const struct certificate
     look_print_field(ctx, "Status", arena_printf(ctx->arena, "%s: %s", c->step.code, c->step.reason));
     look_print_field(ctx, "Failure", c->failure);
     look_print_field(ctx, "To do", c->step.human);
-    look_print_field(ctx, "Command", c->step.command);
+    look_print_field(ctx, step_if_lost(&c->step) ? "If lost" : "Command", c->step.command);
     look_print_field(ctx, "Next",
                      c->step.due > c->view.now ? look_time(ctx, c->step.due)
                      : c->step.due > 0         ? "now"

@@ -17,6 +17,7 @@ struct item { /* one certificate, as far as this page needs it */
     const char *id, *code, *reason, *human, *command, *who, *failure;
     int64_t due, since;
     enum standing standing;
+    bool if_lost; /* the command: see step_if_lost */
 };
 struct overview {
     struct look look;
@@ -44,6 +45,7 @@ static void take(const struct certificate_look *c, void *arg)
                           .reason = arena_strdup(arena, c->step.reason),
                           .human = arena_strdup(arena, c->step.human),
                           .command = arena_strdup(arena, c->step.command),
+                          .if_lost = step_if_lost(&c->step),
                           .who = c->who,
                           .failure = arena_strdup(arena, c->failure),
                           .due = c->standing == STANDING_BLOCKED ? 0
@@ -241,7 +243,7 @@ static void print_waiting(struct overview *o)
         look_print_field(ctx, "  who", item->who);
         look_print_field(ctx, "  since", look_time(ctx, item->since));
         look_print_field(ctx, "  to do", item->human);
-        look_print_field(ctx, "  command", item->command);
+        look_print_field(ctx, item->if_lost ? "  if lost" : "  command", item->command);
     }
     if (more > 0)
         command_print(ctx, "and %zu more: `certwright get certificates`\n", more);

@@ -23,6 +23,7 @@ struct answer { /* the same for every kind */
     struct string_list referrers;
     struct event_list events;
     const struct certificate_look *certificate; /* NULL: another kind */
+    const char *when; /* the command is for: "Command", "Then" after what is to do, or "If lost" */
 };
 
 /* ---- certificates ---- */
@@ -100,6 +101,7 @@ static void held(struct look *look, const struct guard_hold *hold, struct answer
     out->who = "the operator";
     out->human = hold->human;
     out->command = arena_printf(arena, "certwright confirm %s", hold->digest);
+    out->when = "Command";
 }
 
 static bool why_certificate(struct look *look, const char *namespace_, const char *name,
@@ -117,6 +119,7 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     out->who = c->who;
     out->human = hand != NULL ? hand : c->step.human;
     out->command = c->step.command;
+    out->when = step_if_lost(&c->step) ? "If lost" : "Command";
     out->next = next_words(look, c);
     out->due = c->step.due;
     out->failure = c->failure;
@@ -141,13 +144,16 @@ static bool why_certificate(struct look *look, const char *namespace_, const cha
     return true;
 }
 
-/* What to type when the cure lies elsewhere: whether the manifests are right, or another try. */
+/* What to type when the cure lies elsewhere: whether the manifests are right, or another try. NULL: no try takes over what a
+ * person does in the vendor's panel. */
 static const char *command_after_cure(struct look *look, const char *namespace_, const char *name,
                                       const struct certificate_look *c, const struct answer *answer)
 {
     struct arena *arena = look->ctx->arena;
     if (answer->problems.errors > 0 || text_equal(answer->code, "Invalid") || (c->entry != NULL && c->entry->stale))
         return "certwright validate";
+    if (text_equal(answer->code, "NeedsRenewal") || text_equal(answer->code, "Expired"))
+        return NULL;
     const char *id = resource_id(arena, KIND_CERTIFICATE, namespace_, name);
     return c->standing == STANDING_BLOCKED && look->lock_pid == 0 ? arena_printf(arena, "certwright apply %s", id)
                                                                   : arena_printf(arena, "certwright sync %s", id);
@@ -297,7 +303,7 @@ static void print_text(struct command_context *ctx, const struct answer *a)
     if (a->wrong || !text_empty(a->human))
         look_print_field(ctx, "Who", a->who);
     look_print_field(ctx, "To do", a->human);
-    look_print_field(ctx, "Command", a->command);
+    look_print_field(ctx, a->when, a->command);
     look_print_field(ctx, "Next", a->next);
     look_print_field(ctx, "Controller", a->controller);
     if (a->certificate != NULL && a->certificate->view.order != NULL)
@@ -355,7 +361,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
     enum resource_kind kind;
     const char *namespace_, *name;
     struct certificate_look certificate;
-    struct answer answer = {0};
+    struct answer answer = {.when = "Command"};
     struct error err = {0};
     if (argc < 1 || argc > 2)
         return command_fail(ctx, EXIT_USAGE, "why takes one KIND/NAME, as certificate/shop");
@@ -376,10 +382,12 @@ static int run(struct command_context *ctx, int argc, char **argv)
         ok = why_other(&look, kind, namespace_, name, &answer, &err);
     if (!ok)
         return command_fail_error(ctx, &err);
-    if (answer.command == NULL && answer.wrong)
+    if (answer.command == NULL && answer.wrong) {
+        answer.when = text_empty(answer.human) ? "Command" : "Then";
         answer.command = answer.certificate != NULL ? command_after_cure(&look, namespace_, name, answer.certificate, &answer)
                          : answer.problems.errors > 0 || text_equal(answer.code, "ManifestBroken") ? "certwright validate"
                                                                                                    : NULL;
+    }
     if (ctx->output == OUTPUT_JSON || ctx->output == OUTPUT_YAML)
         return print_json(ctx, &answer);
     print_text(ctx, &answer);

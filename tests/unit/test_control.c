@@ -348,8 +348,26 @@ static void nobody_listens(void)
     end();
 }
 
+/* ---- what is told ---- */
+
+static void a_command_is_the_next_step_or_for_when_something_was_lost(void)
+{
+    struct buffer line = {0};
+    struct engine_progress progress = {.id = "certificate/shop", .word = "waiting", .subject = "", .text = "why", .human = "look",
+                                       .command = "certwright sync certificate/shop"};
+    progress_line(&progress, &line);
+    CHECK(strstr(buffer_text(&line), "\n                     to do: look\n"
+                                     "                     then:  certwright sync certificate/shop") != NULL);
+    buffer_clear(&line);
+    progress.if_lost = true;
+    progress_line(&progress, &line);
+    CHECK(strstr(buffer_text(&line), "\n                     if it was lost: certwright sync certificate/shop") != NULL);
+    buffer_release(&line);
+}
+
 int main(void)
 {
+    RUN(a_command_is_the_next_step_or_for_when_something_was_lost);
     RUN(a_request_is_answered);
     RUN(what_is_asked_for_is_done_whatever_the_holder_was_begun_for);
     RUN(a_holder_of_given_files_does_not_take_everything);

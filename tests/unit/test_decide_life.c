@@ -86,6 +86,8 @@ static void first_target_serves_before_the_next_is_touched(void)
     made.view.rollouts[0].error = "nginx: test failed";
     expect(ACTION_WAIT, "RolledBack");
     CHECK(says(decide().reason, "nginx: test failed"));
+    struct step waits = decide();
+    CHECK(waits.verb == VERB_WAIT && waits.command != NULL && !step_if_lost(&waits)); /* that is the next thing to type */
     made_settled(&made);
     made.view.rollouts[1].state = ROLLOUT_WANTED;
     CHECK_TEXT(decide().subject, "web");

@@ -120,6 +120,7 @@ static void mail_waits_for_its_reader(void)
     CHECK(step.patient);
     CHECK(says(step.human, "admin@example.com"));
     CHECK_TEXT(step.command, "certwright resend certificate/shop");
+    CHECK(step_if_lost(&step));
     made.view.now = made.order->poll_at;
     expect(ACTION_POLL, "AwaitingApproval");
     made.view.challenges[0].validated = true;

@@ -143,7 +143,7 @@ static void why_names_the_person_the_deed_and_the_command(void)
     CHECK_INT(run("why mail"), 0);
     CHECK_SAYS("certificate/mail: AwaitingApproval");
     CHECK_SAYS("follow the link in the mail to admin@example.com");
-    CHECK_SAYS("certwright resend certificate/mail");
+    CHECK_SAYS("\nIf lost       certwright resend certificate/mail\n");
     CHECK_SAYS("777000"); /* what the CA's support asks for */
     CHECK_SAYS(clock_rfc3339(arena, now - 498));
     CHECK_SAYS("none runs");
@@ -154,6 +154,9 @@ static void why_names_the_person_the_deed_and_the_command(void)
     CHECK_INT(run("status"), 0);
     CHECK_SAYS("Waits for a person");
     CHECK_SAYS("admin@example.com");
+    CHECK_SAYS("\n  if lost     certwright resend certificate/mail\n");
+    CHECK_INT(run("describe cert/mail"), 0);
+    CHECK_SAYS("\nIf lost       certwright resend certificate/mail\n");
 }
 
 static void why_lists_everything_that_is_placed_by_hand(void)
@@ -190,9 +193,10 @@ static void why_lists_everything_that_is_placed_by_hand(void)
     CHECK_SAYS("by hand");
 }
 
-static void why_says_when_nothing_is_wrong(void)
+static void issued_world(int64_t ends_in)
 {
     fresh_world();
+    int64_t not_after = now + ends_in;
     write_file("manifests/shop.yaml",
                HEAD("Certificate", "shop") "  dnsNames: [shop.example.com]\n  order: {product: "
                                            "positivessl}\n  dcv: {method: HTTP, http: {manual: true}}\n");
@@ -213,8 +217,8 @@ static void why_says_when_nothing_is_wrong(void)
                                        .issuer_cn = "CA",
                                        .common_name = "shop.example.com",
                                        .names = order.names,
-                                       .not_before = now - 3600,
-                                       .not_after = now + 199 * 86400,
+                                       .not_before = not_after - 199 * 86400,
+                                       .not_after = not_after,
                                        .issued_at = now - 400};
     record.revision = 1;
     order.fetched = true;
@@ -224,6 +228,11 @@ static void why_says_when_nothing_is_wrong(void)
     record_put(batch, TABLE_REVISION, "default/shop/000001", &revision_record_table, &revision, 0);
     commit(state, batch);
     state_close(state);
+}
+
+static void why_says_when_nothing_is_wrong(void)
+{
+    issued_world(199 * 86400);
     CHECK_INT(run("why shop"), 0);
     CHECK_SAYS("certificate/shop: Ready");
     CHECK_SAYS("Nothing is wrong");
@@ -234,6 +243,30 @@ static void why_says_when_nothing_is_wrong(void)
     CHECK_INT(run("status -o json"), 0);
     CHECK_TEXT(member("certificates.fine"), "1");
     CHECK_TEXT(member("certificates.byPhase.Ready"), "1");
+}
+
+/* A command is offered only where it is of use: nothing that is typed here takes over what was reissued in the panel. */
+static void what_only_the_panel_cures_has_no_command(void)
+{
+    static const struct {
+        int64_t ends_in;
+        const char *code;
+    } ends[] = {{5 * 86400, "NeedsRenewal"}, {-86400, "Expired"}};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        issued_world(ends[i].ends_in);
+        CHECK_INT(run("why shop -o json"), 0);
+        CHECK_TEXT(member("code"), ends[i].code);
+        CHECK_TEXT(member("command"), "");
+        CHECK(strstr(member("human"), "in the vendor's panel") != NULL);
+    }
+    issued_world(199 * 86400);
+    write_file("manifests/shop.yaml",
+               HEAD("Certificate", "shop") "  dnsNames: [www.example.com]\n  order: {product: "
+                                           "positivessl}\n  dcv: {method: HTTP, http: {manual: true}}\n");
+    CHECK_INT(run("why shop"), 0);
+    CHECK_SAYS("certificate/shop: NeedsReissue");
+    CHECK_SAYS("\nTo do         change the manifest back");
+    CHECK_SAYS("\nThen          certwright apply certificate/shop\n");
 }
 
 static void what_a_controller_found_about_money_is_remembered(void)
@@ -643,6 +676,7 @@ int main(void)
     RUN(why_names_the_person_the_deed_and_the_command);
     RUN(why_lists_everything_that_is_placed_by_hand);
     RUN(why_says_when_nothing_is_wrong);
+    RUN(what_only_the_panel_cures_has_no_command);
     RUN(what_a_controller_found_about_money_is_remembered);
     RUN(an_issuer_that_fails_is_explained);
     RUN(a_broken_manifest_is_explained_with_its_place);

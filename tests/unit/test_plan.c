@@ -80,6 +80,26 @@ static void text_tells_what_why_and_what_to_do(void)
                "Plan: 1 order, 1 deploy, 1 blocked; 7.50 USD. 2 as the manifests say.\n");
 }
 
+static void a_command_is_the_next_step_or_for_when_something_was_lost(void)
+{
+    begin();
+    struct step *wait = step(item("certificate/shop"), VERB_WAIT, "web", "rolled back");
+    wait->human = "cure it";
+    wait->command = "certwright sync certificate/shop";
+    plan_print_text(&plan, &plain, 0, &out);
+    CHECK(strstr(buffer_text(&out), "      to do: cure it\n      then: certwright sync certificate/shop\n") != NULL);
+    buffer_clear(&out);
+    plan_print_markdown(&plan, &out);
+    CHECK(strstr(buffer_text(&out), "cure it; then `certwright sync certificate/shop`") != NULL);
+    buffer_clear(&out);
+    wait->code = "AwaitingApproval";
+    plan_print_text(&plan, &plain, 0, &out);
+    CHECK(strstr(buffer_text(&out), "      if it was lost: certwright sync certificate/shop\n") != NULL);
+    buffer_clear(&out);
+    plan_print_markdown(&plan, &out);
+    CHECK(strstr(buffer_text(&out), "cure it; if it was lost: `certwright sync certificate/shop`") != NULL);
+}
+
 static void nothing_to_do_is_said(void)
 {
     begin();
@@ -255,6 +275,7 @@ int main(void)
 {
     arena = arena_create();
     RUN(text_tells_what_why_and_what_to_do);
+    RUN(a_command_is_the_next_step_or_for_when_something_was_lost);
     RUN(nothing_to_do_is_said);
     RUN(money_of_several_currencies_is_not_added_up);
     RUN(what_is_held_is_summed_apart_from_what_is_paid);
