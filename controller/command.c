@@ -172,22 +172,34 @@ static void print_cell(struct command_context *ctx, const char *text, size_t wid
     command_print(ctx, last ? "%.*s…" : "%.*s…%*s  ", (int)at, text, last ? 0 : (int)(width - used - 1), "");
 }
 
+/* What is copied, a name, a time or an id, stands first and whole; what is said about it may be cut. */
+static size_t least_columns_of(const struct table *table, const char *text)
+{
+    size_t length = strcspn(text, " ,");
+    return columns_of(arena_strndup(table->arena, text, length)) + (text[length] != '\0' ? 2 : 0); /* and the mark */
+}
+
 void table_print(struct command_context *ctx, const struct table *table)
 {
+    enum { LEAST = 8 };
     size_t *widths = arena_array(table->arena, table->columns, sizeof *widths), total = 0;
+    size_t *least = arena_array(table->arena, table->columns, sizeof *least);
+    size_t terminal = ctx->output == OUTPUT_WIDE ? 0 : (size_t)command_width(ctx);
     for (size_t i = 0; i < table->count; i++) {
-        size_t width = columns_of(table->cells[i]);
-        if (width > widths[i % table->columns])
-            widths[i % table->columns] = width;
+        size_t column = i % table->columns, width = columns_of(table->cells[i]);
+        widths[column] = width > widths[column] ? width : widths[column];
+        if (column > 0)
+            width = terminal == 0 || i < table->columns ? LEAST : least_columns_of(table, table->cells[i]);
+        least[column] = width > least[column] ? width : least[column];
     }
     for (size_t i = 0; i < table->columns; i++)
         total += widths[i] + (i + 1 < table->columns ? 2 : 0);
-    for (size_t terminal = (size_t)command_width(ctx); terminal > 0 && total > terminal;) {
+    while (terminal > 0 && total > terminal) {
         size_t widest = 0;
         for (size_t i = 1; i < table->columns; i++)
-            if (widths[i] > widths[widest])
+            if (widths[i] > least[i] && (widths[widest] <= least[widest] || widths[i] > widths[widest]))
                 widest = i;
-        if (widths[widest] <= 8)
+        if (widths[widest] <= least[widest])
             break;
         widths[widest]--;
         total--;
@@ -196,7 +208,7 @@ void table_print(struct command_context *ctx, const struct table *table)
         bool last = (i + 1) % table->columns == 0;
         if (i == 0)
             command_print(ctx, "%s", command_colour(ctx, COLOUR_BOLD));
-        print_cell(ctx, table->cells[i], last && command_width(ctx) == 0 ? SIZE_MAX / 4 : widths[i % table->columns], last);
+        print_cell(ctx, table->cells[i], last && terminal == 0 ? SIZE_MAX / 4 : widths[i % table->columns], last);
         if (last)
             command_print(ctx, "%s\n", i + 1 == table->columns ? command_colour(ctx, COLOUR_NONE) : "");
     }

@@ -94,7 +94,8 @@ int command_unknown_name(struct command_context *ctx, const struct desired *desi
 bool command_parse_object(struct command_context *ctx, const char *text, enum resource_kind fallback,
                           enum resource_kind *out_kind, const char **out_namespace, const char **out_name);
 
-/* A table that fits the terminal: columns are measured, the widest texts cut with "…" when standard output is a terminal. */
+/* A table that fits the terminal: columns are measured, the widest texts cut with "…" when standard output is a terminal. The first
+ * column and the first word of the others are never cut, so a table of long names is wider; with -o wide nothing is cut. */
 struct table {
     struct arena *arena;
     size_t columns;

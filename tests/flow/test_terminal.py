@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""At a terminal: tables are cut to its width, colours are there and can be switched off, and before money is spent a person is
-asked. Everywhere else the same commands print whole lines, no colour, and ask nobody."""
+"""At a terminal: tables are cut to its width, save what a person copies from them; colours are there and can be switched off, and
+before money is spent a person is asked. Everywhere else the same commands print whole lines, no colour, and ask nobody."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -54,6 +55,7 @@ def certificates(world):
     world.manifest("issuer.yaml", ISSUER)
     world.manifest("long.yaml", certificate(name=LONG, names=[f"{LONG}.example.test"], targets=()))
     world.manifest("short.yaml", certificate(name="short", targets=()))
+    world.manifest("more.yaml", certificate(name="more", names=["www.example.test", "more.example.test"], product="positivemdcssl", targets=()))
 
 
 def tables_are_cut_to_the_width_of_the_terminal():
@@ -65,11 +67,37 @@ def tables_are_cut_to_the_width_of_the_terminal():
             code, shown = at_terminal(world, "get", "certificate", width=width)
             assert code == 0, shown
             lines = plain(shown).splitlines()
-            assert len(lines) == 3 and max(map(len, lines)) <= max(width, 8 * 8), (width, shown)
-            assert (LONG in shown) == (width == 200) and ("…" in shown) == (width < 200), (width, shown)
-            assert any(line.startswith("short") for line in lines), shown
+            assert len(lines) == 4 and any(line.startswith("short") for line in lines), shown
+            assert f"{LONG}  " in shown and f"  {LONG}.example.test  " in shown, (width, shown)  # what is copied is not cut
         _, wide = at_terminal(world, "get", "certificate", "-o", "json", width=40)
         assert LONG in wide  # data is never cut
+        world.manifest("long.yaml", certificate(name="long", targets=()))
+        for width in (200, 80, 60):
+            _, shown = at_terminal(world, "get", "certificate", width=width)
+            assert max(map(len, plain(shown).splitlines())) <= max(width, 72), (width, shown)
+            assert ("www.example.test +1" in shown) == (width > 60) and ("www.example.test …" in shown) == (width == 60), (width, shown)
+
+
+def what_is_copied_is_not_cut():
+    with World() as world:
+        products = [product["code"] for product in world.run("catalogue", "-o", "json", code=0).json()["products"]]
+        for width in (300, 100, 80):
+            code, shown = at_terminal(world, "catalogue", width=width)
+            lines = plain(shown).splitlines()
+            assert code == 0 and [line.split()[0] for line in lines[1:]] == products, (width, shown)
+            assert ("…" in shown) == (width < 300), (width, shown)
+            assert width == 80 or max(map(len, lines)) <= width, (width, shown)
+        assert "…" not in at_terminal(world, "catalogue", "-o", "wide")[1]
+        entry = {"seq": 12, "time": "2026-11-22T03:40:00Z", "actor": "certwright", "subject": "certificate/a-long-name-of-a-shop",
+                 "action": "order.prepare", "detail": "cw1-0123456789abcdef0123456789abcdef positivessl attempt 1 request " + 64 * "0"}
+        os.makedirs(world.path("audit"), exist_ok=True)
+        world.write("audit/audit.log", json.dumps(entry) + "\n")
+        _, shown = at_terminal(world, "audit", "show")
+        words = plain(shown).splitlines()[1].split()
+        assert words[:6] == ["12", entry["time"], entry["actor"], entry["subject"], entry["action"], entry["detail"].split()[0]], shown
+        assert "…" in shown, shown
+        _, shown = at_terminal(world, "audit", "show", "-o", "wide")
+        assert entry["detail"] in shown and "…" not in shown, shown
 
 
 def colours_are_for_terminals_and_can_be_switched_off():
@@ -107,5 +135,5 @@ def somebody_is_asked_before_money_is_spent():
 
 
 if __name__ == "__main__":
-    main([tables_are_cut_to_the_width_of_the_terminal, colours_are_for_terminals_and_can_be_switched_off,
+    main([tables_are_cut_to_the_width_of_the_terminal, what_is_copied_is_not_cut, colours_are_for_terminals_and_can_be_switched_off,
           somebody_is_asked_before_money_is_spent])
