@@ -269,6 +269,23 @@ static bool put_back(struct state *state, const char *file, const struct state_c
     return state_put_rewritten(state, file, err);
 }
 
+static bool lock_home(struct state *state, struct error *err)
+{
+    return home_check(state->directory, true, err) && home_lock(state->directory, state->holder, &state->lock, err);
+}
+
+static bool load_keys(struct state *state, const struct state_options *options, const char *file, const char *key_file,
+                      struct error *err)
+{
+    if (!keyring_load(&state->ring, state->sealing_key_file, state->arena, err))
+        return false;
+    if (state->ring.count == 0 && file == NULL && !state_remembered(options))
+        return error_raise(err, ERROR_NOT_FOUND, "there is no backup in %s to put back", state->backup_directory);
+    return (state->ring.count > 0 || error_raise(err, ERROR_STATE, "the sealing key %s is missing: put it back first",
+                                                 state->sealing_key_file)) &&
+           add_given_key(state, key_file, err);
+}
+
 bool state_restore(const struct state_options *options, const char *file, const char *key_file, struct arena *arena,
                    const char **out_words, struct error *err)
 {
@@ -276,11 +293,9 @@ bool state_restore(const struct state_options *options, const char *file, const 
     struct findings findings = {.trouble = TROUBLE_NONE};
     struct state_check check = {0};
     const char *chosen = NULL;
-    bool ok = home_check(state->directory, true, err) && home_lock(state->directory, state->holder, &state->lock, err) &&
-              keyring_load(&state->ring, state->sealing_key_file, state->arena, err) &&
-              (state->ring.count > 0 || error_raise(err, ERROR_STATE, "the sealing key %s is missing: put it back first",
-                                                    state->sealing_key_file)) &&
-              add_given_key(state, key_file, err) && choose(state, file, &chosen, &check, err) &&
+    bool there = access(state->directory, F_OK) == 0; /* else it is made only when there is something to put there */
+    bool ok = (!there || lock_home(state, err)) && load_keys(state, options, file, key_file, err) &&
+              choose(state, file, &chosen, &check, err) && (there || lock_home(state, err)) &&
               put_back(state, chosen, &check, &findings, err);
     home_unlock(&state->lock);
     keyring_release(&state->ring);

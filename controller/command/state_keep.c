@@ -188,6 +188,11 @@ static int run_verify(struct command_context *ctx, int argc, char **argv)
     if (!home_check(ctx->config.state_directory, false, &err) ||
         !keyring_load(&verify.ring, ctx->config.sealing_key_file, ctx->arena, &err))
         return command_fail_error(ctx, &err);
+    struct state_options options = command_state_options(ctx, false, NULL);
+    if (argc == 0 && !state_remembered(&options)) {
+        keyring_release(&verify.ring);
+        return command_fail(ctx, EXIT_ERROR, "there is no store in %s to look into", ctx->config.state_directory);
+    }
     if (verify.ring.count == 0)
         return command_fail(ctx, EXIT_STATE, "the sealing key %s is missing: nothing can be opened without it",
                             ctx->config.sealing_key_file);

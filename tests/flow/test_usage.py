@@ -161,6 +161,11 @@ def no_installation_is_made_for_words_to_one():
             told = world.run(*words)
             assert told.code == 1 and "nothing was ever ordered from here" in told.err, told
             assert not os.path.exists(world.path("state")) and not os.path.exists(world.path("sealing.key")), words
+        for words, why in ((("backup",), "there is no store in"), (("verify",), "there is no store in"), (("restore",), "there is no backup in"),
+                           (("restore", "some.mdb"), "sealing.key is missing")):
+            told = world.run("state", *words)
+            assert told.code != 0 and why in told.err and told.out == "", told
+            assert not os.path.exists(world.path("state")) and not os.path.exists(world.path("sealing.key")), words
 
 
 def what_cannot_be_read_is_named():

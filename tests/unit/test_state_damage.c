@@ -245,8 +245,11 @@ static void where_there_is_no_store_nothing_is_made(void)
     options.mode = STATE_WRITE;
     CHECK(!state_remembered(&options));
     CHECK(!state_rotate_key(&options, arena, &out, &err) && err.kind == ERROR_NOT_FOUND);
+    CHECK(!state_restore(&options, NULL, NULL, arena, &out, &err) && err.kind == ERROR_NOT_FOUND);
+    CHECK(strstr(err.message, "there is no backup in") != NULL);
+    CHECK(!state_restore(&options, "some.mdb", NULL, arena, &out, &err) && err.kind == ERROR_STATE);
+    CHECK(strstr(err.message, "put it back first") != NULL);
     CHECK(access(store, F_OK) != 0 && access(key_file, F_OK) != 0);
-    CHECK(!state_restore(&options, NULL, NULL, arena, &out, &err) && err.kind == ERROR_STATE); /* no key */
     state_close(open_store(STATE_WRITE));
     CHECK(!state_restore(&options, NULL, NULL, arena, &out, &err) && err.kind == ERROR_NOT_FOUND);
     CHECK(strstr(err.message, "no good backup") != NULL);
