@@ -36,7 +36,7 @@ static const char *product_code(struct arena *arena, const char *text, const cha
 
 static const struct field order_fields[] = {
     {.name = "product", .type = FIELD_STRING, AT(certificate, order.product), .required = true, .max = 60,
-     .pattern = field_word_pattern, .canonical = product_code, .example = "rapidssl",
+     .pattern = field_word_pattern, .canonical = product_code, .example = "positivessl",
      .doc = "The vendor's product code, which decides brand, validation level and how many names fit."},
     {.name = "term", .type = FIELD_TERM, AT(certificate, order.term_months), .fallback = "12mo", .min = 1, .max = 72,
      .example = "12mo",
@@ -194,7 +194,7 @@ static const struct field certificate_fields[] = {
     {.name = "issuerRef", .type = FIELD_REFERENCE, AT(certificate, issuer_ref), .refers_to = KIND_ISSUER,
      .doc = "The Issuer to buy from; the only one there is unless given."},
     {.name = "order", .type = FIELD_OBJECT, .table = &order_table, .required = true,
-     .example = "{product: rapidssl}", .doc = "What is bought from the vendor."},
+     .example = "{product: positivessl}", .doc = "What is bought from the vendor."},
     {.name = "organizationRef", .type = FIELD_REFERENCE, AT(certificate, organization_ref),
      .refers_to = KIND_ORGANIZATION, .doc = "The Organization named in the certificate: for OV and EV products."},
     {.name = "adminContactRef", .type = FIELD_REFERENCE, AT(certificate, admin_contact_ref), .refers_to = KIND_CONTACT,
