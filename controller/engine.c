@@ -395,7 +395,9 @@ void engine_standing_of(struct engine *engine, const struct string_list *only, s
         const struct standing_entry *entry = engine->standing[i];
         if (some && !is_one_of(entry, only))
             continue;
-        if (entry->stand == STAND_READY)
+        if (entry->stand == STAND_READY && text_equal(entry->step.code, "Forgotten"))
+            out->forgotten++;
+        else if (entry->stand == STAND_READY)
             out->ready++;
         else if (entry->stand == STAND_BLOCKED && text_equal(entry->step.code, "Invalid"))
             out->invalid++, out->blocked++;

@@ -69,6 +69,7 @@ void engine_drain(struct engine *engine);
 /* Where everything stands, for deciding when an `apply` is over. */
 struct engine_standing {
     size_t ready, blocked, waiting, patient, failing, running; /* certificates */
+    size_t forgotten;    /* whose manifest went, and nothing is left to do */
     size_t needs_person; /* of those that wait: what failed is tried again, but only a person can cure it */
     size_t invalid;      /* problems of severity error in the manifests */
     size_t held;         /* removals that wait for `certwright confirm` */

@@ -125,6 +125,7 @@ static void print_result(struct command_context *ctx, struct engine *engine, int
     json_int_member(&w, "blocked", (int64_t)standing.blocked);
     json_int_member(&w, "waiting", (int64_t)standing.waiting);
     json_int_member(&w, "held", (int64_t)standing.held);
+    json_int_member(&w, "forgotten", (int64_t)standing.forgotten);
     json_end_object(&w);
     json_string_member(&w, "nextDue", standing.next_due_ms == INT64_MAX ? NULL
                                                                       : clock_rfc3339(ctx->arena, standing.next_due_ms / 1000));
@@ -139,6 +140,8 @@ static void print_end(struct command_context *ctx, struct engine *engine)
     struct engine_standing standing;
     engine_standing(engine, &standing);
     command_print(ctx, "\n%zu ready", standing.ready);
+    if (standing.forgotten > 0)
+        command_print(ctx, ", %zu forgotten", standing.forgotten);
     if (standing.blocked > 0)
         command_print(ctx, ", %zu blocked (certwright why certificate/NAME)", standing.blocked);
     if (standing.held > 0)

@@ -149,7 +149,8 @@ def a_removed_manifest_is_forgotten_and_may_come_back():
         os.rename(w.path("manifests/shop.yaml"), w.path("aside.yaml"))
         assert ("forget", "certificate/shop", "Forgotten") in planned(w)
         calls = len(w.sandbox_call("GET", "/requests")["requests"])
-        w.run("apply", "--yes", code=4)
+        done = w.run("apply", "--yes", code=4)
+        assert done.out.endswith("\n0 ready, 1 forgotten, 1 blocked (certwright why certificate/NAME)\n"), done
         assert [p for p in planned(w) if p[0] != "blocked"] == []
         assert files_below(w.path("targets")) == before
         order = w.sandbox_call("GET", "/orders")["orders"][0]
