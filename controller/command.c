@@ -345,10 +345,10 @@ bool command_parse_object(struct command_context *ctx, const char *text, enum re
 static const struct command_option global_options[] = {
     {"config", "FILE", "the operator's file"},
     {"dir", "DIR", "read manifests from DIR (also -d)"},
-    {"filename", "FILE", "read this file or folder, \"-\" for standard input; may be repeated (also -f)"},
+    {"filename", "FILE", "read this, \"-\": standard input; repeatable (also -f)"},
     {"namespace", "NAME", "only this namespace (also -n)"},
     {"selector", "LABELS", "only what has these labels, as a=b,c=d (also -l)"},
-    {"output", "FORMAT", "table, wide, json, yaml, md or name, as the verb allows (also -o)"},
+    {"output", "FORMAT", "table, wide, json, yaml, md or name (also -o)"},
     {"timeout", "TIME", "how long to wait for a person or a far side, as 10m"},
     {"yes", NULL, "do not ask before a paid step"},
     {"no-color", NULL, "no colours"},
@@ -539,8 +539,9 @@ static int print_help(struct command_context *ctx, const struct command *command
         command_print(ctx, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
     command_print(ctx, "\nOptions of every verb\n");
     print_options(ctx, global_options);
-    command_print(ctx, "\nExit codes: 0 fine, 1 error, 2 changes (plan --detailed-exitcode), 3 manifests invalid, 4 blocked,\n"
-                       "5 state locked or unusable, 6 unreachable, 7 a person's step is pending, 64 usage, 78 operator's file\n");
+    command_print(ctx, "\nExit codes: 0 fine, 1 error, 2 changes (plan --detailed-exitcode),\n"
+                       "3 manifests invalid, 4 blocked, 5 state locked or unusable, 6 unreachable,\n"
+                       "7 a person's step is pending, 64 usage, 78 operator's file\n");
     return EXIT_OK;
 }
 
@@ -564,7 +565,8 @@ static const struct command *find_command(char **words, int count, int *out_used
 static int leading_options(char **argv)
 {
     int i = 0;
-    while (argv[i] != NULL && argv[i][0] == '-' && argv[i][1] != '\0' && strcmp(argv[i], "--") != 0) {
+    while (argv[i] != NULL && argv[i][0] == '-' && argv[i][1] != '\0' && strcmp(argv[i], "--") != 0 &&
+           strcmp(argv[i], "--version") != 0) {
         const char *word = argv[i++];
         bool takes;
         if (word[1] == '-') {
@@ -634,6 +636,9 @@ int command_run(int argc, char **argv)
         memmove(argv + 1 + lead, argv + 2 + lead, (size_t)(argc - 2 - lead) * sizeof *argv);
         argv[argc - 1] = help;
     }
+    char version[] = "version";
+    if (argv[1 + lead] != NULL && strcmp(argv[1 + lead], "--version") == 0)
+        argv[1 + lead] = version;
     const struct command *command = find_command(argv + 1 + lead, argc - 1 - lead, &used);
     memcpy(rest, argv + 1, (size_t)lead * sizeof *rest);
     memcpy(rest + lead, argv + 1 + lead + used, (size_t)(argc - lead - used) * sizeof *rest); /* and the closing NULL */

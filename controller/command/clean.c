@@ -366,7 +366,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
 const struct command command_clean = {
     .name = "clean",
     .arguments = "--challenges",
-    .summary = "list challenge records and files that nobody needs, and take them away",
+    .summary = "list challenges that nobody needs, and take them away",
     .help = "Lists what certwright made to prove names, or as a probe, and that no live order needs: each "
             "stands in the journal,\n"
             "which is written before anything is made, and is equal to what the journal says. Nothing else "

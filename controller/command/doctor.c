@@ -27,7 +27,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
 const struct command command_doctor = {
     .name = "doctor",
     .arguments = "",
-    .summary = "look over the installation: files, rights, keys, store, accounts, limits",
+    .summary = "look over the installation: files, keys, store, accounts",
     .help = "Each line is ok, warn, fail or unknown, with what cures it. Changes nothing, and works on a "
             "broken installation. Run it\n"
             "as the user that runs the controller.\n"

@@ -119,6 +119,6 @@ const struct command command_deploy = {
     .help = "Targets with `deploy: Manual` get a new certificate only by this.", .run = run_deploy,
 };
 const struct command command_confirm = {
-    .name = "confirm", .arguments = "DIGEST", .summary = "release what a guard holds: many purchases or removals at once",
+    .name = "confirm", .arguments = "DIGEST", .summary = "release what a guard holds: many purchases or removals",
     .help = "The digest names exactly what is held; when that changes, so does the digest.", .run = run_confirm,
 };

@@ -194,7 +194,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
 
 const struct command command_plan = {
     .name = "plan", .arguments = "[CERTIFICATE...]",
-    .summary = "say what would be done, why, and at what price; change nothing",
+    .summary = "say what would be done, why and at what price; no more",
     .help = "Reads the manifests and the store, asks the vendor for prices and the account's orders (free calls), and prints\n"
             "the steps that `apply` would take. Nothing is written anywhere.",
     .options = options, .formats = {[OUTPUT_JSON] = true, [OUTPUT_MARKDOWN] = true}, .run = run,

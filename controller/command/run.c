@@ -68,7 +68,7 @@ static int run(struct command_context *ctx, int argc, char **argv)
 
 const struct command command_run_daemon = {
     .name = "run", .arguments = "",
-    .summary = "the daemon: watch the manifests and keep everything as they say",
+    .summary = "the daemon: watch the manifests, keep all as they say",
     .help = "Watches the manifest directory and acts on what changed. SIGHUP: look at everything now. SIGTERM: finish what runs,\n"
             "record it, exit 0. Other commands reach it through the control socket in the state directory.",
     .run = run,

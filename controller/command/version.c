@@ -116,7 +116,7 @@ static const struct command_option options[] = {
 const struct command command_version = {
     .name = "version",
     .arguments = "",
-    .summary = "this program's version, and the rules it knows",
+    .summary = "the version, and the rules it knows (also --version)",
     .help = "Rules and their dates are data compiled in; which of them act depends on the day.",
     .options = options,
     .formats = {[OUTPUT_JSON] = true, [OUTPUT_YAML] = true},

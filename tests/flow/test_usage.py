@@ -139,6 +139,10 @@ def options_stand_anywhere_and_in_every_usual_form():
 def help_is_there_for_every_verb_and_group():
     with World() as world:
         whole = certwright(world, "--help")
+        assert max(map(len, whole.stdout.splitlines())) <= 80, whole.stdout
+        version = certwright(world, "version").stdout
+        assert version.startswith("certwright ") and certwright(world, "--version").stdout == version
+        assert certwright(world, "--config", "any", "--version", "-o", "json").stdout == certwright(world, "version", "-o", "json").stdout
         assert whole.returncode == 0 and certwright(world).stdout == whole.stdout == certwright(world, "help").stdout
         listed = whole.stdout.split("usage:")[1].split("Options of every verb")[0].splitlines()[2:]
         verbs = [line[2:18].strip() for line in listed if line.startswith("  ")]
@@ -187,7 +191,7 @@ def output_that_is_lost_is_no_success():
         config = world.config()
         listed = certwright(world, "--config", config, "state", "list").stdout
         for line in ("plan --offline", "plan --offline -o json", "plan --offline --detailed-exitcode", "get certificates -o json", "get issuer",
-                     "validate", "schema", "explain certificate", "status", "catalogue", "state list", "version", "--help",
+                     "validate", "schema", "explain certificate", "status", "catalogue", "state list", "version", "--version", "--help",
                      "help plan"):
             words = [*line.split(), "--config", config] if line[-1] != "p" else line.split()
             for name, close, why in (("/dev/full", None, "No space left on device"), ("/dev/null", 1, "Bad file descriptor")):
