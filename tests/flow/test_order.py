@@ -256,7 +256,7 @@ def a_wrong_certificate_is_not_deployed():
         for kind in ("no-certificate", "wrong-certificate", "wrong-names", "expired", "self-signed", "client-only", "no-chain"):
             world.fault(path="order/download", do=kind, times=0)
             world.run("sync", "certificate/shop") if kind != "no-certificate" else None
-            wrong = world.apply("--detach" if kind != "no-certificate" else "--timeout=3s", code=None)
+            wrong = world.apply("--detach" if kind != "no-certificate" else "--timeout=15s", code=None)
             assert not os.path.exists(world.path("targets/shop")), f"{kind}: {wrong!r}"
             assert world.run("get", "revisions", "shop", "-o", "json").code != 0, kind
             said = {"no-certificate": "delivers nothing yet", "wrong-certificate": "another key",
