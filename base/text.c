@@ -49,6 +49,11 @@ struct string_list string_list_sorted(struct arena *arena, const struct string_l
     return sorted;
 }
 
+bool string_list_sorted_contains(const struct string_list *sorted, const char *text)
+{
+    return sorted->count > 0 && bsearch(&text, sorted->items, sorted->count, sizeof *sorted->items, compare_texts) != NULL;
+}
+
 bool string_list_same_set(const struct string_list *a, const struct string_list *b)
 {
     struct arena *arena = arena_create();

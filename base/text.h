@@ -26,6 +26,7 @@ bool string_list_contains(const struct string_list *list, const char *text);
 bool string_list_equal(const struct string_list *a, const struct string_list *b); /* same strings, same order */
 /* A copy of the pointers in strcmp order, without duplicates. */
 struct string_list string_list_sorted(struct arena *arena, const struct string_list *list);
+bool string_list_sorted_contains(const struct string_list *sorted, const char *text); /* by halves */
 bool string_list_same_set(const struct string_list *a, const struct string_list *b); /* order and repeats ignored */
 char *string_list_join(struct arena *arena, const struct string_list *list, const char *separator);
 

@@ -132,7 +132,7 @@ static void answer(struct client *client, int code, const char *out)
 static void tell(const struct engine_progress *progress, struct client *client)
 {
     bool certificate = text_has_prefix(progress->id, "certificate/");
-    if (client->only.count > 0 && certificate && !engine_among(&client->only, progress->id))
+    if (client->only.count > 0 && certificate && !string_list_sorted_contains(&client->only, progress->id))
         return;
     struct buffer text = {0}, line = {0};
     struct json_writer w = {.out = &line};

@@ -266,17 +266,6 @@ const struct guard_hold *desired_hold_of(const struct desired *set, enum resourc
 
 /* ---- remembering ---- */
 
-static int compare_texts(const void *left, const void *right)
-{
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
-}
-
-/* They came out of the store in this order. */
-static bool is_ghost(const struct desired *set, const char *key)
-{
-    return set->ghosts.count > 0 && bsearch(&key, set->ghosts.items, set->ghosts.count, sizeof key, compare_texts) != NULL;
-}
-
 static void remember_ghosts(const struct desired *set, struct state_batch *batch, struct arena *arena)
 {
     for (size_t i = 0; i < set->ghosts.count; i++) { /* back again, or let go */
@@ -293,7 +282,8 @@ static void remember_ghosts(const struct desired *set, struct state_batch *batch
     for (size_t i = 0; i < set->change_count && set->lost == NULL; i++) { /* of a lost tree the rows of its files still tell */
         const struct change *change = &set->changes[i];
         const char *key = form_key(arena, change->kind, change->namespace_, change->name);
-        if (change->held && change->is == NULL && !is_ghost(set, key))
+        bool known = string_list_sorted_contains(&set->ghosts, key); /* sorted, as they came out of the store */
+        if (change->held && change->is == NULL && !known)
             meta_put(batch, arena_printf(arena, GONE "%s", key), "held");
     }
 }

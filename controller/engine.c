@@ -368,19 +368,12 @@ void engine_drain(struct engine *engine) { engine->draining = true; }
 
 void engine_standing(struct engine *engine, struct engine_standing *out) { engine_standing_of(engine, NULL, out); }
 
-static int compare_ids(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-bool engine_among(const struct string_list *only, const char *id)
-{
-    return only->count > 0 && bsearch(&id, only->items, only->count, sizeof *only->items, compare_ids) != NULL;
-}
-
 static bool is_one_of(const struct standing_entry *entry, const struct string_list *only)
 {
     AUTO(arena) struct arena *arena = arena_create();
     const char *namespace_, *name;
     engine_split_key(entry->key, arena, &namespace_, &name);
-    return engine_among(only, resource_id(arena, KIND_CERTIFICATE, namespace_, name));
+    return string_list_sorted_contains(only, resource_id(arena, KIND_CERTIFICATE, namespace_, name));
 }
 
 void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out)

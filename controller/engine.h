@@ -80,7 +80,6 @@ struct engine_standing {
 void engine_standing(struct engine *engine, struct engine_standing *out);
 /* Of these certificates only ("certificate/shop", sorted); `only` NULL or empty: all. */
 void engine_standing_of(struct engine *engine, const struct string_list *only, struct engine_standing *out);
-bool engine_among(const struct string_list *only, const char *id);
 /* Calls for each certificate this engine decided about, with its last step. */
 typedef void engine_visit(const char *namespace_, const char *name, const struct step *step, void *arg);
 void engine_each(struct engine *engine, engine_visit *visit, void *arg);
