@@ -385,27 +385,36 @@ static void changed_settings_go_forward_once_the_way_back_allows(void)
     }
 }
 
-/* A number of another place, or of a damaged generation, is nothing to go back to. */
-static void only_what_lies_there_whole_is_gone_back_to(void)
+static struct deploy_root real_root = {.name = "nginx"};
+
+/* The root of the target is a folder of this test's, which is not made yet. */
+static struct context on_a_real_root(void)
 {
+    static struct operator_config config;
     char folder[96];
-    struct outcome out = {0};
-    struct error err = {0};
-    published(0);
     scratch_folder(folder, sizeof folder);
-    struct deploy_root root = {.name = "nginx", .path = arena_printf(arena, "%s/certs", folder)};
-    struct operator_config config = made_config;
-    config.roots = &root;
+    real_root.path = arena_printf(arena, "%s/certs", folder);
+    config = made_config;
+    config.roots = &real_root;
     config.root_count = 1;
     made.view.config = &config;
     made.order->names = made.revision->names;
-    CHECK(mkdir(root.path, 0755) == 0);
+    return (struct context){.arena = arena, .config = &config};
+}
+
+/* A number of another place, or of a damaged generation, is nothing to go back to. */
+static void only_what_lies_there_whole_is_gone_back_to(void)
+{
+    struct outcome out = {0};
+    struct error err = {0};
+    published(0);
+    struct context ctx = on_a_real_root();
+    CHECK(mkdir(real_root.path, 0755) == 0);
     rollout()->state = ROLLOUT_STAGING;
     rollout()->generation = 0;
     rollout()->previous = 1;
     rollout()->previous_fingerprint = "f1";
     rollout()->previous_ends_at = made.view.now + 86400;
-    struct context ctx = {.arena = arena, .config = &config};
     struct step step = step_at(ACTION_STAGE, 0);
     CHECK(!certificate_action(ACTION_STAGE)->act(&ctx, &made.view, &step, &out, &err)); /* there is no material here */
     CHECK_INT(out.generation, 2);
@@ -523,30 +532,22 @@ static void an_inspection_that_fails_says_so_and_changes_nothing(void)
 /* The certificate's place beneath a root of this test's: default/shop/, with `current` leading to a generation or elsewhere. */
 static void an_inspection_tells_damage_from_what_others_did(void)
 {
-    char folder[96];
     struct outcome out = {0};
     struct error err = {0};
     struct step step;
     begin(ONE);
     made_settled(&made);
-    scratch_folder(folder, sizeof folder);
-    struct deploy_root root = {.name = "nginx", .path = arena_printf(arena, "%s/certs", folder)};
-    struct operator_config config = made_config;
-    config.roots = &root;
-    config.root_count = 1;
-    made.view.config = &config;
-    made.order->names = made.revision->names;
-    struct context ctx = {.arena = arena, .config = &config};
+    struct context ctx = on_a_real_root();
     const struct action_row *inspect = certificate_action(ACTION_INSPECT);
     step = step_at(ACTION_INSPECT, 0);
     CHECK(!inspect->act(&ctx, &made.view, &step, &out, &err)); /* not mounted, say: no evidence of anything */
     CHECK_INT(out.drift, DRIFT_NONE);
-    CHECK(mkdir(root.path, 0755) == 0);
+    CHECK(mkdir(real_root.path, 0755) == 0);
     err = (struct error){0};
     CHECK_OK(inspect->act(&ctx, &made.view, &step, &out, &err), err);
     CHECK_INT(out.drift, DRIFT_DAMAGED);
     CHECK_TEXT(out.words, "nothing is published there any more");
-    const char *place = arena_printf(arena, "%s/shop", root.path);
+    const char *place = arena_printf(arena, "%s/shop", real_root.path);
     CHECK(mkdir(place, 0755) == 0 && symlink("/srv/theirs", arena_printf(arena, "%s/current", place)) == 0);
     out = (struct outcome){0};
     CHECK_OK(inspect->act(&ctx, &made.view, &step, &out, &err), err);
