@@ -291,6 +291,15 @@ static void refs_from_records(struct model *model, struct certificate_view *view
         view->product = product_find(view->order->product, NULL);
 }
 
+/* An account's URL ends with a slash, the operator's file may leave it out. */
+static bool same_url(const char *a, const char *b)
+{
+    size_t one = strlen(a), two = strlen(b);
+    one -= one > 0 && a[one - 1] == '/';
+    two -= two > 0 && b[two - 1] == '/';
+    return one == two && memcmp(a, b, one) == 0;
+}
+
 /* What is open or sent stays with the account it went to, whichever the manifest names now; an Issuer of that name may lead
  * elsewhere meanwhile. */
 static void find_order_issuer(struct model *model, struct certificate_view *view, struct arena *arena)
@@ -308,8 +317,14 @@ static void find_order_issuer(struct model *model, struct certificate_view *view
             view->order_issuer = candidates[i];
     if (view->order_issuer == NULL)
         return;
+    const struct issuer *leads = view->order_issuer->issuer;
+    const struct endpoint *endpoint = operator_endpoint(model->config, leads->sslstore.environment);
     struct account *account = model_account(model, view->order_issuer->namespace_, view->order_issuer->name);
-    view->order_account = account->has_record ? arena_memdup(arena, &account->record, sizeof account->record) : NULL;
+    const struct issuer_record *record = &account->record;
+    /* What was seen before the Issuer was edited may be of another account: its orders are unknown to this one. */
+    if (account->has_record && same_url(record->endpoint, endpoint->url) &&
+        text_equal(record->partner_code, leads->sslstore.partner_code))
+        view->order_account = arena_memdup(arena, record, sizeof *record);
 }
 
 static void resolve(struct model *model, struct certificate_view *view, struct arena *arena)
@@ -558,7 +573,7 @@ void model_take_account(struct model *model, struct account *account, const stru
     struct issuer_record *record = &account->record;
     if (!account->has_record)
         *record = (struct issuer_record){.namespace_ = account->namespace_, .name = account->name, .endpoint = "",
-                                         .error = "", .control_order = ""};
+                                         .partner_code = "", .error = "", .control_order = ""};
     account->has_record = true;
     if (failure != NULL) {
         record->error = arena_strdup(model->arena, failure->message);
@@ -566,9 +581,14 @@ void model_take_account(struct model *model, struct account *account, const stru
     } else {
         record->error = "";
         record->endpoint = arena_strdup(model->arena, facts->url);
+        record->partner_code = arena_strdup(model->arena, facts->partner_code);
         record->checked_at = facts->at;
         record->listed_at = facts->listed ? facts->at : record->listed_at;
         record->orders_listed = facts->listed ? (int)facts->order_count : record->orders_listed;
+        if (facts->listed) { /* the list is whole, and may be another account's than the last one */
+            record->last_order_seen = 0;
+            record->control_order = "";
+        }
         for (size_t i = 0; i < facts->order_count; i++)
             if (facts->orders[i].purchased_at >= record->last_order_seen) {
                 record->last_order_seen = facts->orders[i].purchased_at;

@@ -16,7 +16,8 @@ bool account_observe(struct context *ctx, const struct resource *issuer, bool li
     struct context own = *ctx;
     own.arena = arena_create();
     own.vendor_ahead_s = INT64_MIN; /* until an answer tells */
-    struct account_facts facts = {.arena = own.arena, .url = arena_strdup(own.arena, account.url)};
+    struct account_facts facts = {.arena = own.arena, .url = arena_strdup(own.arena, account.url),
+                                  .partner_code = arena_strdup(own.arena, account.partner_code)};
     bool ok = ops->check(&own, &account, err) && ops->prices(&own, &account, &facts.prices, err) &&
               (!list_orders || ops->order_list(&own, &account, 0, 0, &facts.orders, &facts.order_count, err));
     issuer_account_close(&account);

@@ -9,6 +9,7 @@
 struct account_facts {
     struct arena *arena; /* owns everything below */
     const char *url;     /* of the endpoint that was asked */
+    const char *partner_code; /* and of the account there */
     unsigned char issuer_digest[32]; /* of the manifest it was asked by: another partner or token may be another account */
     struct price_list prices;
     struct vendor_order *orders; /* all the vendor lists; not read unless asked for */

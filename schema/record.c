@@ -87,6 +87,7 @@ static const struct field order_record_fields[] = {
     LONG("graceBootMs", grace_boot_ms),
     LIST("evidence", evidence),
     TEXT("heldReason", held_reason),
+    LIST("shownNumbers", shown_numbers),
     LONG("resubmittedAt", resubmitted_at),
     TEXT("vendorOrderId", vendor_order_id),
     TEXT("partnerOrderId", partner_order_id),
@@ -262,6 +263,7 @@ const struct field_table rollout_record_table = {
 static const struct field issuer_record_fields[] = {
     WHOSE,
     TEXT("endpoint", endpoint),
+    TEXT("partnerCode", partner_code),
     LONG("checkedAt", checked_at),
     LONG("listedAt", listed_at),
     NUMBER("ordersListed", orders_listed),

@@ -62,6 +62,7 @@ struct order_record {
     int64_t grace_boot_ms;
     struct string_list evidence; /* newest last, at most 6, each at most 120 bytes */
     const char *held_reason;  /* why a person is needed */
+    struct string_list shown_numbers; /* the vendor's orders that it was held for; a release says that none of them is this one */
     int64_t resubmitted_at;   /* last given back for sending without a person (onUnknownOrder: resubmit) */
     const char *vendor_order_id, *partner_order_id, *ca_order_id;
     const char *major_status, *minor_status; /* the vendor's words, cleaned */
@@ -167,14 +168,14 @@ struct rollout_record {
 /* ---- account at a vendor ---- */
 struct issuer_record {
     const char *namespace_, *name;
-    const char *endpoint;
+    const char *endpoint, *partner_code; /* the account that was asked; the Issuer may lead to another one now */
     int64_t checked_at;       /* credentials last accepted */
     int64_t listed_at;        /* the vendor's orders last listed */
     int orders_listed;
     const char *error;        /* of the last check; "" when fine */
     int64_t error_at;
-    int64_t last_order_seen;  /* date of the newest order in the vendor's list */
-    const char *control_order; /* an order number known to exist, for positive control; "": none */
+    int64_t last_order_seen;  /* date of the newest order in the vendor's last list; 0: it was empty */
+    const char *control_order; /* that order's number, known to exist there, for positive control; "": none */
 };
 /* ---- spending counted from intents: one per account and period ---- */
 struct budget_record {

@@ -238,15 +238,20 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     case ORDER_PREPARED: {
         struct step guard = guard_purchase(view, arena);
         bool dearer = certificate_price(view, NULL) > order->price_cents;
-        /* The budget was reserved when it was prepared, and that of no other issuer or endpoint. */
+        bool edited = !text_equal(order->relevant_digest, certificate_relevant_digest(view, arena));
+        bool leaves = leaves_account(view);
+        /* The budget was reserved when it was prepared: that of no other issuer or endpoint. What is prepared anew in another
+         * period takes of that one's. */
+        struct step same = {.cost_cents = order->price_cents};
+        bool counted = edited || leaves ? certificate_reservation(view, &same).orders == 0 : certificate_counted_here(view);
         bool reserved = text_equal(guard.code, "MassPurchase") ||
-                        (!dearer && certificate_counted_here(view) && text_equal(guard.code, "BudgetExceeded"));
+                        (!dearer && counted && text_equal(guard.code, "BudgetExceeded"));
         if (!nothing_yet(&guard) && !reserved)
             return guard;
-        if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena)))
+        if (edited)
             return prepare_anew(view, "the manifest changed before the order was sent", arena);
         /* The record says where the order is. */
-        if (leaves_account(view))
+        if (leaves)
             return prepare_anew(view, "the issuer's endpoint changed before the order was sent", arena);
         if (dearer)
             return prepare_step(view, arena_printf(arena, "it costs more than the %s that were expected",
@@ -439,6 +444,8 @@ static struct step decide_ladder(const struct certificate_view *view, struct are
             return step_blocked("EditAfterOrder",
                                 arena_printf(arena, "%s while order %s is open", misfit, view->order->vendor_order_id),
                                 "change the manifest back until the certificate is issued", NULL);
+        if (view->order_issuer == NULL)
+            return issuer_gone(view, arena);
         return decide_validation(view, arena);
     }
     step = decide_removal(view, arena);

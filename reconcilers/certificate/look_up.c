@@ -70,7 +70,8 @@ static bool act_look_up(struct context *ctx, const struct certificate_view *view
             if (ok && text_equal(whole.custom_order_id, order->custom_order_id)) {
                 out->found = true;
                 out->vendor = whole;
-            } else if (ok && text_empty(whole.custom_order_id)) {
+            } else if (ok && text_empty(whole.custom_order_id) &&
+                       !string_list_contains(&order->shown_numbers, whole.vendor_order_id)) {
                 out->other_number = whole.vendor_order_id;
             }
         }
@@ -176,6 +177,15 @@ static void record_absent(const struct certificate_view *view, struct order_reco
     }
 }
 
+static struct string_list with_number(const struct string_list *former, const char *number, struct arena *arena)
+{
+    struct string_list all = {0};
+    for (size_t i = 0; i < former->count; i++)
+        string_list_push(arena, &all, former->items[i]);
+    string_list_push(arena, &all, arena_strdup(arena, number));
+    return all;
+}
+
 static void record_look_up(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
                            struct arena *arena, struct changes *out)
 {
@@ -196,6 +206,7 @@ static void record_look_up(const struct certificate_view *view, const struct ste
     if (outcome->found || outcome->other_number != NULL) {
         const char *number = outcome->found ? outcome->vendor.vendor_order_id : outcome->other_number;
         order->state = ORDER_HELD;
+        order->shown_numbers = with_number(&order->shown_numbers, number, arena);
         order->held_reason = arena_printf(arena, "the vendor shows order %s, which may be this one but cannot be matched",
                                           number);
         out->audit = "order.held";

@@ -517,6 +517,11 @@ static void order_that_looks_like_ours_is_held_and_never_adopted(void)
     CHECK_INT(changes.order->state, ORDER_HELD);
     CHECK(says(changes.order->held_reason, "99"));
     CHECK_TEXT(changes.order->vendor_order_id, "");
+    CHECK_TEXT(string_list_join(arena, &changes.order->shown_numbers, " "), "99");
+    made.order->shown_numbers = changes.order->shown_numbers; /* released, and looked for once more */
+    outcome.other_number = "100";
+    record(step_of(ACTION_LOOK_UP), outcome);
+    CHECK_TEXT(string_list_join(arena, &changes.order->shown_numbers, " "), "99 100");
 }
 
 static void look_up_before_a_further_attempt_only_notes_that_it_was_made(void)

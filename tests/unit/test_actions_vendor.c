@@ -378,6 +378,15 @@ static void the_list_may_show_what_the_id_does_not(void)
     CHECK_OK(act(ACTION_LOOK_UP), err);
     CHECK(!out.found && !out.absent_with_control);
     CHECK_TEXT(out.other_number, "3");
+    /* one that a person has seen, and released the order beside, holds it no more; should it be ours after all, it is found */
+    for (int ours = 0; ours < 2; ours++) {
+        look_for();
+        string_list_push(arena, &made.order->shown_numbers, "3");
+        SCRIPT({.body = ABSENT}, {.body = list}, {.body = vendors("3", ours ? OURS : "", "positivessl", "shop.example.com")},
+               {.body = CREDENTIALS_FINE});
+        CHECK_OK(act(ACTION_LOOK_UP), err);
+        CHECK(out.other_number == NULL && out.found == (ours == 1) && out.absent_with_control == (ours == 0));
+    }
     /* one that is another's after all */
     look_for();
     SCRIPT({.body = ABSENT}, {.body = list}, {.body = vendors("3", "somebody", "positivessl", "shop.example.com")},

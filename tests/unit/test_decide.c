@@ -270,6 +270,28 @@ static void prepared_order_that_goes_to_another_issuer_needs_its_budget(void)
     expect(ACTION_BLOCKED, "BudgetExceeded");
 }
 
+/* What was counted in October is not counted in November: it is sent as it was prepared, and not prepared anew. */
+static void order_prepared_in_another_period_needs_its_budget_when_it_is_prepared_anew(void)
+{
+    for (int what = 0; what < 6; what++) {
+        begin(ONE);
+        made_order(&made, ORDER_PREPARED);
+        made.view.account.budget_period = "2026-11";
+        made.order->budget_period = what < 3 ? "2026-10" : "2026-11";
+        *(what % 3 == 1   ? &made.order->relevant_digest
+          : what % 3 == 2 ? &made.order->partner_code
+                          : &made.order->refused_text) = "other";
+        made.view.account.within_budget = false;
+        made.view.account.budget_words = "spent";
+        if (what % 3 == 0)
+            expect(ACTION_SUBMIT, "Ordering");
+        else if (what < 3)
+            expect(ACTION_BLOCKED, "BudgetExceeded");
+        else
+            expect(ACTION_PREPARE, "Ordering");
+    }
+}
+
 /* What was counted where orders cost nothing is not counted where they cost money. */
 static void prepared_order_that_goes_to_another_endpoint_needs_its_budget(void)
 {
@@ -356,6 +378,16 @@ static void open_order_whose_issuer_went_waits_for_it(void)
         CHECK(says(decide().reason, "issuer/main (partner 1 at https://127.0.0.1:1/rest/)"));
         CHECK(says(decide().human, "issuer/main"));
     }
+}
+
+/* Its partner code was edited while the order is open: what was paid for can be fetched only there. */
+static void placed_order_whose_issuer_went_waits_for_it(void)
+{
+    struct certificate_view *view = begin(ONE);
+    made_order(&made, ORDER_PLACED);
+    CHECK(!text_equal(decide().code, "IssuerGone"));
+    view->order_issuer = NULL;
+    expect(ACTION_BLOCKED, "IssuerGone");
 }
 
 /* Its account is not the one that the manifest leads to now. */
@@ -625,12 +657,14 @@ int main(void)
     RUN(dearer_order_than_was_prepared_needs_budget_again);
     RUN(prepared_order_that_goes_to_another_issuer_needs_its_budget);
     RUN(prepared_order_that_goes_to_another_endpoint_needs_its_budget);
+    RUN(order_prepared_in_another_period_needs_its_budget_when_it_is_prepared_anew);
     RUN(edit_before_sending_prepares_anew);
     RUN(prepared_order_is_sent_where_its_record_says);
     RUN(further_attempt_asks_the_vendor_first);
     RUN(unknown_order_is_looked_up_and_nothing_else);
     RUN(unknown_order_never_leads_to_a_purchase);
     RUN(open_order_whose_issuer_went_waits_for_it);
+    RUN(placed_order_whose_issuer_went_waits_for_it);
     RUN(order_that_was_not_sent_is_prepared_anew_for_another_account);
     RUN(released_order_leaves_its_account_only_when_that_was_asked_again);
     RUN(held_order_waits_for_a_person);

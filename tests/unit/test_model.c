@@ -156,6 +156,46 @@ static void an_open_order_stays_with_its_account(void)
     partner_code = "";
 }
 
+static const char *control(void)
+{
+    struct certificate_view view = view_of("one");
+    return view.order_account != NULL ? view.order_account->control_order : NULL;
+}
+
+/* The account is listed: these orders, the newest first, dated like their numbers. */
+static void list_orders(const char *partner, size_t count, struct vendor_order *orders)
+{
+    struct account_facts facts = account()->facts;
+    facts.partner_code = partner;
+    facts.orders = orders;
+    facts.order_count = count;
+    model_take_account(&world.model, account(), &facts, NULL);
+}
+
+/* The look-up asks for an order that its own account is known to have: another's would never be found. */
+static void an_order_known_to_one_account_proves_nothing_at_another(void)
+{
+    begin();
+    remove(world_at(&world, "manifests/two.yaml"));
+    world_write(&world, "manifests/issuer.yaml", ISSUER("main", "1"));
+    world_look(&world);
+    partner_code = "1";
+    put_order("one", ORDER_UNKNOWN);
+    CHECK(control() == NULL); /* never asked */
+    struct vendor_order orders[] = {{.vendor_order_id = "12", .purchased_at = 12}, {.vendor_order_id = "7", .purchased_at = 7}};
+    list_orders("1", 2, orders);
+    CHECK_TEXT(control(), "12");
+    list_orders("1", 1, orders + 1); /* a list is whole: 12 is not there any more */
+    CHECK_TEXT(control(), "7");
+    list_orders("2", 1, orders); /* the Issuer led elsewhere meanwhile */
+    CHECK(control() == NULL);
+    list_orders("1", 0, NULL);
+    CHECK_TEXT(control(), "");
+    world.endpoint.url = "https://elsewhere.example/rest";
+    CHECK(control() == NULL);
+    partner_code = "";
+}
+
 /* The row by which unknown orders of an account are counted. */
 static void an_unknown_order_counts_at_its_account(void)
 {
@@ -539,6 +579,7 @@ int main(void)
 {
     RUN(same_names_in_another_order_are_one_need);
     RUN(an_open_order_stays_with_its_account);
+    RUN(an_order_known_to_one_account_proves_nothing_at_another);
     RUN(an_unknown_order_counts_at_its_account);
     RUN(two_issuers_of_one_account_are_one_account);
     RUN(order_holds_its_names_until_it_is_over);
