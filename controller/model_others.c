@@ -25,15 +25,16 @@ static void free_claim(struct claim *claim)
 
 /* ---- what is held: needs and places ---- */
 
-/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". NULL: the target leads nowhere. */
-static char *place_key(const struct operator_config *config, const struct resource *certificate, const struct resource *target,
-                       struct arena *arena)
+/* "place/<hash of the path>": who publishes there, "<ns>/<name>/<target>". NULL: the target leads nowhere. Once it is ordered,
+ * files lie under the order's common name, whatever the manifest puts first meanwhile. */
+static char *place_key(const struct operator_config *config, const struct resource *certificate, const struct order_record *order,
+                       const struct resource *target, struct arena *arena)
 {
+    const char *common_name = order != NULL ? order->common_name : certificate_main_name(certificate->certificate);
     const char *path;
     struct error err;
     unsigned char digest[32];
-    if (!deploy_place(config, target, certificate->namespace_, certificate->name,
-                      certificate_main_name(certificate->certificate), arena, &path, &err))
+    if (!deploy_place(config, target, certificate->namespace_, certificate->name, common_name, arena, &path, &err))
         return NULL;
     hash_sha256(span_of(path, strlen(path)), digest);
     return arena_printf(arena, "place/%s", text_hex(arena, digest, 16));
@@ -41,7 +42,7 @@ static char *place_key(const struct operator_config *config, const struct resour
 
 char *model_place_key(const struct certificate_view *view, size_t rollout, struct arena *arena)
 {
-    return place_key(view->config, view->want, view->refs.targets[rollout], arena);
+    return place_key(view->config, view->want, view->order, view->refs.targets[rollout], arena);
 }
 
 const char *model_partner_code(const struct certificate_view *view)
@@ -114,29 +115,37 @@ static const struct claim *claimed_by_other(const struct model *model, const str
     return NULL;
 }
 
-/* Whether that target of the certificate is still one of its targets, and leads to the place. */
-static bool leads_there(const struct model *model, const struct resource *certificate, const struct certificate_references *refs,
-                        const char *target, const char *key, struct arena *arena)
+/* Whether that target of the certificate is still one of its targets, and leads to the place, or nobody can say where to. */
+static bool leads_there(const struct model *model, const struct resource *certificate, const struct order_record *order,
+                        const struct certificate_references *refs, const char *target, const char *key, struct arena *arena)
 {
     for (size_t i = 0; i < refs->target_count; i++)
-        if (text_equal(refs->targets[i]->name, target))
-            return text_equal(place_key(model->config, certificate, refs->targets[i], arena), key);
+        if (text_equal(refs->targets[i]->name, target)) {
+            const char *now = place_key(model->config, certificate, order, refs->targets[i], arena);
+            return now == NULL || text_equal(now, key);
+        }
     return false;
 }
 
 /* Whether a certificate that published at the place gave it up: its manifest names another target or path now. One that
  * does not resolve keeps what it has. */
-static bool moved_away(const struct model *model, const struct certificate_view *view, const char *namespace_, const char *name,
+static bool moved_away(const struct model *model, const struct certificate_view *view, const struct certificate_record *other,
                        const char *target, const char *key, struct arena *arena)
 {
-    if (model->desired == NULL)
+    const char *namespace_ = other->namespace_, *name = other->name;
+    struct order_record order;
+    bool ordered = false;
+    struct error ignored = {0};
+    if (model->desired == NULL || (other->cycle > 0 && !record_find(model->state, TABLE_ORDER,
+                                                                   record_key_number(arena, namespace_, name, other->cycle),
+                                                                   &order_record_table, arena, &order, &ordered, &ignored)))
         return false;
     struct problem_list problems = {.arena = arena};
     struct resource_lookup lookup = desired_lookup(model->desired);
     struct certificate_references refs = {0};
     const struct resource *owner = lookup.find(lookup.set, KIND_CERTIFICATE, namespace_, name);
     return owner != NULL && certificate_resolve(owner, &lookup, model->config, view->now, arena, &refs, &problems) &&
-           !leads_there(model, owner, &refs, target, key, arena);
+           !leads_there(model, owner, ordered ? &order : NULL, &refs, target, key, arena);
 }
 
 /* Two certificates, or two targets of one, must not take turns at one place: the first to be there keeps it. */
@@ -165,9 +174,9 @@ bool model_find_places(struct model *model, struct certificate_view *view, struc
         if (!ours && !record_find(model->state, TABLE_CERTIFICATE, record_key(arena, parts.items[0], parts.items[1]),
                                   &certificate_record_table, arena, &other, &known, err))
             return false;
-        bool gone = ours ? !leads_there(model, view->want, &view->refs, parts.items[2], key, arena)
+        bool gone = ours ? !leads_there(model, view->want, view->order, &view->refs, parts.items[2], key, arena)
                          : string_list_contains(&model->assumed_gone, id) || !known || other.forgotten ||
-                               moved_away(model, view, parts.items[0], parts.items[1], parts.items[2], key, arena);
+                               moved_away(model, view, &other, parts.items[2], key, arena);
         if (!gone)
             view->places_taken[i] = arena_printf(arena, "%s by target %s", id, parts.items[2]);
         if (view->rollouts[i].state == ROLLOUT_ACTIVE) /* another was there meanwhile: deployed anew, once the place is free */

@@ -12,14 +12,14 @@ spec: {local: {root: targets}, path: one}
 """
 
 
-def certificate(name):
+def certificate(name, names=None, product="positivessl"):
     return f"""
 apiVersion: certwright/v1alpha1
 kind: Certificate
 metadata: {{name: {name}}}
 spec:
-  dnsNames: [{name}.example.test]
-  order: {{product: positivessl}}
+  dnsNames: [{names or name + ".example.test"}]
+  order: {{product: {product}}}
   privateKey: {{algorithm: ECDSA, size: 256}}
   dcv: {{method: DNS}}
   targets: [{{name: files}}]
@@ -116,4 +116,21 @@ def a_place_that_its_owner_gave_up_is_free():
         assert served_at(w)[1] != of_a
 
 
-main([a_place_that_its_owner_gave_up_is_free, a_place_goes_from_one_to_the_other_and_back, a_target_under_another_name_is_no_stranger, the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
+def names_in_another_order_give_no_place_up():
+    """Files lie under the name that the order put first, and stay there."""
+    with World() as w:
+        world(w)
+        w.manifest("target.yaml", TARGET.replace("path: one", 'path: "{common_name}"'))
+        w.manifest("a.yaml", certificate("a", "x.example.test, y.example.test", "positivemdcssl"))
+        w.run("apply", "--yes", code=0)
+        before = w.read("targets/x.example.test/current/cert.pem")
+        w.manifest("a.yaml", certificate("a", "y.example.test, x.example.test", "positivemdcssl"))
+        w.manifest("b.yaml", certificate("b", "x.example.test"))
+        w.run("apply", "--yes", code=4)
+        assert w.certificate("b")["status"]["phase"] == "PlaceTaken", w.certificate("b")
+        assert w.certificate("a")["status"]["phase"] == "Ready", w.certificate("a")
+        assert w.read("targets/x.example.test/current/cert.pem") == before
+        assert not os.path.exists(w.path("targets/y.example.test"))
+
+
+main([names_in_another_order_give_no_place_up, a_place_that_its_owner_gave_up_is_free, a_place_goes_from_one_to_the_other_and_back, a_target_under_another_name_is_no_stranger, the_first_certificate_keeps_a_place_that_two_want, two_new_certificates_do_not_take_turns_at_one_place])
