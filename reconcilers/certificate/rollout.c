@@ -204,7 +204,8 @@ static bool prepare_stage(const struct certificate_view *view, const struct step
                           struct changes *out)
 {
     struct rollout_record *r = rollout_copy(view, step, arena, out);
-    bool again = r->state == ROLLOUT_STAGING && r->revision == view->revision->number;
+    bool again = r->state == ROLLOUT_STAGING && r->revision == view->revision->number &&
+                 same_settings(view, (size_t)step->index, arena); /* elsewhere its number may be taken */
     if (!again) {
         r->previous = r->state == ROLLOUT_ACTIVE ? r->generation : r->previous;
         r->previous_fingerprint = r->state == ROLLOUT_ACTIVE ? r->fingerprint : r->previous_fingerprint;
@@ -233,8 +234,11 @@ static bool act_stage(struct context *ctx, const struct certificate_view *view, 
     if (!deploy_place(ctx->config, d.target, d.namespace_, d.name, d.common_name, ctx->arena, &out->path, err) ||
         !deploy_local.observe(ctx, &d, &seen, err))
         return false;
-    if (d.generation == 0) /* above everything that exists, so that a number is never used twice */
-        d.generation = (seen.highest > d.previous ? seen.highest : d.previous) + 1;
+    /* Above everything that exists or is published, so that a number is never used twice. */
+    if (d.generation == 0 || seen.current > d.generation) {
+        int used = seen.highest > d.previous ? seen.highest : d.previous;
+        d.generation = (seen.current > used ? seen.current : used) + 1;
+    }
     out->generation = d.generation;
     bool good = seen.current > 0 && seen.current != d.generation && seen.whole;
     /* To go back to: what served before, as long as it lies here whole; else what is published, as after a lost store. */
@@ -317,12 +321,31 @@ static bool prepare_reload(const struct certificate_view *view, const struct ste
     return true;
 }
 
+/* No reload mends files that went since they were published. Where nobody can look, the reload shows what there is. */
+static bool still_there(struct context *ctx, const struct deployment *d, struct outcome *out, struct error *err)
+{
+    struct deploy_observation seen = {0};
+    struct error ignored = {0};
+    if (!deploy_local.observe(ctx, d, &seen, &ignored) ||
+        (seen.current != 0 && (seen.current != d->generation || seen.whole)))
+        return true;
+    out->drift = DRIFT_DAMAGED;
+    return error_raise(err, ERROR_NOT_FOUND, "generation %d is not in its place any more%s%s", d->generation,
+                       text_empty(seen.words) ? "" : ": ", text_empty(seen.words) ? "" : seen.words);
+}
+
+/* Under another number: this one was published. */
+static void stage_anew(struct rollout_record *r)
+{
+    r->state = ROLLOUT_STAGING;
+    r->generation = 0;
+}
+
 static bool act_reload(struct context *ctx, const struct certificate_view *view, const struct step *step,
                        struct outcome *out, struct error *err)
 {
     struct deployment d = deployment_of(view, step);
-    (void)out;
-    return deploy_local.reload(ctx, &d, err);
+    return still_there(ctx, &d, out, err) && deploy_local.reload(ctx, &d, err);
 }
 
 static void record_reload(const struct certificate_view *view, const struct step *step, const struct outcome *outcome,
@@ -331,7 +354,9 @@ static void record_reload(const struct certificate_view *view, const struct step
     struct rollout_record *r = rollout_copy(view, step, arena, out);
     if (!outcome->ok) {
         failed(r, outcome, "ReloadFailed", arena, out);
-        if (goes_back(view, step, r, outcome->at)) {
+        if (outcome->drift == DRIFT_DAMAGED) {
+            stage_anew(r);
+        } else if (goes_back(view, step, r, outcome->at)) {
             r->state = ROLLOUT_ROLLING_BACK;
             r->retry_at = 0;
         }
@@ -460,8 +485,7 @@ static bool act_reload_back(struct context *ctx, const struct certificate_view *
                             struct outcome *out, struct error *err)
 {
     struct deployment d = former_of(view, step);
-    (void)out;
-    return deploy_local.reload(ctx, &d, err);
+    return still_there(ctx, &d, out, err) && deploy_local.reload(ctx, &d, err);
 }
 
 static void record_reload_back(const struct certificate_view *view, const struct step *step,
@@ -471,6 +495,12 @@ static void record_reload_back(const struct certificate_view *view, const struct
     const char *cause = r->error;
     if (!outcome->ok) {
         failed(r, outcome, "RollbackReloadFailed", arena, out);
+        if (outcome->drift == DRIFT_DAMAGED) {
+            stage_anew(r);
+            r->previous = 0;
+            r->previous_fingerprint = "";
+            r->previous_ends_at = 0;
+        }
         return;
     }
     r->reloaded = true;
@@ -513,8 +543,8 @@ static void record_probe_back(const struct certificate_view *view, const struct 
 
 const struct action_row action_stage = {"stage", NEEDS_KEY | NEEDS_KEYLESS | NEEDS_CERT, false, false, true, prepare_stage, act_stage, record_stage};
 const struct action_row action_publish = {"publish", NEEDS_KEYLESS, false, false, true, prepare_publish, act_publish, record_publish};
-const struct action_row action_reload = {"reload", 0, false, false, true, prepare_reload, act_reload, record_reload};
+const struct action_row action_reload = {"reload", NEEDS_KEYLESS, false, false, true, prepare_reload, act_reload, record_reload};
 const struct action_row action_probe = {"probe", NEEDS_CERT, false, false, false, NULL, act_probe, record_probe};
 const struct action_row action_roll_back = {"roll back", NEEDS_KEYLESS, false, false, true, prepare_roll_back, act_roll_back, record_roll_back};
-const struct action_row action_reload_back = {"reload back", 0, false, false, true, prepare_reload, act_reload_back, record_reload_back};
+const struct action_row action_reload_back = {"reload back", NEEDS_KEYLESS, false, false, true, prepare_reload, act_reload_back, record_reload_back};
 const struct action_row action_probe_back = {"probe back", 0, false, false, false, NULL, act_probe_back, record_probe_back};

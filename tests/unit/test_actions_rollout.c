@@ -15,6 +15,15 @@ static void issued(void)
     made_issued(&made);
 }
 
+static struct deploy_target *own_target(void)
+{
+    struct resource *resource = arena_memdup(arena, made.view.refs.targets[0], sizeof *resource);
+    struct deploy_target *target = arena_memdup(arena, resource->deploy_target, sizeof *target);
+    resource->deploy_target = target;
+    made.view.refs.targets[0] = resource;
+    return target;
+}
+
 static void stage_notes_what_it_is_about(void)
 {
     issued();
@@ -50,6 +59,9 @@ static void stage_again_keeps_its_generation(void)
     CHECK(rollout()->retry_at > made.view.now);
     CHECK(prepare(step_at(ACTION_STAGE, 0)));
     CHECK_INT(changes.rollout->generation, 4);
+    own_target()->path = "elsewhere"; /* where 4 may be another's */
+    CHECK(prepare(step_at(ACTION_STAGE, 0)));
+    CHECK_INT(changes.rollout->generation, 0);
 }
 
 static void new_revision_remembers_what_serves(void)
@@ -198,15 +210,6 @@ static void without_a_former_generation_the_new_one_stays(void)
 }
 
 /* The first target, which other tests see, in a copy that this one may change. */
-static struct deploy_target *own_target(void)
-{
-    struct resource *resource = arena_memdup(arena, made.view.refs.targets[0], sizeof *resource);
-    struct deploy_target *target = arena_memdup(arena, resource->deploy_target, sizeof *target);
-    resource->deploy_target = target;
-    made.view.refs.targets[0] = resource;
-    return target;
-}
-
 static void rollback_never_stays_as_well(void)
 {
     published(1);
@@ -423,6 +426,67 @@ static void only_what_lies_there_whole_is_gone_back_to(void)
     CHECK_INT(out.previous_ends_at, 0);
 }
 
+/* The certificate's place beneath the real root, with nothing but a link. */
+static const char *link_to(const char *generation)
+{
+    const char *place = arena_printf(arena, "%s/shop", real_root.path), *current = arena_printf(arena, "%s/current", place);
+    CHECK(mkdir(real_root.path, 0755) == 0 && mkdir(place, 0755) == 0);
+    CHECK(symlink(generation, current) == 0);
+    return current;
+}
+
+/* A link that leads nowhere has used its number: nothing lower is ever published over it. */
+static void a_generation_is_numbered_above_what_is_published(void)
+{
+    static const int numbers[] = {0, 1};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        struct outcome out = {0};
+        struct error err = {0};
+        published(0);
+        struct context ctx = on_a_real_root();
+        link_to("gen-20");
+        rollout()->state = ROLLOUT_STAGING;
+        rollout()->generation = numbers[i];
+        struct step step = step_at(ACTION_STAGE, 0);
+        CHECK(!certificate_action(ACTION_STAGE)->act(&ctx, &made.view, &step, &out, &err)); /* there is no material here */
+        CHECK_INT(out.generation, 21);
+    }
+}
+
+/* No reload helps where the files went: they are staged again, under another number, with or without a way back. */
+static void what_went_before_its_reload_is_staged_again(void)
+{
+    static const enum action actions[] = {ACTION_RELOAD, ACTION_RELOAD_BACK};
+    for (size_t i = 0; i < 2 * COUNT_OF(actions); i++) {
+        struct error err = {0};
+        struct outcome out = {0};
+        bool back = i % 2 == 1, dangles = i >= 2;
+        struct step step = step_at(actions[i % 2], 0);
+        if (back)
+            rolling_back();
+        else
+            published(1);
+        struct context ctx = on_a_real_root();
+        if (dangles)
+            link_to(arena_printf(arena, "gen-%d", back ? rollout()->previous : rollout()->generation));
+        else
+            CHECK(mkdir(real_root.path, 0755) == 0);
+        CHECK(!certificate_action(step.action)->act(&ctx, &made.view, &step, &out, &err));
+        CHECK_INT(out.drift, DRIFT_DAMAGED);
+        CHECK(says(err.message, "is not in its place any more"));
+        out.err = err;
+        out.at = made.view.now;
+        record(step, out);
+        CHECK_INT(changes.rollout->state, ROLLOUT_STAGING);
+        CHECK_INT(changes.rollout->generation, 0);
+        CHECK_INT(changes.rollout->previous, back ? 0 : 1);
+        take();
+        CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_WAIT);
+        made.view.now = rollout()->retry_at;
+        CHECK_INT(certificate_decide(&made.view, arena).action, ACTION_STAGE);
+    }
+}
+
 static const char *const text_settings[] = {"other", "another"};
 
 /* A change of what a deployment is made of deploys anew; a change of the rest does not. */
@@ -586,6 +650,8 @@ int main(void)
     RUN(an_edit_while_it_is_looked_at_is_not_taken_for_deployed);
     RUN(changed_settings_go_forward_once_the_way_back_allows);
     RUN(only_what_lies_there_whole_is_gone_back_to);
+    RUN(a_generation_is_numbered_above_what_is_published);
+    RUN(what_went_before_its_reload_is_staged_again);
     RUN(each_setting_that_shows_on_the_target_deploys_anew);
     RUN(a_target_by_hand_waits_for_the_word);
     RUN(an_inspection_is_due_twelve_hours_after_the_last_look);
