@@ -246,6 +246,20 @@ static bool prepare_remove(const struct certificate_view *view, const struct ste
     return true;
 }
 
+/* A name may be proven by its parent's record, and a wildcard by its base's: the last of them takes it away. */
+static bool record_serves_another(const struct certificate_view *view, size_t index)
+{
+    const struct challenge_record *c = &view->challenges[index];
+    for (size_t i = 0; i < view->challenge_count; i++) {
+        const struct challenge_record *other = &view->challenges[i];
+        if (i != index && certificate_may_be_made(other) && text_equal(challenge_writer(other), challenge_writer(c)) &&
+            text_equal(challenge_place(other), challenge_place(c)) && text_equal(other->record_type, c->record_type) &&
+            text_equal(other->record_value, c->record_value))
+            return true;
+    }
+    return false;
+}
+
 static bool act_remove(struct context *ctx, const struct certificate_view *view, const struct step *step,
                        struct outcome *out, struct error *err)
 {
@@ -261,6 +275,8 @@ static bool act_remove(struct context *ctx, const struct certificate_view *view,
                                c->target, c->domain);
         return deploy_local.challenge_absent(ctx, target, c->file_name, c->file_content, err);
     }
+    if (record_serves_another(view, (size_t)step->index))
+        return true;
     const struct resource *account = challenge_account(view, c);
     if (account == NULL || !text_equal(account->name, challenge_writer(c)))
         return error_raise(err, ERROR_MANIFEST, "DNSAccount %s, by which the record for %s was made, is not in the manifests",

@@ -134,6 +134,17 @@ static const struct vendor_challenge *wanted_proof(const struct vendor_order *ve
     return base != NULL || !may_climb ? base : parents_proof(vendor, name_without_wildcard(name));
 }
 
+static bool is_parents(const struct vendor_challenge *proof, const char *name)
+{
+    return !text_equal(proof->domain, name) && !text_equal(proof->domain, name_without_wildcard(name));
+}
+
+/* An answer may leave a name out that one before had: a parent's proof does not take the place of its own. */
+static bool has_own_record(const struct challenge_record *c, const char *name)
+{
+    return !text_empty(c->record_name) && text_name_within(c->record_name, name_without_wildcard(name));
+}
+
 /* What was made already is taken away before another takes its place. True: something else was wanted until now, and was not
  * known to be made. */
 static bool take_proof(struct challenge_record *c, const struct vendor_challenge *proof)
@@ -182,7 +193,7 @@ static void take_challenges(const struct certificate_view *view, const struct or
         c->name = view->name;
         c->cycle = order->cycle;
         const struct vendor_challenge *proof = wanted_proof(vendor, v->name, (enum dcv_method)c->method);
-        if (proof == NULL)
+        if (proof == NULL || (is_parents(proof, v->name) && has_own_record(c, v->name)))
             continue;
         c->validated = proof->validated;
         c->vendor_status = proof->status != NULL ? proof->status : "";

@@ -251,6 +251,29 @@ static void a_proof_of_a_parent_is_taken_where_it_counts(void)
     }
 }
 
+/* The first answer may tell the order's own proof only, a later one may leave a name out (sslstore-api.md 11.1). */
+static void a_parents_proof_does_not_take_the_place_of_a_names_own(void)
+{
+    struct vendor_challenge parents = BY_RECORD("example.com", "_p.example.com"), own = BY_RECORD("www.example.com", "_w.www.example.com");
+    static const enum challenge_state states[] = {CHALLENGE_PENDING, CHALLENGE_PRESENTED, CHALLENGE_SEEN, CHALLENGE_GONE};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        begin(MADE_CERTIFICATE("  dnsNames: [www.example.com]\n  order: {product: positivessl}\n"));
+        made_placed(&made);
+        made_challenges(&made, states[i]);
+        made.view.challenges[0].record_name = own.record_name;
+        made.view.challenges[0].record_value = own.record_value;
+        made.view.challenges[0].validated = true;
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &parents, .challenge_count = 1});
+        CHECK_TEXT(changes.challenges[0].record_name, own.record_name);
+        CHECK(text_empty(changes.challenges[0].next_record_name));
+        CHECK(changes.challenges[0].validated);
+        made.view.challenges[0].record_name = parents.record_name; /* taken before its own was told */
+        poll((struct vendor_order){.phase = VENDOR_PENDING, .challenges = &own, .challenge_count = 1});
+        bool made_yet = states[i] == CHALLENGE_PRESENTED || states[i] == CHALLENGE_SEEN;
+        CHECK_TEXT(made_yet ? changes.challenges[0].next_record_name : changes.challenges[0].record_name, own.record_name);
+    }
+}
+
 /* Any part of a proof that is another one makes it another proof. */
 static void each_part_of_a_proof_counts(void)
 {
@@ -401,6 +424,7 @@ int main(void)
     RUN(a_proof_that_changes_leaves_a_trace);
     RUN(wildcard_is_proven_by_its_base);
     RUN(a_proof_of_a_parent_is_taken_where_it_counts);
+    RUN(a_parents_proof_does_not_take_the_place_of_a_names_own);
     RUN(each_part_of_a_proof_counts);
     RUN(vetting_is_asked_about_seldom);
     RUN(what_was_fetched_is_not_dead);

@@ -154,6 +154,35 @@ static void removal_is_an_intent_too(void)
     CHECK_INT(changes.challenges[0].state, CHALLENGE_GONE);
 }
 
+/* A record that two names need goes with the last of them. Here no account is there that could take it away. */
+static void a_record_that_serves_another_name_stays(void)
+{
+    static const struct {
+        enum challenge_state other;
+        const char *value, *account;
+        bool stays;
+    } rows[] = {{CHALLENGE_SEEN, "same", "gone", true},     {CHALLENGE_PRESENTING, "same", "gone", true},
+                {CHALLENGE_REMOVING, "same", "gone", true}, {CHALLENGE_GONE, "same", "gone", false},
+                {CHALLENGE_SEEN, "other", "gone", false},   {CHALLENGE_SEEN, "same", "another", false}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        begin(MADE_CERTIFICATE("  dnsNames: [shop.example.com, www.shop.example.com]\n  order: {product: positivemdcssl}\n"));
+        made_placed(&made);
+        made_challenges(&made, CHALLENGE_REMOVING);
+        CHECK_INT(made.view.challenge_count, 2);
+        made.view.challenges[1].state = rows[i].other;
+        made.view.challenges[1].record_name = made.view.challenges[0].record_name;
+        made.view.challenges[0].record_value = "same";
+        made.view.challenges[1].record_value = rows[i].value;
+        made.view.challenges[0].account = "gone";
+        made.view.challenges[1].account = rows[i].account;
+        struct context ctx = {.arena = arena, .config = made.view.config};
+        struct outcome out = {0};
+        struct error err = {0};
+        struct step step = step_at(ACTION_REMOVE, 0);
+        CHECK_INT(certificate_action(ACTION_REMOVE)->act(&ctx, &made.view, &step, &out, &err), rows[i].stays);
+    }
+}
+
 /* ---- FETCH ---- */
 
 static void delivered_certificate_becomes_a_revision(void)
@@ -282,6 +311,7 @@ int main(void)
     RUN(unseen_challenge_is_put_back_five_times_and_then_told);
     RUN(manual_challenge_is_never_put_back);
     RUN(removal_is_an_intent_too);
+    RUN(a_record_that_serves_another_name_stays);
     RUN(delivered_certificate_becomes_a_revision);
     RUN(certificate_of_a_former_attempt_keeps_that_attempts_key);
     RUN(nothing_delivered_is_asked_for_again);
