@@ -252,7 +252,8 @@ static bool record_serves_another(const struct certificate_view *view, size_t in
     const struct challenge_record *c = &view->challenges[index];
     for (size_t i = 0; i < view->challenge_count; i++) {
         const struct challenge_record *other = &view->challenges[i];
-        if (i != index && certificate_may_be_made(other) && text_equal(challenge_writer(other), challenge_writer(c)) &&
+        bool takes_away = other->state >= CHALLENGE_PRESENTING && other->state < CHALLENGE_GONE; /* one that vanished does not */
+        if (i != index && takes_away && text_equal(challenge_writer(other), challenge_writer(c)) &&
             text_equal(challenge_place(other), challenge_place(c)) && text_equal(other->record_type, c->record_type) &&
             text_equal(other->record_value, c->record_value))
             return true;

@@ -163,13 +163,14 @@ static void a_record_that_serves_another_name_stays(void)
         bool stays;
     } rows[] = {{CHALLENGE_SEEN, "same", "gone", true},     {CHALLENGE_PRESENTING, "same", "gone", true},
                 {CHALLENGE_REMOVING, "same", "gone", true}, {CHALLENGE_GONE, "same", "gone", false},
+                {CHALLENGE_PENDING, "same", "gone", false},
                 {CHALLENGE_SEEN, "other", "gone", false},   {CHALLENGE_SEEN, "same", "another", false}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         begin(MADE_CERTIFICATE("  dnsNames: [shop.example.com, www.shop.example.com]\n  order: {product: positivemdcssl}\n"));
         made_placed(&made);
         made_challenges(&made, CHALLENGE_REMOVING);
         CHECK_INT(made.view.challenge_count, 2);
-        made.view.challenges[1].state = rows[i].other;
+        made.view.challenges[1].state = rows[i].other; /* pending, and made before: it vanished */
         made.view.challenges[1].record_name = made.view.challenges[0].record_name;
         made.view.challenges[0].record_value = "same";
         made.view.challenges[1].record_value = rows[i].value;
