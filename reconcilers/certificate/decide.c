@@ -276,8 +276,9 @@ static struct step decide_order(const struct certificate_view *view, struct aren
     }
     case ORDER_HELD:
         return step_blocked("OrderHeld", order->held_reason,
-                            arena_printf(arena, "look for order id %s in the vendor's panel, in the account of issuer/%s; only "
-                                                "if it is not there, release it", order->custom_order_id, order->issuer),
+                            arena_printf(arena, "look in the vendor's panel, in the account of issuer/%s, for order id %s, and for "
+                                                "what was bought for these names then; only if this purchase is not there, "
+                                                "release it", order->issuer, order->custom_order_id),
                             release);
     case ORDER_REFUSED:
         if (!text_equal(order->relevant_digest, certificate_relevant_digest(view, arena))) {
