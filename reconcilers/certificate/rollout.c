@@ -334,6 +334,13 @@ static bool still_there(struct context *ctx, const struct deployment *d, struct 
                        text_empty(seen.words) ? "" : ": ", text_empty(seen.words) ? "" : seen.words);
 }
 
+static void forget_former(struct rollout_record *r) /* there is nothing to go back to */
+{
+    r->previous = 0;
+    r->previous_fingerprint = "";
+    r->previous_ends_at = 0;
+}
+
 /* Under another number: this one was published. */
 static void stage_anew(struct rollout_record *r)
 {
@@ -469,9 +476,7 @@ static void record_roll_back(const struct certificate_view *view, const struct s
         failed(r, outcome, "RollbackFailed", arena, out);
         /* The former generation is not there, not whole, or has ended: there is none, and the new one stays (decisions 21). */
         if (outcome->err.kind == ERROR_NOT_FOUND || outcome->err.kind == ERROR_MALFORMED || outcome->err.kind == ERROR_CONFLICT) {
-            r->previous = 0;
-            r->previous_fingerprint = "";
-            r->previous_ends_at = 0;
+            forget_former(r);
             r->state = ROLLOUT_PUBLISHED;
         }
         return;
@@ -497,9 +502,7 @@ static void record_reload_back(const struct certificate_view *view, const struct
         failed(r, outcome, "RollbackReloadFailed", arena, out);
         if (outcome->drift == DRIFT_DAMAGED) {
             stage_anew(r);
-            r->previous = 0;
-            r->previous_fingerprint = "";
-            r->previous_ends_at = 0;
+            forget_former(r);
         }
         return;
     }

@@ -15,6 +15,7 @@ static void issued(void)
     made_issued(&made);
 }
 
+/* The first target, which other tests see, in a copy that this one may change. */
 static struct deploy_target *own_target(void)
 {
     struct resource *resource = arena_memdup(arena, made.view.refs.targets[0], sizeof *resource);
@@ -209,7 +210,6 @@ static void without_a_former_generation_the_new_one_stays(void)
     CHECK(changes.rollout->retry_at > made.view.now);
 }
 
-/* The first target, which other tests see, in a copy that this one may change. */
 static void rollback_never_stays_as_well(void)
 {
     published(1);
@@ -427,12 +427,11 @@ static void only_what_lies_there_whole_is_gone_back_to(void)
 }
 
 /* The certificate's place beneath the real root, with nothing but a link. */
-static const char *link_to(const char *generation)
+static void link_to(const char *generation)
 {
-    const char *place = arena_printf(arena, "%s/shop", real_root.path), *current = arena_printf(arena, "%s/current", place);
+    const char *place = arena_printf(arena, "%s/shop", real_root.path);
     CHECK(mkdir(real_root.path, 0755) == 0 && mkdir(place, 0755) == 0);
-    CHECK(symlink(generation, current) == 0);
-    return current;
+    CHECK(symlink(generation, arena_printf(arena, "%s/current", place)) == 0);
 }
 
 /* A link that leads nowhere has used its number: nothing lower is ever published over it. */

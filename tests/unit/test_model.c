@@ -187,12 +187,17 @@ static void an_order_known_to_one_account_proves_nothing_at_another(void)
     CHECK_TEXT(control(), "12");
     list_orders("1", 1, orders + 1); /* a list is whole: 12 is not there any more */
     CHECK_TEXT(control(), "7");
+    account()->facts.url = "https://127.0.0.1:1/rest"; /* the same without its slash */
+    list_orders("1", 1, orders);
+    CHECK_TEXT(control(), "12");
+    account()->facts.url = "https://elsewhere.example/rest/";
+    list_orders("1", 1, orders);
+    CHECK(control() == NULL);
+    account()->facts.url = world.endpoint.url;
     list_orders("2", 1, orders); /* the Issuer led elsewhere meanwhile */
     CHECK(control() == NULL);
     list_orders("1", 0, NULL);
     CHECK_TEXT(control(), "");
-    world.endpoint.url = "https://elsewhere.example/rest";
-    CHECK(control() == NULL);
     partner_code = "";
 }
 
